@@ -1,0 +1,130 @@
+/* The hypervisor behind one vtable: libvirt for real hosts, sim: for simulated ones.
+ *
+ * Threads: a connection belongs to the thread that opened it and is never shared; every call
+ * may block.  The watcher is the exception: it belongs to the main loop and never blocks it.
+ * Errors: GError of LP_DRIVER_ERROR; on error nothing is known to have happened unless the
+ * code is LP_DRIVER_ERROR_UNKNOWN, where the caller must look again. */
+#ifndef LP_HOTPLUG_DRIVER_H
+#define LP_HOTPLUG_DRIVER_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hotplug/view.h"
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LpView, lp_view_free)
+
+typedef enum {
+    LP_DRIVER_ERROR_FAILED,        /* refused; nothing changed */
+    LP_DRIVER_ERROR_UNREACHABLE,   /* no connection to the hypervisor's daemon */
+    LP_DRIVER_ERROR_NO_DOMAIN,
+    LP_DRIVER_ERROR_NOT_RUNNING,
+    LP_DRIVER_ERROR_UNSUPPORTED,   /* this hypervisor or this domain cannot */
+    LP_DRIVER_ERROR_TIMEOUT,       /* asked, but the guest has not answered; may still happen */
+    LP_DRIVER_ERROR_UNKNOWN,       /* the call was cut off: look again */
+    LP_DRIVER_ERROR_INVALID,       /* bad XML or bad arguments */
+} LpDriverError;
+
+#define LP_DRIVER_ERROR (lp_driver_error_quark())
+GQuark lp_driver_error_quark(void);
+
+typedef struct LpDriver LpDriver;
+typedef struct LpConn LpConn;      /* opaque: one hypervisor connection */
+typedef struct LpWatch LpWatch;    /* opaque: a subscription to events on the main loop */
+
+typedef enum {
+    LP_EVENT_DOMAIN_CHANGED,       /* defined, undefined, started, stopped, paused, resized, ... */
+    LP_EVENT_DOMAIN_GONE,          /* undefined while off, or a transient one stopped */
+    LP_EVENT_DOMAIN_RESET,         /* the guest rebooted: same run id, new boot */
+    LP_EVENT_MEMORY_SIZE,          /* a virtio-mem device now holds `bytes` */
+    LP_EVENT_DEVICE_REMOVED,
+    LP_EVENT_DEVICE_REFUSED,       /* the guest refused a removal */
+    LP_EVENT_BALLOON,              /* the balloon target reached `bytes` of guest memory */
+    LP_EVENT_CONNECTED,            /* the hypervisor's daemon is (again) there: re-read all */
+    LP_EVENT_DISCONNECTED,
+} LpEventKind;
+
+typedef struct {
+    LpEventKind kind;
+    const char *uuid;              /* NULL for the connection events */
+    const char *alias;             /* of the device, or NULL */
+    uint64_t bytes;
+} LpEvent;
+
+typedef void (*LpEventFunc)(const LpEvent *event, void *data);
+
+/* How the CPU capacity of a domain is enforced. */
+typedef struct {
+    uint64_t shares;               /* v1 cpu.shares or v2 cpu.weight */
+    int64_t global_quota_usec;     /* < 0: no limit */
+    uint64_t global_period_usec;
+} LpCapacityLimits;
+
+/* What the persistent definition should say at the next start.  A field at its "unset" value
+ * is left as it is. */
+typedef struct {
+    uint32_t vcpus;                /* 0: unset */
+    bool set_memory;
+    uint64_t requested_bytes[LP_MAX_CELLS];   /* virtio-mem of each cell, if set_memory */
+    const char *metadata;          /* lpard's element, complete; NULL: unset */
+    const LpCapacityLimits *limits;           /* NULL: unset */
+} LpConfigChange;
+
+struct LpDriver {
+    const char *name;              /* "libvirt", "sim" */
+    bool (*handles)(const char *uri);
+
+    LpConn *(*open)(const char *uri, GError **error);
+    void (*close)(LpConn *conn);
+
+    /* Facts about the connection: hypervisor and its version, for people. Caller frees. */
+    char *(*describe)(LpConn *conn, GError **error);
+
+    /* Every domain of the host, as LpView* (free function set).  Never asks a guest or a
+     * QEMU monitor, so one stopped QEMU cannot stall it. */
+    GPtrArray *(*list)(LpConn *conn, GError **error);
+    /* One domain, in full. */
+    LpView *(*look)(LpConn *conn, const char *uuid, GError **error);
+    /* XML as the hypervisor has it; inactive: that of the next start.  Caller frees. */
+    char *(*get_xml)(LpConn *conn, const char *uuid, bool inactive, GError **error);
+    /* Defines or redefines; *ret_uuid (caller frees) may be NULL. */
+    bool (*define)(LpConn *conn, const char *xml, char **ret_uuid, GError **error);
+    bool (*undefine)(LpConn *conn, const char *uuid, GError **error);
+    bool (*start)(LpConn *conn, const char *uuid, GError **error);
+
+    /* The effects on a running domain.  Each is absolute and so may be repeated. */
+    bool (*set_vcpu)(LpConn *conn, const char *uuid, uint32_t vcpu, bool plugged, GError **error);
+    bool (*set_requested)(LpConn *conn, const char *uuid, uint32_t cell, uint64_t bytes,
+                          GError **error);
+    bool (*attach_dimm)(LpConn *conn, const char *uuid, uint32_t cell, uint64_t bytes,
+                        GError **error);
+    /* Asks for the removal; LP_EVENT_DEVICE_REMOVED or _REFUSED tells the end. */
+    bool (*detach_dimm)(LpConn *conn, const char *uuid, const char *alias, GError **error);
+    /* `bytes` are those taken from the guest: 0 gives all back. */
+    bool (*set_balloon)(LpConn *conn, const char *uuid, uint64_t bytes, GError **error);
+    bool (*set_capacity)(LpConn *conn, const char *uuid, const LpCapacityLimits *limits,
+                         GError **error);
+    /* Live metadata only; NULL removes lpard's element. */
+    bool (*set_metadata)(LpConn *conn, const char *uuid, const char *metadata, GError **error);
+    /* The persistent definition only, from its own XML. */
+    bool (*set_config)(LpConn *conn, const char *uuid, const LpConfigChange *change,
+                       GError **error);
+
+    /* The host's end of the agent channel, as a connected non-blocking stream socket that the
+     * caller owns.  -1 with LP_DRIVER_ERROR_UNSUPPORTED when there is none.  Main loop only,
+     * must not block. */
+    int (*open_channel)(const char *uri, const LpView *view, GError **error);
+
+    /* Subscribes on the main loop; reconnects by itself, with LP_EVENT_CONNECTED each time. */
+    LpWatch *(*watch)(const char *uri, LpEventFunc func, void *data, GError **error);
+    void (*unwatch)(LpWatch *watch);
+};
+
+extern const LpDriver lp_driver_libvirt;
+extern const LpDriver lp_driver_sim;
+
+/* The driver for a URI: sim:... or anything libvirt takes.  Never NULL. */
+const LpDriver *lp_driver_for(const char *uri);
+
+#endif

@@ -1,0 +1,164 @@
+/* From a target to the ordered steps that reach it: pure data, made before anything is touched.
+ *
+ * No GLib, no clock, no I/O.  Reasons are codes with numbers; lpard/words.[ch] makes the
+ * sentences, so that API, log and terminal say the same. */
+#ifndef LP_HOTPLUG_PLAN_H
+#define LP_HOTPLUG_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hotplug/view.h"
+#include "numa/cpumask.h"
+#include "numa/place.h"
+#include "numa/topology.h"
+
+/* One CPU step per vCPU at worst, one memory step per cell and per DIMM, and a few more. */
+#define LP_PLAN_MAX_STEPS 512
+#define LP_PLAN_MAX_SHORTFALLS 8
+
+typedef enum {
+    LP_STEP_FOLD,             /* agent takes vCPUs offline / online: `cpus` are to run */
+    LP_STEP_PLUG_VCPU,        /* `vcpu` */
+    LP_STEP_UNPLUG_VCPU,
+    LP_STEP_CAPACITY,         /* `limits` */
+    LP_STEP_VIRTIO_MEM,       /* `cell`, from_bytes -> to_bytes requested */
+    LP_STEP_DIMM_ADD,         /* `cell`, to_bytes is its size */
+    LP_STEP_DIMM_REMOVE,      /* `alias` */
+    LP_STEP_BALLOON,          /* from_bytes -> to_bytes inflated */
+    LP_STEP_PROFILE,          /* live metadata: desired, folded, capacity */
+    LP_STEP_CONFIG,           /* the persistent definition follows */
+    LP_STEP_KINDS,
+} LpStepKind;
+
+typedef struct {
+    LpStepKind kind;
+    /* Steps of one stage are asked one after the other without waiting for the guest; the next
+     * stage begins when all of this one are confirmed. */
+    uint32_t stage;
+    bool release;             /* gives back to the host (else takes from it) */
+    uint32_t vcpu, cell;
+    char alias[32];
+    LpCpuMask cpus;           /* FOLD: the vCPUs that are to run */
+    uint64_t from_bytes, to_bytes;
+    uint64_t shares;
+    int64_t global_quota_usec;
+    uint64_t global_period_usec;
+    uint32_t expected_msec;   /* typical, from measurements; 0: nothing to wait for */
+} LpStep;
+
+/* Why a part of what was asked is out of reach. */
+typedef enum {
+    LP_SHORT_NONE,
+    LP_SHORT_NO_CHANGE,           /* asked is what is: nothing to do */
+    LP_SHORT_BELOW_MIN,           /* asked < bound */
+    LP_SHORT_ABOVE_MAX,
+    LP_SHORT_HOST_MEMORY,         /* host has `bound` free, `asked` were needed */
+    LP_SHORT_NODE_MEMORY,         /* node `where` has `bound` free */
+    LP_SHORT_HOST_CPU,            /* entitlements would exceed the processors (S8) */
+    LP_SHORT_BLOCK,               /* not a multiple of the block size `bound` */
+    LP_SHORT_NO_DEVICE,           /* no virtio-mem, and no DIMM slot */
+    LP_SHORT_NO_SLOT,
+    LP_SHORT_DEVICE_SIZE,         /* the devices hold `bound` at most until restarted */
+    LP_SHORT_VCPU_MAX,            /* the running domain has `bound` vCPUs at most */
+    LP_SHORT_DIMM_WHOLE,          /* DIMMs leave whole: nearest is `bound` */
+    LP_SHORT_NO_BALLOON,
+    LP_SHORT_BALLOON_ONLY,        /* part comes by balloon: reclaimed, not granted back */
+    LP_SHORT_NO_CGROUP,           /* session connection: capacity cannot be enforced */
+    LP_SHORT_NO_AGENT,            /* needs the agent, which is not connected */
+    LP_SHORT_NOT_RUNNING,         /* changes the next start only */
+    LP_SHORT_ENTITLED_LOW,        /* below 0.05 for each granted vCPU */
+    LP_SHORT_ENTITLED_HIGH,       /* above granted vCPUs */
+    LP_SHORT_BOOT_CPU,            /* vCPUs of the minimum cannot be unplugged */
+    LP_SHORT_PAUSED,
+    LP_SHORT_BUSY,                /* starting, stopping or migrating: left alone */
+    LP_SHORT_UNPLUG_EMULATED,     /* under emulation vCPUs are folded, not unplugged */
+    LP_SHORT_OVERRUN,             /* the guest holds more than its grant */
+    LP_SHORT_TRANSIENT,           /* no persistent definition: live only */
+    LP_SHORT_KINDS,
+} LpShortReason;
+
+typedef enum { LP_RESOURCE_CPU, LP_RESOURCE_MEM, LP_RESOURCE_CAPACITY } LpResource;
+
+typedef struct {
+    LpShortReason reason;
+    LpResource resource;
+    bool fatal;               /* the whole plan is refused; else it is a remark */
+    uint64_t asked, bound;    /* bytes, vCPUs or hundredths, by resource */
+    int32_t where;            /* node or cell, -1: none */
+} LpShortfall;
+
+typedef enum { LP_VIA_AUTO, LP_VIA_VIRTIO_MEM, LP_VIA_DIMM, LP_VIA_BALLOON } LpVia;
+
+/* Absolute: where the partition is to be.  Unset fields keep what is. */
+typedef struct {
+    bool has_cpu, has_mem, has_capacity;
+    uint32_t cpu;
+    uint64_t mem_bytes;
+    uint32_t entitled_centi, weight;
+    bool capped;
+} LpTarget;
+
+/* What the planner may not exceed: the profile's bounds and the running capacity. */
+typedef struct {
+    uint32_t cpu_min, cpu_max;
+    uint64_t mem_min_bytes, mem_max_bytes;
+    uint32_t entitled_centi, weight;
+    bool capped;
+    LpCpuMask folded;         /* vCPUs plugged but held offline by lpard */
+} LpBounds;
+
+/* What the host can still give: capacity less reserve less what all others are counted at. */
+typedef struct {
+    uint64_t room_bytes;                     /* in all */
+    uint32_t n_nodes;
+    int32_t node_id[LP_MAX_NODES];
+    uint64_t node_room_bytes[LP_MAX_NODES];
+    uint32_t room_centi;                     /* processing units not entitled to others;
+                                                includes this partition's own */
+} LpRoom;
+
+typedef struct {
+    bool connected;           /* an agent is there to fold vCPUs and to confirm */
+    LpCpuMask online;         /* vCPUs that run in the guest, by its word */
+} LpGuestFacts;
+
+typedef struct {
+    LpVia via;
+    bool live_only;           /* leave the persistent definition alone */
+} LpPlanOptions;
+
+typedef struct {
+    uint32_t n_steps;
+    LpStep steps[LP_PLAN_MAX_STEPS];
+    uint32_t n_stages;
+    uint32_t n_shortfalls;
+    LpShortfall shortfalls[LP_PLAN_MAX_SHORTFALLS];
+    bool refused;             /* a shortfall is fatal: no step may be taken */
+    /* Before, and after if every step succeeds. */
+    uint32_t cpu_before, cpu_after;
+    uint64_t mem_before_bytes, mem_after_bytes;
+    LpCpuMask folded_after;
+    uint64_t requested_after_bytes[LP_MAX_CELLS];
+    uint32_t expected_msec;
+} LpPlan;
+
+/* Fills *ret_plan (large: allocate it).  Always succeeds; a request that cannot be met is a
+ * plan with refused set and the reason in shortfalls. */
+void lp_plan_make(const LpView *view, const LpBounds *bounds, const LpRoom *room,
+                  const LpGuestFacts *guest, const LpTarget *target,
+                  const LpPlanOptions *options, LpPlan *ret_plan);
+
+/* vCPUs granted: plugged and not folded. */
+uint32_t lp_plan_granted_vcpus(const LpView *view, const LpCpuMask *folded);
+
+/* The quota that holds a domain to its granted vCPUs, or to its cap if that is lower:
+ * min(cap, granted) x period + LP_EMULATOR_ALLOWANCE_USEC.  -1 where nothing needs holding. */
+int64_t lp_plan_quota(uint32_t granted_vcpus, bool any_folded, uint32_t entitled_centi,
+                      bool capped, uint64_t period_usec);
+
+/* Stable names for the API: "virtio-mem", "fold", "host-memory", ... */
+const char *lp_step_kind_name(LpStepKind kind);
+const char *lp_short_reason_name(LpShortReason reason);
+
+#endif

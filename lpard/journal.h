@@ -1,0 +1,64 @@
+/* What must outlive lpard: operations and the intents of their effects, profiles last seen,
+ * XML saved at enable, history.  One thread owns SQLite (WAL, synchronous=FULL); everything
+ * else is asked of it by message and answered on the main loop, so that no fsync stalls it.
+ * Requests that wait together are committed together. */
+#ifndef LP_LPARD_JOURNAL_H
+#define LP_LPARD_JOURNAL_H
+
+#include <glib.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The schema of the file.  A newer one is refused untouched, an older one migrated after the
+ * file was copied beside itself. */
+#define LP_JOURNAL_VERSION 1
+
+typedef struct LpJournal LpJournal;
+
+/* Called on the main loop.  error NULL: it is on disk. */
+typedef void (*LpDurableFunc)(const GError *error, void *data);
+
+/* Opens (creates) `state_dir`/journal.db and locks it: a second lpard on the same directory
+ * gets LP_ERROR_CONFLICT naming the first one's pid.  Deletes operations older than keep_days. */
+LpJournal *lp_journal_open(const char *state_dir, uint32_t keep_days, GError **error);
+/* Waits until all that was asked is on disk. */
+void lp_journal_close(LpJournal *journal);
+
+/* The next operation id; ids never repeat, also across restarts. */
+int64_t lp_journal_next_id(LpJournal *journal);
+
+/* An operation at acceptance and with its plan: the intent.  `open` false closes it. */
+void lp_journal_put_operation(LpJournal *journal, int64_t id, const char *uuid, const char *key,
+                              bool open, json_t *body /* takes a reference */,
+                              LpDurableFunc done, void *data);
+
+/* Rows at start, before the loop runs; blocking. Each: {"id", "uuid", "key", "open", "body"}. */
+json_t *lp_journal_open_operations(LpJournal *journal, GError **error);
+/* Finished ones, newest first; blocking but bounded by `limit`; uuid NULL: of all. */
+json_t *lp_journal_history(LpJournal *journal, const char *uuid, int64_t before_id,
+                           unsigned limit, GError **error);
+/* One operation's body by id, or by idempotency key; NULL if there is none. */
+json_t *lp_journal_operation(LpJournal *journal, int64_t id, GError **error);
+json_t *lp_journal_by_key(LpJournal *journal, const char *key, GError **error);
+
+/* The last profile seen of a domain: its generation and metadata element. */
+void lp_journal_put_profile(LpJournal *journal, const char *uuid, uint64_t generation,
+                            const char *metadata, LpDurableFunc done, void *data);
+void lp_journal_forget_profile(LpJournal *journal, const char *uuid, LpDurableFunc done,
+                               void *data);
+/* From memory (read at open); metadata belongs to the journal.  false: never seen. */
+bool lp_journal_last_profile(LpJournal *journal, const char *uuid, uint64_t *ret_generation,
+                             const char **ret_metadata);
+
+/* The persistent XML before `enable`, for `disable` to restore. */
+void lp_journal_put_saved_xml(LpJournal *journal, const char *uuid, const char *xml,
+                              LpDurableFunc done, void *data);
+char *lp_journal_saved_xml(LpJournal *journal, const char *uuid, GError **error);
+void lp_journal_forget_saved_xml(LpJournal *journal, const char *uuid);
+
+/* Whether the last write succeeded; *ret_message (may be NULL) is the sentence if not.  While
+ * it is false new work is refused, and each new write is tried again. */
+bool lp_journal_healthy(const LpJournal *journal, const char **ret_message);
+
+#endif

@@ -1,0 +1,29 @@
+/* lpard.conf(5): what the administrator set, checked once at start. */
+#ifndef LP_LPARD_SETTINGS_H
+#define LP_LPARD_SETTINGS_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+    char *uri;                    /* [lpard] connect = qemu:///system */
+    char *socket;                 /* [lpard] socket = /run/lpard/lpard.sock */
+    char *state_dir;              /* [lpard] state = /var/lib/lpard */
+    char *topology;               /* [host] topology = synthetic or XML; NULL: this host */
+    uint64_t reserve_bytes;       /* [host] memory-reserve = 512M */
+    uint32_t reserve_centi;       /* [host] cpu-reserve = 0.10 */
+    uint64_t overhead_bytes;      /* [host] guest-overhead = 320M */
+    uint32_t timeout_sec;         /* [operations] timeout = 60 */
+    uint32_t keep_days;           /* [operations] keep-days = 30 */
+    char **viewers, **operators, **admins;   /* [access] groups */
+} LpSettings;
+
+/* Reads `path`; a missing file means defaults unless `must_exist`.  `session` picks a plain
+ * user's defaults (XDG directories, qemu:///session).  An unknown group or key, or a value
+ * that does not parse, is an error that names file, key and cure. */
+LpSettings *lp_settings_load(const char *path, bool must_exist, bool session, GError **error);
+void lp_settings_free(LpSettings *settings);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LpSettings, lp_settings_free)
+
+#endif

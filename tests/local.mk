@@ -1,0 +1,14 @@
+# Each room's tests in a part of their own.
+include tests/unit/pure.mk
+include tests/unit/wire.mk
+include tests/unit/hotplug.mk
+include tests/unit/sim.mk
+include tests/unit/lpard.mk
+include tests/unit/ctl.mk
+include tests/bench/local.mk
+include tests/lab/local.mk
+LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
+	ASAN_OPTIONS=detect_leaks=1; export ASAN_OPTIONS;
+TEST_EXTENSIONS = .sh
+SH_LOG_DRIVER = $(LOG_DRIVER)
