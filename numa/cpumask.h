@@ -11,7 +11,8 @@
 /* KVM's own ceiling for one guest is 1024 vCPUs on x86, and hosts above it are rare. */
 #define LP_MAX_CPUS 1024
 
-/* The longest list text of LP_MAX_CPUS processors: every second one named, 5 bytes each. */
+/* The longest list text of LP_MAX_CPUS processors: pairs with a hole of one between them,
+ * "0-1,3-4,...", which is 8 bytes for each three ids above 99. */
 #define LP_CPUMASK_TEXT 2816
 
 typedef struct {

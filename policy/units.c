@@ -171,8 +171,9 @@ lp_units_parse_centi(const char *text, uint32_t *ret_centi)
         return LP_UNITS_SYNTAX;
     if (number.n_decimals > 2)
         return LP_UNITS_FRACTION;
-    if (__builtin_mul_overflow(number.whole, (uint64_t) CENTI_PER_UNIT, &centi))
+    if (number.whole > UINT32_MAX)
         return LP_UNITS_OVERFLOW;
+    centi = number.whole * CENTI_PER_UNIT;
     if (number.n_decimals > 0)
         centi += 10 * (uint64_t) (number.decimals[0] - '0');
     if (number.n_decimals > 1)
