@@ -18,7 +18,7 @@ typedef enum {
 
 /* Walks the plan from the view; *ret_step (may be NULL) names the first step at fault. */
 LpAdmitVerdict lp_admit(const LpPlan *plan, const LpView *view, const LpBounds *bounds,
-                        const LpRoom *room, uint32_t *ret_step);
+                        const LpRoom *room, const LpTarget *target, uint32_t *ret_step);
 
 const char *lp_admit_verdict_text(LpAdmitVerdict verdict);
 

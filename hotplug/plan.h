@@ -13,9 +13,9 @@
 #include "numa/place.h"
 #include "numa/topology.h"
 
-/* One CPU step per vCPU at worst, one memory step per cell and per DIMM, and a few more. */
-#define LP_PLAN_MAX_STEPS 512
 #define LP_PLAN_MAX_SHORTFALLS 8
+/* Grow or fold; hold; unplug; lift the hold. */
+#define LP_PLAN_MAX_STAGES 4
 
 typedef enum {
     LP_STEP_FOLD,             /* agent takes vCPUs offline / online: `cpus` are to run */
@@ -26,7 +26,7 @@ typedef enum {
     LP_STEP_DIMM_ADD,         /* `cell`, to_bytes is its size */
     LP_STEP_DIMM_REMOVE,      /* `alias` */
     LP_STEP_BALLOON,          /* from_bytes -> to_bytes inflated */
-    LP_STEP_PROFILE,          /* live metadata: desired, folded, capacity */
+    LP_STEP_PROFILE,          /* live metadata: desired, capacity, and `cpus` as folded */
     LP_STEP_CONFIG,           /* the persistent definition follows */
     LP_STEP_KINDS,
 } LpStepKind;
@@ -39,7 +39,7 @@ typedef struct {
     bool release;             /* gives back to the host (else takes from it) */
     uint32_t vcpu, cell;
     char alias[32];
-    LpCpuMask cpus;           /* FOLD: the vCPUs that are to run */
+    LpCpuMask cpus;           /* FOLD: the vCPUs that are to run; PROFILE: those folded */
     uint64_t from_bytes, to_bytes;
     uint64_t shares;
     int64_t global_quota_usec;
@@ -97,20 +97,23 @@ typedef struct {
     uint64_t mem_bytes;
     uint32_t entitled_centi, weight;
     bool capped;
+    uint64_t shares;          /* the cgroup weight that the entitlement makes */
 } LpTarget;
 
-/* What the planner may not exceed: the profile's bounds and the running capacity. */
+/* What the planner may not exceed, and what the profile says now. */
 typedef struct {
-    uint32_t cpu_min, cpu_max;
-    uint64_t mem_min_bytes, mem_max_bytes;
+    uint32_t cpu_min, cpu_max, cpu_desired;
+    uint64_t mem_min_bytes, mem_max_bytes, mem_desired_bytes;
     uint32_t entitled_centi, weight;
     bool capped;
+    uint64_t shares;
     LpCpuMask folded;         /* vCPUs plugged but held offline by lpard */
 } LpBounds;
 
-/* What the host can still give: capacity less reserve less what all others are counted at. */
+/* What the host can give this partition in all, what it has included: capacity less reserve less
+ * what every other is counted at. */
 typedef struct {
-    uint64_t room_bytes;                     /* in all */
+    uint64_t room_bytes;
     uint32_t n_nodes;
     int32_t node_id[LP_MAX_NODES];
     uint64_t node_room_bytes[LP_MAX_NODES];
@@ -130,7 +133,8 @@ typedef struct {
 
 typedef struct {
     uint32_t n_steps;
-    LpStep steps[LP_PLAN_MAX_STEPS];
+    LpStep *steps;
+    uint32_t n_allocated;
     uint32_t n_stages;
     uint32_t n_shortfalls;
     LpShortfall shortfalls[LP_PLAN_MAX_SHORTFALLS];
@@ -138,16 +142,29 @@ typedef struct {
     /* Before, and after if every step succeeds. */
     uint32_t cpu_before, cpu_after;
     uint64_t mem_before_bytes, mem_after_bytes;
-    LpCpuMask folded_after;
+    LpCpuMask folded_after;   /* when every step has succeeded */
+    LpCpuMask run_after;      /* vCPUs that are then to run */
     uint64_t requested_after_bytes[LP_MAX_CELLS];
+    uint64_t balloon_after_bytes;
+    uint64_t dimm_bytes;      /* a DIMM to add to dimm_cell; 0: none */
+    uint32_t dimm_cell;
+    LpCpuMask dimms_removed;  /* by index into the view's dimms */
     uint32_t expected_msec;
 } LpPlan;
 
-/* Fills *ret_plan (large: allocate it).  Always succeeds; a request that cannot be met is a
+LpPlan *lp_plan_new(void);
+void lp_plan_free(LpPlan *plan);
+
+/* Fills *ret_plan, which must be new.  Always succeeds; a request that cannot be met is a
  * plan with refused set and the reason in shortfalls. */
 void lp_plan_make(const LpView *view, const LpBounds *bounds, const LpRoom *room,
                   const LpGuestFacts *guest, const LpTarget *target,
                   const LpPlanOptions *options, LpPlan *ret_plan);
+
+/* Some vCPUs could not be folded: they stay granted.  Takes them out of what later steps hold,
+ * record and unplug. */
+void lp_plan_keep_vcpus(LpPlan *plan, const LpView *view, const LpBounds *bounds,
+                        const LpTarget *target, const LpCpuMask *kept);
 
 /* vCPUs granted: plugged and not folded. */
 uint32_t lp_plan_granted_vcpus(const LpView *view, const LpCpuMask *folded);

@@ -1,0 +1,249 @@
+#include "hotplug/admit.h"
+
+#include <string.h>
+
+#include "hotplug/plan-parts.h"
+
+/* What the walk has so far: the partition as it would be after the steps already seen. */
+typedef struct {
+    LpCpuMask plugged, folded;
+    uint64_t requested[LP_MAX_CELLS];
+    uint64_t dimm_bytes[LP_MAX_CELLS];
+    LpCpuMask dimms_gone;
+} Walk;
+
+static void
+start_walk(Walk *walk, const LpView *view, const LpBounds *bounds)
+{
+    memset(walk, 0, sizeof *walk);
+    walk->plugged = view->plugged;
+    walk->folded = bounds->folded;
+    for (uint32_t i = 0; i < view->n_cells; i++)
+        walk->requested[i] = view->cells[i].requested_bytes;
+    for (uint32_t i = 0; i < view->n_dimms; i++)
+        if (view->dimms[i].cell < LP_MAX_CELLS)
+            walk->dimm_bytes[view->dimms[i].cell] += view->dimms[i].bytes;
+}
+
+static uint64_t
+cell_bytes(const Walk *walk, const LpView *view, uint32_t cell)
+{
+    return view->cells[cell].base_bytes + walk->requested[cell] + walk->dimm_bytes[cell];
+}
+
+static uint64_t
+total_bytes(const Walk *walk, const LpView *view)
+{
+    uint64_t sum = view->n_cells ? 0 : view->base_bytes;
+
+    for (uint32_t i = 0; i < view->n_cells; i++)
+        sum += cell_bytes(walk, view, i);
+    return sum;
+}
+
+static uint32_t
+granted_vcpus(const Walk *walk)
+{
+    uint32_t n = 0;
+
+    for (int c = lp_cpumask_next(&walk->plugged, 0); c >= 0;
+         c = lp_cpumask_next(&walk->plugged, c + 1u))
+        n += !lp_cpumask_has(&walk->folded, (unsigned) c);
+    return n;
+}
+
+static bool
+apply_virtio_mem(Walk *walk, const LpView *view, const LpStep *step)
+{
+    const LpViewCell *cell;
+
+    if (step->cell >= view->n_cells)
+        return false;
+    cell = &view->cells[step->cell];
+    if (!cell->has_device || step->to_bytes > cell->device_bytes || cell->block_bytes == 0
+        || step->to_bytes % cell->block_bytes)
+        return false;
+    walk->requested[step->cell] = step->to_bytes;
+    return true;
+}
+
+static bool
+apply_dimm_remove(Walk *walk, const LpView *view, const LpStep *step)
+{
+    for (uint32_t i = 0; i < view->n_dimms; i++) {
+        if (strcmp(view->dimms[i].alias, step->alias) || lp_cpumask_has(&walk->dimms_gone, i)
+            || view->dimms[i].cell >= LP_MAX_CELLS)
+            continue;
+        lp_cpumask_add(&walk->dimms_gone, i);
+        walk->dimm_bytes[view->dimms[i].cell] -= view->dimms[i].bytes;
+        return true;
+    }
+    return false;
+}
+
+/* False: the step names something that is not there. */
+static bool
+apply(Walk *walk, const LpView *view, const LpStep *step)
+{
+    switch (step->kind) {
+    case LP_STEP_FOLD:
+        /* vCPU 0 runs always, and nothing runs that the domain cannot have. */
+        return lp_cpumask_has(&step->cpus, 0)
+               && lp_cpumask_last(&step->cpus) < (int) view->vcpu_max;
+    case LP_STEP_PLUG_VCPU:
+        if (step->vcpu >= view->vcpu_max || lp_cpumask_has(&walk->plugged, step->vcpu))
+            return false;
+        lp_cpumask_add(&walk->plugged, step->vcpu);
+        return true;
+    case LP_STEP_UNPLUG_VCPU:
+        if (step->vcpu == 0 || !lp_cpumask_has(&walk->plugged, step->vcpu)
+            || view->accel == LP_ACCEL_TCG)
+            return false;
+        lp_cpumask_remove(&walk->plugged, step->vcpu);
+        lp_cpumask_remove(&walk->folded, step->vcpu);
+        return true;
+    case LP_STEP_VIRTIO_MEM:
+        return apply_virtio_mem(walk, view, step);
+    case LP_STEP_DIMM_ADD:
+        if (step->cell >= view->n_cells || step->to_bytes == 0
+            || step->to_bytes % LP_PLAN_DIMM_BLOCK_BYTES)
+            return false;
+        walk->dimm_bytes[step->cell] += step->to_bytes;
+        return true;
+    case LP_STEP_DIMM_REMOVE:
+        return apply_dimm_remove(walk, view, step);
+    case LP_STEP_BALLOON:
+        return view->has_balloon && step->to_bytes < total_bytes(walk, view);
+    case LP_STEP_PROFILE:
+        if (lp_cpumask_has(&step->cpus, 0))
+            return false;
+        walk->folded = step->cpus;
+        return true;
+    case LP_STEP_CAPACITY:
+        return view->cgroup != LP_CGROUP_NONE;
+    case LP_STEP_CONFIG:
+        return true;
+    case LP_STEP_KINDS:
+        break;
+    }
+    return false;
+}
+
+/* S3 for one node: what the partition's cells on it would hold, against the node's room. */
+static bool
+node_fits(const Walk *walk, const LpView *view, const LpRoom *room, uint32_t cell)
+{
+    for (uint32_t n = 0; n < room->n_nodes; n++) {
+        uint64_t sum = 0;
+
+        if (room->node_id[n] != view->cells[cell].node)
+            continue;
+        for (uint32_t i = 0; i < view->n_cells; i++)
+            if (view->cells[i].node == room->node_id[n])
+                sum += cell_bytes(walk, view, i);
+        return sum <= room->node_room_bytes[n];
+    }
+    return true;
+}
+
+static LpAdmitVerdict
+check_memory(const Walk *walk, const LpView *view, const LpBounds *bounds, const LpRoom *room,
+             const LpStep *step)
+{
+    uint64_t total = total_bytes(walk, view);
+
+    /* A partition that was outside its bounds already may come nearer, but not go further. */
+    if (step->release && total < bounds->mem_min_bytes)
+        return LP_ADMIT_S1_BELOW_MIN;
+    if (step->release)
+        return LP_ADMIT_OK;
+    if (total > bounds->mem_max_bytes)
+        return LP_ADMIT_S2_ABOVE_MAX;
+    if (total > room->room_bytes)
+        return LP_ADMIT_S3_HOST_MEMORY;
+    if (step->cell < view->n_cells && !node_fits(walk, view, room, step->cell))
+        return LP_ADMIT_S3_NODE_MEMORY;
+    return LP_ADMIT_OK;
+}
+
+static LpAdmitVerdict
+check_step(const Walk *walk, const LpView *view, const LpBounds *bounds, const LpRoom *room,
+           const LpStep *step)
+{
+    uint32_t granted = granted_vcpus(walk);
+
+    switch (step->kind) {
+    case LP_STEP_FOLD:
+        if (step->release && lp_cpumask_count(&step->cpus) < bounds->cpu_min)
+            return LP_ADMIT_S1_BELOW_MIN;
+        return lp_cpumask_count(&step->cpus) > bounds->cpu_max && !step->release
+                   ? LP_ADMIT_S2_ABOVE_MAX
+                   : LP_ADMIT_OK;
+    case LP_STEP_PLUG_VCPU:
+        return granted > bounds->cpu_max ? LP_ADMIT_S2_ABOVE_MAX : LP_ADMIT_OK;
+    case LP_STEP_PROFILE:
+    case LP_STEP_UNPLUG_VCPU:
+        return granted < bounds->cpu_min ? LP_ADMIT_S1_BELOW_MIN : LP_ADMIT_OK;
+    case LP_STEP_VIRTIO_MEM:
+    case LP_STEP_DIMM_ADD:
+    case LP_STEP_DIMM_REMOVE:
+        return check_memory(walk, view, bounds, room, step);
+    case LP_STEP_BALLOON:
+        return step->release && total_bytes(walk, view) - step->to_bytes < bounds->mem_min_bytes
+                   ? LP_ADMIT_S1_BELOW_MIN
+                   : LP_ADMIT_OK;
+    default:
+        return LP_ADMIT_OK;
+    }
+}
+
+LpAdmitVerdict
+lp_admit(const LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpRoom *room,
+         const LpTarget *target, uint32_t *ret_step)
+{
+    Walk walk;
+    uint32_t stage = 0;
+
+    start_walk(&walk, view, bounds);
+    /* S8: the sum of entitlements fits the processors. */
+    if (target->has_capacity && view->run != LP_RUN_OFF
+        && target->entitled_centi > bounds->entitled_centi
+        && target->entitled_centi > room->room_centi)
+        return LP_ADMIT_S8_CAPACITY;
+    for (uint32_t i = 0; i < plan->n_steps; i++) {
+        const LpStep *step = &plan->steps[i];
+        LpAdmitVerdict verdict = LP_ADMIT_OK;
+
+        if (ret_step)
+            *ret_step = i;
+        if (step->stage < stage || step->stage >= LP_PLAN_MAX_STAGES || !apply(&walk, view, step))
+            return LP_ADMIT_MALFORMED;
+        stage = step->stage;
+        verdict = check_step(&walk, view, bounds, room, step);
+        if (verdict != LP_ADMIT_OK)
+            return verdict;
+    }
+    return LP_ADMIT_OK;
+}
+
+const char *
+lp_admit_verdict_text(LpAdmitVerdict verdict)
+{
+    switch (verdict) {
+    case LP_ADMIT_OK:
+        return "admitted";
+    case LP_ADMIT_S1_BELOW_MIN:
+        return "S1: a step would take the partition below its minimum";
+    case LP_ADMIT_S2_ABOVE_MAX:
+        return "S2: a step would take the partition above its maximum";
+    case LP_ADMIT_S3_HOST_MEMORY:
+        return "S3: the host's memory does not hold it";
+    case LP_ADMIT_S3_NODE_MEMORY:
+        return "S3: a host node's memory does not hold it";
+    case LP_ADMIT_S8_CAPACITY:
+        return "S8: the entitlements would exceed the host's processors";
+    case LP_ADMIT_MALFORMED:
+        return "the plan names something that the domain does not have";
+    }
+    return "unknown";
+}

@@ -1,0 +1,364 @@
+/* Which cell, DIMM or balloon gives or takes memory. */
+#include <string.h>
+
+#include "hotplug/plan-parts.h"
+
+/* Typical rates, emulated guests included (see tests/bench). */
+#define EXPECTED_GROW_MSEC_PER_GIB 400
+#define EXPECTED_SHRINK_MSEC_PER_GIB 2000
+/* QEMU tells of a device's size at most once a second. */
+#define EXPECTED_SHRINK_FLOOR_MSEC 1000
+#define EXPECTED_GROW_FLOOR_MSEC 100
+#define EXPECTED_DIMM_MSEC 2000
+#define EXPECTED_BALLOON_MSEC_PER_GIB 3000
+
+static uint32_t
+scaled_msec(uint64_t bytes, uint32_t per_gib, uint32_t floor)
+{
+    uint64_t msec = floor + (bytes >> 20) * per_gib / 1024;
+
+    return msec > UINT32_MAX ? UINT32_MAX : (uint32_t) msec;
+}
+
+static uint64_t
+dimm_bytes(const LpView *view)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < view->n_dimms; i++)
+        sum += view->dimms[i].bytes;
+    return sum;
+}
+
+static bool
+has_device(const LpView *view)
+{
+    for (uint32_t i = 0; i < view->n_cells; i++)
+        if (view->cells[i].has_device)
+            return true;
+    return false;
+}
+
+static uint64_t
+block_bytes(const LpView *view, LpVia via)
+{
+    uint64_t block = 0;
+
+    if (via == LP_VIA_DIMM || (via == LP_VIA_AUTO && !has_device(view)))
+        return LP_PLAN_DIMM_BLOCK_BYTES;
+    for (uint32_t i = 0; i < view->n_cells; i++)
+        if (view->cells[i].has_device && view->cells[i].block_bytes > block)
+            block = view->cells[i].block_bytes;
+    return block ? block : 2ULL << 20;
+}
+
+/* The cells as candidates.  A node's room is what it has for this partition less what the
+ * partition's cells hold of it already; cells that are bound to no node share the host's. */
+static void
+fill_cells(const LpView *view, const LpRoom *room, uint64_t base_room, bool from_requested,
+           LpPlaceCell *cells)
+{
+    for (uint32_t i = 0; i < view->n_cells; i++) {
+        const LpViewCell *cell = &view->cells[i];
+        uint64_t requested = from_requested ? cell->requested_bytes : 0;
+        uint64_t held = 0, node_room = base_room;
+
+        for (uint32_t n = 0; room && n < room->n_nodes; n++) {
+            if (room->node_id[n] != cell->node)
+                continue;
+            for (uint32_t j = 0; j < view->n_cells; j++)
+                if (view->cells[j].node == cell->node)
+                    held += view->cells[j].base_bytes + view->cells[j].requested_bytes;
+            node_room = room->node_room_bytes[n] > held ? room->node_room_bytes[n] - held : 0;
+        }
+        cells[i] = (LpPlaceCell){
+            .room_bytes = node_room < base_room ? node_room : base_room,
+            .size_bytes = cell->base_bytes + requested,
+            .grow_bytes = cell->has_device ? cell->device_bytes - requested : 0,
+            .shrink_bytes = requested,
+            .block_bytes = cell->block_bytes ? cell->block_bytes : 2ULL << 20,
+            .node = cell->node,
+        };
+    }
+}
+
+static void
+grow_devices(LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t spare, uint64_t bytes)
+{
+    LpPlaceCell cells[LP_MAX_CELLS];
+    uint64_t shares[LP_MAX_CELLS] = {0}, placed;
+
+    fill_cells(view, room, spare, true, cells);
+    placed = lp_place_grow(cells, view->n_cells, bytes, shares);
+    if (placed < bytes) {
+        /* The total was checked, so it is a node, or the bound devices on it, that lacks. */
+        uint64_t most = 0;
+        int32_t where = -1;
+
+        for (uint32_t i = 0; i < view->n_cells; i++)
+            if (cells[i].room_bytes >= most) {
+                most = cells[i].room_bytes;
+                where = cells[i].node;
+            }
+        lp_plan_add_shortfall(plan, LP_SHORT_NODE_MEMORY, LP_RESOURCE_MEM, true, bytes, placed,
+                              where);
+        return;
+    }
+    for (uint32_t i = 0; i < view->n_cells; i++)
+        plan->requested_after_bytes[i] += shares[i];
+    plan->mem_after_bytes += placed;
+}
+
+static uint64_t
+shrink_devices(LpPlan *plan, const LpView *view, uint64_t bytes)
+{
+    LpPlaceCell cells[LP_MAX_CELLS];
+    uint64_t shares[LP_MAX_CELLS] = {0}, taken;
+
+    fill_cells(view, NULL, UINT64_MAX, true, cells);
+    taken = lp_place_shrink(cells, view->n_cells, bytes, shares);
+    for (uint32_t i = 0; i < view->n_cells; i++)
+        plan->requested_after_bytes[i] -= shares[i];
+    plan->mem_after_bytes -= taken;
+    return taken;
+}
+
+/* DIMMs leave whole: the biggest that fits, until none does. */
+static uint64_t
+shrink_dimms(LpPlan *plan, const LpView *view, uint64_t bytes)
+{
+    uint64_t left = bytes;
+
+    for (uint32_t i = view->n_dimms; i-- > 0 && left > 0;) {
+        if (view->dimms[i].bytes > left)
+            continue;
+        left -= view->dimms[i].bytes;
+        lp_cpumask_add(&plan->dimms_removed, i);
+        plan->mem_after_bytes -= view->dimms[i].bytes;
+    }
+    return bytes - left;
+}
+
+static void
+grow_dimm(LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t spare, uint64_t bytes)
+{
+    LpPlaceCell cells[LP_MAX_CELLS];
+    uint32_t best = 0;
+
+    if (view->n_cells == 0 || view->slots == 0) {
+        lp_plan_add_shortfall(plan, LP_SHORT_NO_DEVICE, LP_RESOURCE_MEM, true, bytes, 0, -1);
+        return;
+    }
+    if (view->slots_used >= view->slots) {
+        lp_plan_add_shortfall(plan, LP_SHORT_NO_SLOT, LP_RESOURCE_MEM, true, bytes, view->slots,
+                              -1);
+        return;
+    }
+    if (lp_view_ceiling_bytes(view) + bytes > view->max_memory_bytes) {
+        lp_plan_add_shortfall(plan, LP_SHORT_DEVICE_SIZE, LP_RESOURCE_MEM, true, bytes,
+                              view->max_memory_bytes - lp_view_ceiling_bytes(view), -1);
+        return;
+    }
+    fill_cells(view, room, spare, true, cells);
+    for (uint32_t i = 1; i < view->n_cells; i++)
+        if (cells[i].room_bytes > cells[best].room_bytes)
+            best = i;
+    if (cells[best].room_bytes < bytes) {
+        lp_plan_add_shortfall(plan, LP_SHORT_NODE_MEMORY, LP_RESOURCE_MEM, true, bytes,
+                              cells[best].room_bytes, cells[best].node);
+        return;
+    }
+    plan->dimm_cell = best;
+    plan->dimm_bytes = bytes;
+    plan->mem_after_bytes += bytes;
+}
+
+static bool
+check_memory_bounds(LpPlan *plan, const LpView *view, const LpBounds *bounds, uint64_t wanted,
+                    LpVia via)
+{
+    uint64_t block = block_bytes(view, via);
+
+    if (wanted < bounds->mem_min_bytes)
+        lp_plan_add_shortfall(plan, LP_SHORT_BELOW_MIN, LP_RESOURCE_MEM, true, wanted,
+                              bounds->mem_min_bytes, -1);
+    else if (wanted > bounds->mem_max_bytes)
+        lp_plan_add_shortfall(plan, LP_SHORT_ABOVE_MAX, LP_RESOURCE_MEM, true, wanted,
+                              bounds->mem_max_bytes, -1);
+    else if (via != LP_VIA_BALLOON
+             && (wanted > view->base_bytes ? wanted - view->base_bytes
+                                           : view->base_bytes - wanted) % block)
+        lp_plan_add_shortfall(plan, LP_SHORT_BLOCK, LP_RESOURCE_MEM, true, wanted, block, -1);
+    return !plan->refused;
+}
+
+static void
+choose_growth(LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t bytes, LpVia via)
+{
+    uint64_t counted = view->resident_bytes > plan->mem_before_bytes ? view->resident_bytes
+                                                                      : plan->mem_before_bytes;
+    uint64_t spare = room->room_bytes > counted ? room->room_bytes - counted : 0;
+
+    plan->balloon_after_bytes = 0;
+    if (bytes > spare) {
+        lp_plan_add_shortfall(plan, LP_SHORT_HOST_MEMORY, LP_RESOURCE_MEM, true, bytes, spare,
+                              -1);
+        return;
+    }
+    if (via == LP_VIA_DIMM || !has_device(view)) {
+        if (via == LP_VIA_VIRTIO_MEM)
+            lp_plan_add_shortfall(plan, LP_SHORT_NO_DEVICE, LP_RESOURCE_MEM, true, bytes, 0, -1);
+        else
+            grow_dimm(plan, view, room, spare, bytes);
+        return;
+    }
+    if (lp_view_requested_bytes(view) + bytes > lp_view_ceiling_bytes(view)) {
+        lp_plan_add_shortfall(plan, LP_SHORT_DEVICE_SIZE, LP_RESOURCE_MEM, true,
+                              lp_view_requested_bytes(view) + bytes,
+                              lp_view_ceiling_bytes(view), -1);
+        return;
+    }
+    grow_devices(plan, view, room, spare, bytes);
+}
+
+static void
+choose_shrink(LpPlan *plan, const LpView *view, uint64_t bytes, LpVia via)
+{
+    uint64_t taken = 0;
+
+    if (via == LP_VIA_AUTO || via == LP_VIA_VIRTIO_MEM)
+        taken += shrink_devices(plan, view, bytes);
+    if ((via == LP_VIA_AUTO || via == LP_VIA_DIMM) && taken < bytes)
+        taken += shrink_dimms(plan, view, bytes - taken);
+    if (taken == bytes)
+        return;
+    if (via == LP_VIA_DIMM || (via == LP_VIA_AUTO && !view->has_balloon && view->n_dimms)) {
+        lp_plan_add_shortfall(plan, LP_SHORT_DIMM_WHOLE, LP_RESOURCE_MEM, taken == 0, bytes,
+                              taken, -1);
+        return;
+    }
+    if (via == LP_VIA_VIRTIO_MEM) {
+        lp_plan_add_shortfall(plan, LP_SHORT_NO_DEVICE, LP_RESOURCE_MEM, taken == 0, bytes, taken,
+                              -1);
+        return;
+    }
+    if (!view->has_balloon) {
+        lp_plan_add_shortfall(plan, LP_SHORT_NO_BALLOON, LP_RESOURCE_MEM, taken == 0, bytes,
+                              taken, -1);
+        return;
+    }
+    plan->balloon_after_bytes = bytes - taken;
+    lp_plan_add_shortfall(plan, LP_SHORT_BALLOON_ONLY, LP_RESOURCE_MEM, false, bytes - taken, 0,
+                          -1);
+}
+
+/* The persistent definition of a domain that is off: shared out afresh. */
+static void
+choose_offline(LpPlan *plan, const LpView *view, uint64_t wanted)
+{
+    LpPlaceCell cells[LP_MAX_CELLS];
+    uint64_t fixed = view->base_bytes + dimm_bytes(view);
+    uint64_t bytes = wanted > fixed ? wanted - fixed : 0;
+    uint64_t placed;
+
+    if (fixed + bytes > lp_view_ceiling_bytes(view) || wanted < fixed) {
+        lp_plan_add_shortfall(plan, LP_SHORT_DEVICE_SIZE, LP_RESOURCE_MEM, true, wanted,
+                              wanted < fixed ? fixed : lp_view_ceiling_bytes(view), -1);
+        return;
+    }
+    fill_cells(view, NULL, UINT64_MAX, false, cells);
+    memset(plan->requested_after_bytes, 0, sizeof plan->requested_after_bytes);
+    placed = lp_place_grow(cells, view->n_cells, bytes, plan->requested_after_bytes);
+    plan->mem_after_bytes = fixed + placed;
+}
+
+void
+lp_plan_choose_memory(LpPlan *plan, const LpView *view, const LpBounds *bounds,
+                      const LpRoom *room, const LpTarget *target, const LpPlanOptions *options)
+{
+    uint64_t now = lp_view_requested_bytes(view);
+
+    plan->balloon_after_bytes = view->balloon_bytes;
+    if (!target->has_mem
+        || !check_memory_bounds(plan, view, bounds, target->mem_bytes, options->via))
+        return;
+    if (view->run == LP_RUN_OFF) {
+        choose_offline(plan, view, target->mem_bytes);
+        return;
+    }
+    /* From what is asked of the guest, not from what it still holds: a shrink under way that
+     * is asked for again must not be asked for twice. */
+    plan->mem_after_bytes = now;
+    if (target->mem_bytes > now)
+        choose_growth(plan, view, room, target->mem_bytes - now, options->via);
+    else if (target->mem_bytes < now)
+        choose_shrink(plan, view, now - target->mem_bytes, options->via);
+    else
+        plan->balloon_after_bytes = 0;
+}
+
+static void
+add_balloon_step(LpPlan *plan, const LpView *view, uint32_t stage)
+{
+    uint64_t from = view->balloon_bytes, to = plan->balloon_after_bytes;
+    LpStep *step = lp_plan_add_step(plan, LP_STEP_BALLOON, stage);
+
+    step->release = to > from;
+    step->from_bytes = from;
+    step->to_bytes = to;
+    step->expected_msec = scaled_msec(to > from ? to - from : from - to,
+                                      EXPECTED_BALLOON_MSEC_PER_GIB, EXPECTED_GROW_FLOOR_MSEC);
+}
+
+static void
+add_device_step(LpPlan *plan, const LpView *view, uint32_t cell, uint32_t stage)
+{
+    uint64_t from = view->cells[cell].requested_bytes, to = plan->requested_after_bytes[cell];
+    LpStep *step = lp_plan_add_step(plan, LP_STEP_VIRTIO_MEM, stage);
+
+    step->release = to < from;
+    step->cell = cell;
+    memcpy(step->alias, view->cells[cell].alias, sizeof step->alias);
+    step->from_bytes = from;
+    step->to_bytes = to;
+    step->expected_msec = to < from ? scaled_msec(from - to, EXPECTED_SHRINK_MSEC_PER_GIB,
+                                                  EXPECTED_SHRINK_FLOOR_MSEC)
+                                    : scaled_msec(to - from, EXPECTED_GROW_MSEC_PER_GIB,
+                                                  EXPECTED_GROW_FLOOR_MSEC);
+}
+
+void
+lp_plan_add_mem_steps(LpPlan *plan, const LpView *view, const LpTarget *target,
+                      const LpPlanOptions *options, uint32_t stage)
+{
+    (void) options;
+    if (!target->has_mem)
+        return;
+    /* What a balloon holds comes back first: it is the guest's already. */
+    if (plan->balloon_after_bytes < view->balloon_bytes)
+        add_balloon_step(plan, view, stage);
+    for (uint32_t i = 0; i < view->n_cells; i++)
+        if (plan->requested_after_bytes[i] != view->cells[i].requested_bytes)
+            add_device_step(plan, view, i, stage);
+    if (plan->dimm_bytes) {
+        LpStep *step = lp_plan_add_step(plan, LP_STEP_DIMM_ADD, stage);
+
+        step->cell = plan->dimm_cell;
+        step->to_bytes = plan->dimm_bytes;
+        step->expected_msec = EXPECTED_DIMM_MSEC;
+    }
+    for (uint32_t i = 0; i < view->n_dimms; i++) {
+        LpStep *step;
+
+        if (!lp_cpumask_has(&plan->dimms_removed, i))
+            continue;
+        step = lp_plan_add_step(plan, LP_STEP_DIMM_REMOVE, stage);
+        step->release = true;
+        step->cell = view->dimms[i].cell;
+        memcpy(step->alias, view->dimms[i].alias, sizeof step->alias);
+        step->from_bytes = view->dimms[i].bytes;
+        step->expected_msec = EXPECTED_DIMM_MSEC;
+    }
+    if (plan->balloon_after_bytes > view->balloon_bytes)
+        add_balloon_step(plan, view, stage);
+}

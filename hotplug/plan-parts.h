@@ -1,0 +1,41 @@
+/* Between the planner's files: choosing vCPUs (plan-cpu.c) and memory (plan-mem.c). */
+#ifndef LP_HOTPLUG_PLAN_PARTS_H
+#define LP_HOTPLUG_PLAN_PARTS_H
+
+#include "hotplug/plan.h"
+
+/* libvirt's and Linux's own default period. */
+#define LP_PLAN_DEFAULT_PERIOD_USEC 100000
+/* PowerVM's floor: a twentieth of a processor for each vCPU. */
+#define LP_PLAN_CENTI_PER_VCPU_MIN 5
+/* Linux on x86 takes DIMMs in memory blocks of this size. */
+#define LP_PLAN_DIMM_BLOCK_BYTES (128ULL << 20)
+
+typedef struct {
+    bool shrinks;
+    bool tell_agent;          /* a fold step is wanted: vCPUs come or go in the guest */
+    LpCpuMask plug;           /* to be plugged */
+    LpCpuMask folded;         /* folded once the agent has done its part */
+    LpCpuMask unplug;         /* of those, to be unplugged afterwards */
+} LpCpuChange;
+
+LpStep *lp_plan_add_step(LpPlan *plan, LpStepKind kind, uint32_t stage);
+void lp_plan_add_shortfall(LpPlan *plan, LpShortReason reason, LpResource resource, bool fatal,
+                           uint64_t asked, uint64_t bound, int32_t where);
+
+void lp_plan_choose_cpus(LpPlan *plan, const LpView *view, const LpBounds *bounds,
+                         const LpGuestFacts *guest, const LpTarget *target,
+                         LpCpuChange *ret_change);
+void lp_plan_add_cpu_steps(LpPlan *plan, const LpView *view, const LpCpuChange *change,
+                           uint32_t stage);
+void lp_plan_add_unplug_steps(LpPlan *plan, const LpView *view, const LpCpuChange *change,
+                              uint32_t stage);
+
+/* Decides plan->requested_after_bytes and what DIMMs and balloon must do. */
+void lp_plan_choose_memory(LpPlan *plan, const LpView *view, const LpBounds *bounds,
+                           const LpRoom *room, const LpTarget *target,
+                           const LpPlanOptions *options);
+void lp_plan_add_mem_steps(LpPlan *plan, const LpView *view, const LpTarget *target,
+                           const LpPlanOptions *options, uint32_t stage);
+
+#endif
