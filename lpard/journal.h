@@ -22,7 +22,8 @@ typedef void (*LpDurableFunc)(const GError *error, void *data);
 /* Opens (creates) `state_dir`/journal.db and locks it: a second lpard on the same directory
  * gets LP_ERROR_CONFLICT naming the first one's pid.  Deletes operations older than keep_days. */
 LpJournal *lp_journal_open(const char *state_dir, uint32_t keep_days, GError **error);
-/* Waits until all that was asked is on disk. */
+/* Waits until all that was asked is on disk.  No callback comes after this call began: answers
+ * not yet delivered are dropped, so that nothing is begun while everything ends. */
 void lp_journal_close(LpJournal *journal);
 
 /* The next operation id; ids never repeat, also across restarts. */
@@ -30,12 +31,13 @@ int64_t lp_journal_next_id(LpJournal *journal);
 
 /* An operation at acceptance and with its plan: the intent.  `open` false closes it. */
 void lp_journal_put_operation(LpJournal *journal, int64_t id, const char *uuid, const char *key,
-                              bool open, json_t *body /* takes a reference */,
+                              bool open, json_t *body /* only read, before returning */,
                               LpDurableFunc done, void *data);
 
 /* Rows at start, before the loop runs; blocking. Each: {"id", "uuid", "key", "open", "body"}. */
 json_t *lp_journal_open_operations(LpJournal *journal, GError **error);
-/* Finished ones, newest first; blocking but bounded by `limit`; uuid NULL: of all. */
+/* Finished ones, newest first, as the same rows; blocking but bounded by `limit`; uuid NULL: of
+ * all; before_id 0: from the newest. */
 json_t *lp_journal_history(LpJournal *journal, const char *uuid, int64_t before_id,
                            unsigned limit, GError **error);
 /* One operation's body by id, or by idempotency key; NULL if there is none. */
