@@ -1,1 +1,20 @@
-# tests with real guests
+# The laboratory: what ./lab is made of, and the tests that it runs on real guests.
+EXTRA_DIST += \
+	tests/lab/check.sh \
+	tests/lab/console.sh \
+	tests/lab/demo.sh \
+	tests/lab/host.sh \
+	tests/lab/lib.sh \
+	tests/lab/setup.sh \
+	tests/lab/t-00-boot.sh \
+	tests/lab/t-10-cpu.sh \
+	tests/lab/t-20-mem.sh \
+	tests/lab/t-30-move.sh \
+	tests/lab/t-40-capacity.sh \
+	tests/lab/t-50-refusals.sh \
+	tests/lab/t-60-restart.sh \
+	tests/lab/guest/init \
+	tests/lab/guest/lab-agent \
+	tests/lab/guest/lab-hog \
+	tests/lab/guest/lab-run \
+	tests/lab/guest/lab-shell

@@ -1,0 +1,130 @@
+# Every test, suite by suite, each with a budget.  Sourced by ./lab.
+#
+# Budgets in seconds, on 2 emulated cores: several times what a quiet machine takes, so that one
+# which is reached means that something hangs.  Their sum is the promise of under 20 minutes.
+budget_unit=300
+budget_dist=300
+budget_boot=180
+
+check_names=()
+check_lines=()
+check_passed=0
+check_failed=0
+check_skipped=0
+check_finished=
+check_filter=
+
+# check_count NAME BUDGET USED PASSED FAILED SKIPPED
+check_count() {
+    check_passed=$((check_passed + $4))
+    check_failed=$((check_failed + $5))
+    check_skipped=$((check_skipped + $6))
+    check_lines+=("$(printf '%-24s %6d s %6d s %7d %7d %8d' "$1" "$2" "$3" "$4" "$5" "$6")")
+    printf '%s: %d passed, %d failed, %d skipped (%d of %d s)\n' "$1" "$4" "$5" "$6" "$3" "$2"
+}
+
+# The sum of automake's "# PASS:  12" lines in a log.
+automake_sum() {
+    awk -v key="$1:" '$1 == "#" && $2 == key { n += $3 } END { print n + 0 }' "$2"
+}
+
+# check_make NAME BUDGET DIR TARGET: a suite that automake runs.
+check_make() {
+    local name=$1 budget=$2 dir=$3 target=$4 log=$log_dir/$1.log started=$SECONDS
+    local status passed failed skipped
+    say "$name: make $target"
+    timeout -k 10 "$budget" make -s -C "$dir" -j"$(nproc)" "$target" >"$log" 2>&1 </dev/null
+    status=$?
+    passed=$(($(automake_sum PASS "$log") + $(automake_sum XFAIL "$log")))
+    failed=$(($(automake_sum FAIL "$log") + $(automake_sum ERROR "$log") + \
+        $(automake_sum XPASS "$log")))
+    skipped=$(automake_sum SKIP "$log")
+    # A build that breaks, or a suite that hangs, has no failed test to show for it.
+    ((status != 0 && failed == 0)) && failed=1
+    ((status == 124)) && echo "$name: stopped after its budget of $budget s"
+    if ((status != 0)); then
+        check_show_failures "$log"
+        tail -n 12 "$log" | sed 's/^/    /'
+        echo "    the whole of it is in $log"
+    fi
+    check_count "$name" "$budget" $((SECONDS - started)) "$passed" "$failed" "$skipped"
+}
+
+check_show_failures() {
+    grep -E '^(not ok|FAIL|ERROR|Bail out)' "$1" | head -n 20 | sed 's/^/    /'
+}
+
+# check_tap FILE: one lab test.  Its first comment says `budget: SECONDS`.
+check_tap() {
+    local file=$1 name=lab/${1##*/} budget log started=$SECONDS status passed failed skipped planned
+    name=${name%.sh}
+    log=$log_dir/${name//\//-}.log
+    budget=$(sed -n 's/^# budget: \([0-9]*\)$/\1/p' "$file" | head -n 1)
+    timeout -k 10 "${budget:-120}" bash "$file" >"$log" 2>&1 </dev/null
+    status=$?
+    skipped=$(grep -cE '^ok .*# SKIP' "$log")
+    passed=$(($(grep -c '^ok ' "$log") - skipped))
+    failed=$(grep -c '^not ok ' "$log")
+    planned=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$log" | tail -n 1)
+    # One that stopped half way has not failed a test, and has not passed either.
+    if [[ $planned != $((passed + failed + skipped)) ]] || ((status != 0 && failed == 0)); then
+        failed=$((failed + 1))
+        ((status == 124)) && echo "    stopped after its budget of ${budget:-120} s" >>"$log"
+        tail -n 5 "$log" | sed 's/^/    /'
+    fi
+    if ((failed)); then
+        grep -A6 -E '^(not ok|Bail out)' "$log" | head -n 60 | sed 's/^/    /'
+        echo "    the whole of it is in $log"
+    fi
+    check_count "$name" "${budget:-120}" $((SECONDS - started)) "$passed" "$failed" "$skipped"
+}
+
+check_run() {
+    local file files=() started
+    for file in "$top"/tests/lab/t-*.sh; do
+        [[ $file == *"$check_filter"* ]] && files+=("$file")
+    done
+    ((${#files[@]})) || die "no test of tests/lab has '$check_filter' in its name"
+
+    if [[ -z $check_filter ]]; then
+        check_suite=unit-sanitizers
+        started=$SECONDS
+        say "building with AddressSanitizer and UBSan"
+        build_tree "$lab_dir/build-asan" build-asan --enable-sanitizers
+        say "built in $((SECONDS - started)) s"
+        check_make unit-sanitizers "$budget_unit" "$lab_dir/build-asan" check
+        check_suite=distcheck
+        check_make distcheck "$budget_dist" "$build_dir" distcheck
+    fi
+
+    check_suite=lab/boot
+    started=$SECONDS
+    begin check alpha beta plain
+    check_count lab/boot "$budget_boot" $((SECONDS - started)) 1 0 0
+    export top lab_dir build_dir run_dir log_dir
+    for file in "${files[@]}"; do
+        check_suite=${file##*/}
+        check_tap "$file"
+    done
+    check_finished=1
+    ((check_failed == 0))
+}
+
+# Runs at every end of a check: cleans up, and always says how it went.
+check_end() {
+    local status=$? line
+    trap '' INT TERM HUP
+    if [[ -z $check_finished ]]; then
+        check_count "${check_suite:-set-up}" 0 0 0 1 0
+        ((status != 0)) || status=1
+    fi
+    ((check_failed == 0)) || status=1
+    lab_stop
+    printf '\n%-24s %8s %8s %7s %7s %8s\n' suite budget took passed failed skipped
+    printf '%s\n' "${check_lines[@]}"
+    printf '%-24s %8s %6d s\n\n' 'all, set-up included' '' $((SECONDS - started_at))
+    line="$check_passed passed, $check_failed failed"
+    ((check_skipped)) && line+=", $check_skipped skipped"
+    echo "$line"
+    exit $status
+}

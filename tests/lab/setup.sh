@@ -1,0 +1,149 @@
+# Set-up: packages, build, guest image.  Sourced by ./lab.
+# Everything is made once and kept: a second run only looks.
+
+# --- packages -------------------------------------------------------------------------------
+packages_needed=(
+    gcc make libc6-dev autoconf automake pkg-config
+    libglib2.0-dev libvirt-dev libvirt-glib-1.0-dev libxml2-dev libsoup-3.0-dev libjansson-dev
+    libsqlite3-dev libhwloc-dev libcmocka-dev
+    qemu-system-x86 seabios libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients
+    busybox-static cpio jq
+)
+packages_for_check=(mandoc curl sqlite3 xz-utils)
+
+packages_missing() {
+    local package
+    for package in "$@"; do
+        case $(dpkg-query -W -f='${db:Status-Abbrev}' "$package" 2>/dev/null) in
+        ii*|hi*) ;;
+        *) printf '%s ' "$package" ;;
+        esac
+    done
+}
+
+setup_packages() {
+    local missing=()
+    command -v dpkg-query >/dev/null ||
+        die "this is not a Debian system: ./lab installs packages by apt (made for Debian 12)"
+    read -ra missing < <(packages_missing "$@"; echo)
+    ((${#missing[@]})) || return 0
+    ((EUID == 0)) ||
+        die "packages are missing; as root: apt-get install --no-install-recommends ${missing[*]}"
+    say "installing ${#missing[@]} packages: ${missing[*]}"
+    local log=$log_dir/apt.log
+    # The lists of a fresh machine may be empty or out of date: fetched only if it fails without.
+    packages_install "${missing[@]}" >"$log" 2>&1 && return 0
+    { apt-get -q update && packages_install "${missing[@]}"; } >>"$log" 2>&1 && return 0
+    tail -n 5 "$log" >&2
+    die "apt-get could not install the packages; the whole of it is in $log"
+}
+
+packages_install() {
+    DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends "$@" </dev/null
+}
+
+# --- build ----------------------------------------------------------------------------------
+# Sets `source_dir`: the checkout, or a copy where the checkout can neither be configured nor
+# written to.
+setup_source() {
+    source_dir=$top
+    [[ -x $top/configure ]] && return 0
+    if [[ ! -w $top ]]; then
+        source_dir=$lab_dir/source
+        mkdir -p "$source_dir"
+        (cd "$top" && tar -c --exclude=./.git --exclude=./.lab .) | tar -x -C "$source_dir" ||
+            die "cannot copy the sources to $source_dir"
+    fi
+    [[ -x $source_dir/configure ]] && return 0
+    say "autoreconf"
+    (cd "$source_dir" && autoreconf -i) >"$log_dir/autoreconf.log" 2>&1 </dev/null ||
+        die_with_log "autoreconf failed" "$log_dir/autoreconf.log"
+}
+
+# build_tree DIR LOGNAME CONFIGURE-OPTIONS...
+build_tree() {
+    local dir=$1 log=$log_dir/$2.log
+    shift 2
+    mkdir -p "$dir"
+    : >"$log"
+    if [[ ! -f $dir/Makefile ]]; then
+        (cd "$dir" && "$source_dir/configure" -q "$@") >>"$log" 2>&1 </dev/null ||
+            die_with_log "configure failed" "$log"
+    fi
+    make -s -C "$dir" -j"$(nproc)" >>"$log" 2>&1 </dev/null || die_with_log "make failed" "$log"
+}
+
+setup_build() {
+    local started=$SECONDS
+    setup_source
+    say "building (in ${build_dir#"$top"/})"
+    build_tree "$build_dir" build
+    say "built in $((SECONDS - started)) s"
+}
+
+# --- guest image ----------------------------------------------------------------------------
+guest_modules=(virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci
+    virtio_balloon virtio_mem virtio_console)
+
+# Sets `kernel_dir`, which holds vmlinuz and the modules of Debian's cloud kernel.
+setup_kernel() {
+    local package scratch dir
+    for dir in "$cache_dir"/kernel-*/; do
+        [[ -f ${dir}vmlinuz ]] && kernel_dir=${dir%/}
+    done
+    [[ -n ${kernel_dir-} ]] && return 0
+
+    scratch=$cache_dir/fetch.$$
+    mkdir -p "$scratch"
+    kernel_fetch "$scratch" >"$log_dir/kernel.log" 2>&1 </dev/null || {
+        # The lists know an older kernel than the archive still has, or there are none yet.
+        ((EUID == 0)) && apt-get -q update >>"$log_dir/kernel.log" 2>&1 </dev/null
+        kernel_fetch "$scratch" >>"$log_dir/kernel.log" 2>&1 </dev/null
+    } || {
+        rm -rf "$scratch"
+        die_with_log "apt-get could not download the guests' kernel (linux-image-cloud-amd64)" \
+            "$log_dir/kernel.log"
+    }
+    package=$(cd "$scratch" && echo linux-image-*.deb)
+    kernel_dir=$cache_dir/kernel-${package%%_*}
+    mkdir -p "$scratch/kernel"
+    dpkg -x "$scratch/$package" "$scratch/x" &&
+        cp "$scratch"/x/boot/vmlinuz-* "$scratch/kernel/vmlinuz" || die "cannot unpack $package"
+    for module in "${guest_modules[@]}"; do
+        find "$scratch/x" -name "$module.ko" -exec cp {} "$scratch/kernel/" \; -quit
+        [[ -f $scratch/kernel/$module.ko ]] || die "the kernel in $package has no module $module"
+    done
+    mv "$scratch/kernel" "$kernel_dir" || die "cannot write to $cache_dir"
+    rm -rf "$scratch"
+    say "guest kernel: ${package%%_*}"
+}
+
+# kernel_fetch DIR: the .deb that the meta-package depends on, whatever its version is today.
+kernel_fetch() {
+    local package options=()
+    ((EUID == 0)) && options=(-o APT::Sandbox::User=root)
+    package=$(apt-cache depends linux-image-cloud-amd64 |
+        sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1)
+    [[ -n $package ]] || { echo "apt knows no linux-image-cloud-amd64"; return 1; }
+    (cd "$1" && apt-get -q "${options[@]}" download "$package")
+}
+
+# Writes $cache_dir/initrd with the agent just built.
+setup_image() {
+    local root=$lab_dir/initramfs module
+    mkdir -p "$cache_dir"
+    setup_kernel
+    rm -rf "$root"
+    mkdir -p "$root/bin" "$root/lib/modules"
+    cp /bin/busybox "$root/bin/busybox" && cp "$top"/tests/lab/guest/init "$root/init" &&
+        cp "$top"/tests/lab/guest/lab-* "$root/bin/" && chmod 0755 "$root/init" "$root"/bin/* ||
+        die "cannot make the guests' image in $root"
+    for module in "${guest_modules[@]}"; do
+        cp "$kernel_dir/$module.ko" "$root/lib/modules/"
+        echo "$module"
+    done >"$root/lib/modules/order"
+    [[ -x $build_dir/lpar-agent ]] && install -m 0755 -s "$build_dir/lpar-agent" "$root/bin/"
+    initrd=$lab_dir/initrd
+    (cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet | gzip -1) >"$initrd.new" &&
+        mv "$initrd.new" "$initrd" || die "cannot write $initrd"
+}
