@@ -1,0 +1,255 @@
+/* lpard.conf(5): read once, checked wholly, nothing ignored. */
+#include "lpard/settings.h"
+
+#include <string.h>
+
+#include "lpard/error.h"
+#include "policy/units.h"
+
+#define DEFAULT_RESERVE_BYTES (512ULL << 20)
+#define DEFAULT_RESERVE_CENTI 10
+/* What QEMU itself takes beside its guest's memory: an idle emulated guest of 512 MiB was
+ * measured at 301 MiB. */
+#define DEFAULT_OVERHEAD_BYTES (320ULL << 20)
+#define DEFAULT_TIMEOUT_SEC 60
+#define DEFAULT_KEEP_DAYS 30
+
+/* A day: what takes longer hangs. */
+#define MAX_TIMEOUT_SEC 86400
+/* Ten years of history. */
+#define MAX_KEEP_DAYS 3653
+/* More memory than any host has is a slip of the pen. */
+#define MAX_RESERVE_BYTES (64ULL << 40)
+/* As many processors as lpard handles. */
+#define MAX_RESERVE_CENTI (1024 * 100)
+
+typedef enum { KIND_TEXT, KIND_PATH, KIND_BYTES, KIND_CENTI, KIND_COUNT, KIND_LIST } Kind;
+
+typedef struct {
+    const char *group, *key;
+    Kind kind;
+    size_t offset;                /* of the field in LpSettings */
+    uint64_t least, most;
+} Key;
+
+#define FIELD(name) G_STRUCT_OFFSET(LpSettings, name)
+
+static const Key KEYS[] = {
+    { "lpard", "connect", KIND_TEXT, FIELD(uri), 0, 0 },
+    { "lpard", "socket", KIND_PATH, FIELD(socket), 0, 0 },
+    { "lpard", "state", KIND_PATH, FIELD(state_dir), 0, 0 },
+    { "host", "topology", KIND_TEXT, FIELD(topology), 0, 0 },
+    { "host", "memory-reserve", KIND_BYTES, FIELD(reserve_bytes), 0, MAX_RESERVE_BYTES },
+    { "host", "cpu-reserve", KIND_CENTI, FIELD(reserve_centi), 0, MAX_RESERVE_CENTI },
+    { "host", "guest-overhead", KIND_BYTES, FIELD(overhead_bytes), 0, MAX_RESERVE_BYTES },
+    { "operations", "timeout", KIND_COUNT, FIELD(timeout_sec), 1, MAX_TIMEOUT_SEC },
+    { "operations", "keep-days", KIND_COUNT, FIELD(keep_days), 1, MAX_KEEP_DAYS },
+    { "access", "viewers", KIND_LIST, FIELD(viewers), 0, 0 },
+    { "access", "operators", KIND_LIST, FIELD(operators), 0, 0 },
+    { "access", "admins", KIND_LIST, FIELD(admins), 0, 0 },
+};
+
+static LpSettings *
+settings_new(bool session)
+{
+    LpSettings *settings = g_new0(LpSettings, 1);
+
+    if (session) {
+        settings->uri = g_strdup("qemu:///session");
+        settings->socket = g_build_filename(g_get_user_runtime_dir(), "lpard", "lpard.sock", NULL);
+        settings->state_dir = g_build_filename(g_get_user_state_dir(), "lpard", NULL);
+    } else {
+        settings->uri = g_strdup("qemu:///system");
+        settings->socket = g_strdup("/run/lpard/lpard.sock");
+        settings->state_dir = g_strdup("/var/lib/lpard");
+    }
+    settings->reserve_bytes = DEFAULT_RESERVE_BYTES;
+    settings->reserve_centi = DEFAULT_RESERVE_CENTI;
+    settings->overhead_bytes = DEFAULT_OVERHEAD_BYTES;
+    settings->timeout_sec = DEFAULT_TIMEOUT_SEC;
+    settings->keep_days = DEFAULT_KEEP_DAYS;
+    settings->viewers = g_new0(char *, 1);
+    settings->operators = g_new0(char *, 1);
+    settings->admins = g_new0(char *, 1);
+    return settings;
+}
+
+void
+lp_settings_free(LpSettings *settings)
+{
+    if (!settings)
+        return;
+    g_free(settings->uri);
+    g_free(settings->socket);
+    g_free(settings->state_dir);
+    g_free(settings->topology);
+    g_strfreev(settings->viewers);
+    g_strfreev(settings->operators);
+    g_strfreev(settings->admins);
+    g_free(settings);
+}
+
+static void
+set_number(LpSettings *settings, const Key *key, uint64_t number)
+{
+    if (key->kind == KIND_BYTES)
+        G_STRUCT_MEMBER(uint64_t, settings, key->offset) = number;
+    else
+        G_STRUCT_MEMBER(uint32_t, settings, key->offset) = (uint32_t) number;
+}
+
+/* A number in its unit: NULL, or what is wrong with the text. */
+static const char *
+read_number(LpSettings *settings, const Key *key, const char *text)
+{
+    LpUnitsVerdict verdict;
+    uint64_t number = 0;
+    uint32_t small = 0;
+
+    if (key->kind == KIND_BYTES) {
+        verdict = lp_units_parse_bytes(text, &number);
+    } else {
+        verdict = key->kind == KIND_CENTI ? lp_units_parse_centi(text, &small)
+                                          : lp_units_parse_count(text, G_MAXUINT32, &small);
+        number = small;
+    }
+    if (verdict != LP_UNITS_OK)
+        return lp_units_hint(verdict);
+    if (number < key->least)
+        return "the number is too small; write a larger one";
+    if (number > key->most)
+        return lp_units_hint(LP_UNITS_OVERFLOW);
+    set_number(settings, key, number);
+    return NULL;
+}
+
+/* Group names, separated by commas or blanks. */
+static const char *
+read_list(LpSettings *settings, const Key *key, const char *text)
+{
+    g_auto(GStrv) parts = g_strsplit_set(text, ", \t", -1);
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+    char ***field = &G_STRUCT_MEMBER(char **, settings, key->offset);
+
+    for (char **part = parts; *part; part++) {
+        if (**part)
+            g_strv_builder_add(builder, *part);
+    }
+    g_strfreev(*field);
+    *field = g_strv_builder_end(builder);
+    return NULL;
+}
+
+static const char *
+read_value(LpSettings *settings, const Key *key, const char *text)
+{
+    switch (key->kind) {
+    case KIND_BYTES:
+    case KIND_CENTI:
+    case KIND_COUNT:
+        return read_number(settings, key, text);
+    case KIND_LIST:
+        return read_list(settings, key, text);
+    case KIND_PATH:
+        if (!g_path_is_absolute(text))
+            return "the path must begin with '/'; write it whole";
+        break;
+    case KIND_TEXT:
+        break;
+    }
+    if (!*text)
+        return "the value is empty; write one, or remove the line for the default";
+    g_free(G_STRUCT_MEMBER(char *, settings, key->offset));
+    G_STRUCT_MEMBER(char *, settings, key->offset) = g_strdup(text);
+    return NULL;
+}
+
+static const Key *
+find_key(const char *group, const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(KEYS); i++) {
+        if (strcmp(KEYS[i].group, group) == 0 && (!name || strcmp(KEYS[i].key, name) == 0))
+            return &KEYS[i];
+    }
+    return NULL;
+}
+
+/* "a, b, c": the keys of a group, or the groups when it is NULL. */
+static char *
+list_known(const char *group)
+{
+    GString *list = g_string_new(NULL);
+    const char *previous = "";
+
+    for (size_t i = 0; i < G_N_ELEMENTS(KEYS); i++) {
+        const char *name = group ? KEYS[i].key : KEYS[i].group;
+
+        if ((group && strcmp(KEYS[i].group, group) != 0) || strcmp(name, previous) == 0)
+            continue;
+        g_string_append_printf(list, "%s%s", list->len ? ", " : "", name);
+        previous = name;
+    }
+    return g_string_free(list, FALSE);
+}
+
+static gboolean
+read_group(LpSettings *settings, GKeyFile *file, const char *path, const char *group,
+           GError **error)
+{
+    g_auto(GStrv) names = g_key_file_get_keys(file, group, NULL, NULL);
+
+    if (!find_key(group, NULL)) {
+        g_autofree char *known = list_known(NULL);
+
+        g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
+                    "%s: the group [%s] is unknown; the groups are %s", path, group, known);
+        return FALSE;
+    }
+    for (char **name = names; name && *name; name++) {
+        const Key *key = find_key(group, *name);
+        g_autofree char *text = NULL;
+        const char *wrong;
+
+        if (!key) {
+            g_autofree char *known = list_known(group);
+
+            g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
+                        "%s: the key '%s' of [%s] is unknown; its keys are %s", path, *name, group,
+                        known);
+            return FALSE;
+        }
+        text = g_key_file_get_string(file, group, *name, NULL);
+        wrong = text ? read_value(settings, key, g_strstrip(text))
+                     : "the value cannot be read; write it as plain UTF-8 text";
+        if (wrong) {
+            g_set_error(error, LP_ERROR, LP_ERROR_USAGE, "%s: [%s] %s = %s: %s", path, group,
+                        *name, text ? text : "?", wrong);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+LpSettings *
+lp_settings_load(const char *path, bool must_exist, bool session, GError **error)
+{
+    g_autoptr(LpSettings) settings = settings_new(session);
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autoptr(GError) failure = NULL;
+    g_auto(GStrv) groups = NULL;
+
+    if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &failure)) {
+        if (g_error_matches(failure, G_FILE_ERROR, G_FILE_ERROR_NOENT) && !must_exist)
+            return g_steal_pointer(&settings);
+        g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
+                    "%s: cannot be read (%s); correct it, or name another file", path,
+                    failure->message);
+        return NULL;
+    }
+    groups = g_key_file_get_groups(file, NULL);
+    for (char **group = groups; *group; group++) {
+        if (!read_group(settings, file, path, *group, error))
+            return NULL;
+    }
+    return g_steal_pointer(&settings);
+}
