@@ -1,6 +1,20 @@
 # wire/ is used by both ends; the agent itself is one small static program.
 noinst_LIBRARIES += liblp-wire.a
-liblp_wire_a_SOURCES = agent/wire/wire.h agent/wire/encode.c agent/wire/decode.c \
-	agent/wire/reader.c
+liblp_wire_a_SOURCES = agent/wire/wire.h agent/wire/words.h agent/wire/words.c \
+	agent/wire/encode.c agent/wire/decode.c agent/wire/reader.c
 liblp_wire_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 EXTRA_DIST += agent/wire/PROTOCOL.md
+
+sbin_PROGRAMS += lpar-agent
+lpar_agent_SOURCES = agent/main.c agent/agent.c agent/agent.h agent/clock.h \
+	agent/cpu.c agent/cpu.h agent/desire.c agent/facts.c agent/facts.h \
+	agent/files.c agent/files.h agent/log.c agent/log.h agent/mem.c agent/mem.h \
+	agent/port.c agent/port.h agent/report.c agent/speak.c agent/status.c \
+	agent/uevent.c agent/uevent.h
+lpar_agent_CFLAGS = $(AM_CFLAGS) -ffunction-sections -fdata-sections
+lpar_agent_LDADD = liblp-wire.a liblp-place.a $(JANSSON_LIBS)
+lpar_agent_LDFLAGS = -Wl,--gc-sections
+# Guests are of every distribution and age: the program brings its own libc.
+if STATIC_AGENT
+lpar_agent_LDFLAGS += -static
+endif

@@ -2,8 +2,9 @@
  *
  * One JSON object a line, at most LP_WIRE_FRAME_MAX bytes with the newline; PROTOCOL.md beside
  * this file is the description.  Both ends use this codec; it needs jansson and libc, no GLib.
- * Whatever arrives is untrusted: decoding allocates no more than the frame is long, every list
- * is bounded by a constant of this header, unknown fields are ignored, unknown types reported. */
+ * Whatever arrives is untrusted: what decoding allocates is bounded by LP_WIRE_FRAME_MAX and
+ * LP_WIRE_VALUES_MAX, every list by a constant of this header; unknown fields are ignored,
+ * unknown types reported. */
 #ifndef LP_AGENT_WIRE_H
 #define LP_AGENT_WIRE_H
 
@@ -16,6 +17,7 @@
 #define LP_WIRE_VERSION 1
 #define LP_WIRE_FRAME_MAX 65536   /* several times the largest true message (1024 vCPUs, 64 cells) */
 #define LP_WIRE_DEPTH_MAX 8       /* the deepest true message is 4 */
+#define LP_WIRE_VALUES_MAX 1024   /* JSON values in a frame; the largest true message has 280 */
 #define LP_WIRE_CELLS_MAX 64
 #define LP_WIRE_TEXT_MAX 160      /* any text that is kept: kernel release, error, reason */
 
@@ -122,7 +124,7 @@ const char *lp_wire_verdict_text(LpWireVerdict verdict);
 /* Cuts a byte stream into lines.  Fixed size; a line longer than LP_WIRE_FRAME_MAX is an
  * error from which there is no way back but a new link. */
 typedef struct {
-    size_t used, taken;
+    size_t used, taken, searched;          /* no newline in [taken, searched) */
     char bytes[LP_WIRE_FRAME_MAX];
 } LpWireReader;
 
@@ -131,7 +133,8 @@ void lp_wire_reader_init(LpWireReader *reader);
 char *lp_wire_reader_space(LpWireReader *reader, size_t *ret_size);
 void lp_wire_reader_filled(LpWireReader *reader, size_t n_bytes);
 /* The next whole line (valid until the next call), or NULL; *ret_verdict is LP_WIRE_TOO_LONG
- * when no line can ever come. */
+ * when no line can ever come.  Empty lines are passed over: each end sends one ahead of its
+ * first frame, so that what an earlier link left unfinished cannot spoil that frame. */
 const char *lp_wire_reader_next(LpWireReader *reader, size_t *ret_length,
                                 LpWireVerdict *ret_verdict);
 

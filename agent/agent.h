@@ -1,0 +1,86 @@
+/* The agent: one loop that waits for the host, the kernel's events and its own deadlines. */
+#ifndef LP_AGENT_AGENT_H
+#define LP_AGENT_AGENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/cpu.h"
+#include "agent/mem.h"
+#include "agent/port.h"
+#include "agent/wire/wire.h"
+
+typedef struct {
+    const char *port;              /* NULL: find it */
+    const char *sysfs, *procfs;
+    bool verbose;
+} LpAgentOptions;
+
+/* What the host wants, kept until it wants something else. */
+typedef struct {
+    uint64_t id;                   /* of the WANT; 0: none yet */
+    bool has_cpus;
+    LpCpuMask cpus;
+    int64_t retry_at_msec;         /* vCPUs that would not change, or have no number yet */
+    int64_t retry_msec;
+    unsigned bind_tries;
+} LpDesire;
+
+/* What the host was told, and when to look again; report.c. */
+typedef struct {
+    bool due;                      /* a STATE could not be queued: as soon as there is room */
+    bool touched;                  /* an event: compare everything at the next look */
+    uint64_t seq;
+    int64_t sent_at_msec;
+    int64_t watch_until_msec, watch_pause_msec;
+    int64_t look_at_msec;          /* for what a watch or an event is about */
+    int64_t tick_at_msec;          /* for figures that drift */
+    LpWireState sent;
+} LpReport;
+
+typedef struct {
+    LpAgentOptions options;
+    int epoll_fd, signal_fd, uevent_fd;
+    bool stop;
+    bool more;                     /* lines of the host wait behind those just handled */
+    uint32_t told_caps;
+    LpCpus cpus;
+    LpMemory memory;
+    LpDesire desire;
+    LpReport report;
+    LpPort port;
+} LpAgent;
+
+/* Runs until SIGTERM or SIGINT; the process's exit status. */
+int lp_agent_run(const LpAgentOptions *options);
+
+/* One-shot facts on stdout; the process's exit status. */
+int lp_agent_status(const LpAgentOptions *options);
+
+/* desire.c: making the guest as the host wants it. */
+void lp_desire_init(LpAgent *agent);
+/* Takes up a WANT; *ret_reply says what became of it. */
+void lp_desire_take(LpAgent *agent, const LpWireWant *want, int64_t now_msec,
+                    LpWireReply *ret_reply);
+/* Processors have come or gone, or a retry is due. */
+void lp_desire_cpus(LpAgent *agent, bool is_retry, int64_t now_msec);
+/* Everything may have changed. */
+void lp_desire_sweep(LpAgent *agent, int64_t now_msec);
+
+/* speak.c: the protocol. */
+void lp_speak_hello(LpAgent *agent, int64_t now_msec);
+/* Says HELLO again if the capabilities are no longer what the host was told. */
+void lp_speak_caps(LpAgent *agent, int64_t now_msec);
+void lp_speak_heard(LpAgent *agent, const char *line, size_t length, int64_t now_msec);
+bool lp_speak_send(LpAgent *agent, const LpWireMessage *message, int64_t now_msec);
+
+/* report.c: when to say STATE. */
+void lp_report_init(LpAgent *agent);
+void lp_report_now(LpAgent *agent, int64_t now_msec);
+/* Something has happened: look soon whether it is worth a STATE. */
+void lp_report_touch(LpAgent *agent, int64_t now_msec);
+void lp_report_watch(LpAgent *agent, uint32_t watch_msec, int64_t now_msec);
+int64_t lp_report_deadline(const LpAgent *agent);
+void lp_report_run(LpAgent *agent, int64_t now_msec);
+
+#endif

@@ -1,0 +1,196 @@
+#include "config.h"
+
+#include "agent/facts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <dirent.h>
+
+#include "agent/files.h"
+
+/* /proc/meminfo is 1.5 KiB; the lines wanted are at its top. */
+#define LP_MEMINFO_TEXT 2048
+
+/* The kB figure of the line that holds `key`, as bytes; 0 if there is none. */
+static uint64_t
+meminfo_bytes(const char *text, const char *key)
+{
+    const char *at = strstr(text, key);
+
+    return at != NULL ? strtoull(at + strlen(key), NULL, 10) * 1024 : 0;
+}
+
+/* "1.25" as 125, without floating point; stops at anything unexpected. */
+static uint32_t
+read_centi(const char *text)
+{
+    uint64_t centi = 0;
+    int decimals = -1;
+
+    for (; *text != '\0' && decimals < 2; text++) {
+        if (*text == '.' && decimals < 0) {
+            decimals = 0;
+        } else if (*text >= '0' && *text <= '9' && centi < UINT32_MAX / 10) {
+            centi = centi * 10 + (uint64_t)(*text - '0');
+            if (decimals >= 0)
+                decimals++;
+        } else {
+            break;
+        }
+    }
+    for (int i = decimals < 0 ? 0 : decimals; i < 2; i++)
+        centi *= 10;
+    return centi > UINT32_MAX ? UINT32_MAX : (uint32_t)centi;
+}
+
+/* PSI: "some avg10=0.12 avg60=... \nfull ..." */
+static uint32_t
+pressure_centi(const char *procfs, const char *resource)
+{
+    char text[256];
+    const char *at;
+    uint32_t centi;
+
+    if (lp_file_read(text, sizeof(text), "%s/pressure/%s", procfs, resource) <= 0)
+        return 0;
+    at = strstr(text, "some avg10=");
+    centi = at != NULL ? read_centi(at + strlen("some avg10=")) : 0;
+    return centi > 10000 ? 10000 : centi;
+}
+
+static void
+copy_text(char *to, size_t size, const char *from)
+{
+    size_t used = 0;
+
+    /* A kernel's release may hold anything its builder typed; what the wire refuses is left
+     * out rather than the whole message lost. */
+    for (; *from != '\0' && used + 1 < size; from++) {
+        if (*from >= 0x20 && *from < 0x7f)
+            to[used++] = *from;
+    }
+    to[used] = '\0';
+}
+
+/* Whether the driver has taken a device: its folder then has a link named "virtioN". */
+static bool
+driver_has_device(const char *sysfs, const char *driver)
+{
+    char path[LP_PATH_MAX];
+    struct dirent *entry;
+    bool found = false;
+    DIR *dir;
+
+    snprintf(path, sizeof(path), "%s/bus/virtio/drivers/%s", sysfs, driver);
+    dir = opendir(path);
+    if (dir == NULL)
+        return false;
+    while (!found && (entry = readdir(dir)) != NULL)
+        found = lp_file_number(entry->d_name, "virtio") >= 0;
+    closedir(dir);
+    return found;
+}
+
+static uint32_t
+find_caps(const char *sysfs, const char *procfs)
+{
+    uint32_t caps = 0;
+
+    if (lp_file_exists("%s/devices/system/cpu/hotplug", sysfs))
+        caps |= LP_WIRE_CAP_CPU_ONLINE;
+    /* Kernels that have memory blocks at all have known online_movable since 3.8. */
+    if (lp_file_exists("%s/devices/system/memory/block_size_bytes", sysfs))
+        caps |= LP_WIRE_CAP_MEM_ONLINE | LP_WIRE_CAP_MEM_MOVABLE;
+    if (driver_has_device(sysfs, "virtio_mem"))
+        caps |= LP_WIRE_CAP_VIRTIO_MEM;
+    if (driver_has_device(sysfs, "virtio_balloon"))
+        caps |= LP_WIRE_CAP_BALLOON;
+    if (lp_file_exists("%s/pressure/memory", procfs))
+        caps |= LP_WIRE_CAP_PSI;
+    return caps;
+}
+
+static void
+read_boot_id(const char *procfs, char *ret_text, size_t size)
+{
+    if (lp_file_read(ret_text, size, "%s/sys/kernel/random/boot_id", procfs) <= 0)
+        snprintf(ret_text, size, "0");
+}
+
+void
+lp_facts_hello(const char *sysfs, const char *procfs, LpWireHello *ret_hello)
+{
+    char release[LP_WIRE_TEXT_MAX];
+
+    memset(ret_hello, 0, sizeof(*ret_hello));
+    ret_hello->version = LP_WIRE_VERSION;
+    snprintf(ret_hello->agent, sizeof(ret_hello->agent), "%s", PACKAGE_VERSION);
+    if (lp_file_read(release, sizeof(release), "%s/sys/kernel/osrelease", procfs) > 0)
+        copy_text(ret_hello->kernel, sizeof(ret_hello->kernel), release);
+    read_boot_id(procfs, ret_hello->boot_id, sizeof(ret_hello->boot_id));
+    ret_hello->caps = find_caps(sysfs, procfs);
+}
+
+typedef struct {
+    const char *sysfs;
+    LpWireState *state;
+} LpCellWalk;
+
+static void
+read_cell(uint32_t node, void *data)
+{
+    const LpCellWalk *walk = data;
+    LpWireState *state = walk->state;
+    char text[LP_MEMINFO_TEXT];
+    LpWireCell *cell;
+    uint32_t at;
+
+    if (node >= LP_WIRE_CELLS_MAX || state->n_cells >= LP_WIRE_CELLS_MAX ||
+        lp_file_read(text, sizeof(text), "%s/devices/system/node/node%u/meminfo", walk->sysfs,
+                     node) <= 0)
+        return;
+    /* Directories come in any order, cells by number. */
+    for (at = state->n_cells; at > 0 && state->cells[at - 1].cell > node; at--)
+        state->cells[at] = state->cells[at - 1];
+    cell = &state->cells[at];
+    cell->cell = node;
+    cell->total_bytes = meminfo_bytes(text, "MemTotal:");
+    cell->free_bytes = meminfo_bytes(text, "MemFree:");
+    state->n_cells++;
+}
+
+uint64_t
+lp_facts_mem_total(const char *procfs)
+{
+    char text[LP_MEMINFO_TEXT];
+
+    if (lp_file_read(text, sizeof(text), "%s/meminfo", procfs) <= 0)
+        return 0;
+    return meminfo_bytes(text, "MemTotal:");
+}
+
+void
+lp_facts_state(const char *sysfs, const char *procfs, const LpCpus *cpus, LpMemory *memory,
+               LpWireState *ret_state)
+{
+    LpCellWalk walk = { .sysfs = sysfs, .state = ret_state };
+    char text[LP_MEMINFO_TEXT], path[LP_PATH_MAX];
+
+    memset(ret_state, 0, sizeof(*ret_state));
+    read_boot_id(procfs, ret_state->boot_id, sizeof(ret_state->boot_id));
+    ret_state->present = cpus->present;
+    lp_cpus_online(cpus, &ret_state->online);
+    if (lp_file_read(text, sizeof(text), "%s/meminfo", procfs) > 0) {
+        ret_state->mem_total_bytes = meminfo_bytes(text, "MemTotal:");
+        ret_state->mem_available_bytes = meminfo_bytes(text, "MemAvailable:");
+        ret_state->mem_free_bytes = meminfo_bytes(text, "MemFree:");
+    }
+    ret_state->mem_offline_bytes = lp_memory_offline_bytes(memory);
+    snprintf(path, sizeof(path), "%s/devices/system/node", sysfs);
+    lp_file_each(path, "node", read_cell, &walk);
+    if (lp_file_read(text, sizeof(text), "%s/loadavg", procfs) > 0)
+        ret_state->load_centi = read_centi(text);
+    ret_state->psi_cpu_centi = pressure_centi(procfs, "cpu");
+    ret_state->psi_mem_centi = pressure_centi(procfs, "memory");
+}

@@ -1,0 +1,28 @@
+/* What encoding and decoding must agree on: names on the wire, and which texts may pass. */
+#ifndef LP_AGENT_WIRE_WORDS_H
+#define LP_AGENT_WIRE_WORDS_H
+
+#include "agent/wire/wire.h"
+
+/* JSON numbers are doubles to most readers; beyond this they would be rounded silently. */
+#define LP_WIRE_INTEGER_MAX ((uint64_t)1 << 53)
+#define LP_WIRE_PERCENT_MAX 10000u   /* 100.00 % */
+
+#define LP_WIRE_CAPS 6
+#define LP_WIRE_MEM_POLICIES 3
+
+extern const char *const lp_wire_type_names[LP_WIRE_KINDS];
+/* By bit number of the LP_WIRE_CAP_ constants. */
+extern const char *const lp_wire_cap_names[LP_WIRE_CAPS];
+extern const char *const lp_wire_mem_names[LP_WIRE_MEM_POLICIES];
+
+/* The place of `name` in a table, or -1. */
+int lp_wire_word_find(const char *const *names, int n_names, const char *name);
+
+/* Text that people will see on a terminal: no control characters (UTF-8 is checked by jansson).
+ * It may be empty. */
+bool lp_wire_text_allowed(const char *text, size_t length, size_t size);
+/* A UUID as the kernel writes it, in effect: 1..39 of [0-9a-f-]. */
+bool lp_wire_boot_id_allowed(const char *text, size_t length);
+
+#endif
