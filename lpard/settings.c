@@ -164,6 +164,21 @@ read_value(LpSettings *settings, const Key *key, const char *text)
     return NULL;
 }
 
+/* An error about the file.  What it quotes may be any bytes, but a message is UTF-8. */
+G_GNUC_PRINTF(3, 4) static gboolean
+refuse(GError **error, const char *path, const char *format, ...)
+{
+    g_autofree char *what = NULL, *valid = NULL;
+    va_list args;
+
+    va_start(args, format);
+    what = g_strdup_vprintf(format, args);
+    va_end(args);
+    valid = g_utf8_make_valid(what, -1);
+    g_set_error(error, LP_ERROR, LP_ERROR_USAGE, "%s: %s", path, valid);
+    return FALSE;
+}
+
 static const Key *
 find_key(const char *group, const char *name)
 {
@@ -193,6 +208,29 @@ list_known(const char *group)
 }
 
 static gboolean
+read_key(LpSettings *settings, GKeyFile *file, const char *path, const char *group,
+         const char *name, GError **error)
+{
+    const Key *key = find_key(group, name);
+    g_autoptr(GError) failure = NULL;
+    g_autofree char *text = NULL;
+    const char *wrong;
+
+    if (!key) {
+        g_autofree char *known = list_known(group);
+
+        return refuse(error, path, "the key '%s' of [%s] is unknown; its keys are %s", name, group,
+                      known);
+    }
+    text = g_key_file_get_string(file, group, name, &failure);
+    wrong = failure ? "the value cannot be read; write plain UTF-8 text, and \\ for a backslash"
+                    : read_value(settings, key, g_strstrip(text));
+    if (wrong)
+        return refuse(error, path, "[%s] %s = %s: %s", group, name, text ? text : "?", wrong);
+    return TRUE;
+}
+
+static gboolean
 read_group(LpSettings *settings, GKeyFile *file, const char *path, const char *group,
            GError **error)
 {
@@ -201,31 +239,11 @@ read_group(LpSettings *settings, GKeyFile *file, const char *path, const char *g
     if (!find_key(group, NULL)) {
         g_autofree char *known = list_known(NULL);
 
-        g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
-                    "%s: the group [%s] is unknown; the groups are %s", path, group, known);
-        return FALSE;
+        return refuse(error, path, "the group [%s] is unknown; the groups are %s", group, known);
     }
     for (char **name = names; name && *name; name++) {
-        const Key *key = find_key(group, *name);
-        g_autofree char *text = NULL;
-        const char *wrong;
-
-        if (!key) {
-            g_autofree char *known = list_known(group);
-
-            g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
-                        "%s: the key '%s' of [%s] is unknown; its keys are %s", path, *name, group,
-                        known);
+        if (!read_key(settings, file, path, group, *name, error))
             return FALSE;
-        }
-        text = g_key_file_get_string(file, group, *name, NULL);
-        wrong = text ? read_value(settings, key, g_strstrip(text))
-                     : "the value cannot be read; write it as plain UTF-8 text";
-        if (wrong) {
-            g_set_error(error, LP_ERROR, LP_ERROR_USAGE, "%s: [%s] %s = %s: %s", path, group,
-                        *name, text ? text : "?", wrong);
-            return FALSE;
-        }
     }
     return TRUE;
 }
@@ -238,12 +256,12 @@ lp_settings_load(const char *path, bool must_exist, bool session, GError **error
     g_autoptr(GError) failure = NULL;
     g_auto(GStrv) groups = NULL;
 
-    if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &failure)) {
+    /* Without this flag a key like "connect[de]" would be dropped without a word. */
+    if (!g_key_file_load_from_file(file, path, G_KEY_FILE_KEEP_TRANSLATIONS, &failure)) {
         if (g_error_matches(failure, G_FILE_ERROR, G_FILE_ERROR_NOENT) && !must_exist)
             return g_steal_pointer(&settings);
-        g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
-                    "%s: cannot be read (%s); correct it, or name another file", path,
-                    failure->message);
+        refuse(error, path, "cannot be read (%s); correct it, or name another file",
+               failure->message);
         return NULL;
     }
     groups = g_key_file_get_groups(file, NULL);

@@ -1,0 +1,180 @@
+/* lpard.conf(5). */
+#include <glib.h>
+#include <glib/gstdio.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "lpard/error.h"
+#include "lpard/settings.h"
+
+#define SEED 20261123u
+#define MIB (1ULL << 20)
+
+static char path[] = "/tmp/lpard-settings-XXXXXX";
+
+static LpSettings *
+load_bytes(const char *text, gssize len, GError **error)
+{
+    assert_true(g_file_set_contents(path, text, len, NULL));
+    return lp_settings_load(path, true, false, error);
+}
+
+static void
+test_defaults(void **state)
+{
+    g_autoptr(LpSettings) root = lp_settings_load("/nonexistent/lpard.conf", false, false, NULL);
+    g_autoptr(LpSettings) empty = load_bytes("# nothing\n", -1, NULL);
+
+    (void) state;
+    assert_string_equal(root->uri, "qemu:///system");
+    assert_string_equal(root->socket, "/run/lpard/lpard.sock");
+    assert_string_equal(root->state_dir, "/var/lib/lpard");
+    assert_null(root->topology);
+    assert_true(root->reserve_bytes == 512 * MIB);
+    assert_int_equal(root->reserve_centi, 10);
+    assert_true(root->overhead_bytes == 320 * MIB);
+    assert_int_equal(root->timeout_sec, 60);
+    assert_int_equal(root->keep_days, 30);
+    assert_null(root->viewers[0]);
+    assert_null(root->operators[0]);
+    assert_null(root->admins[0]);
+    assert_string_equal(empty->uri, root->uri);
+}
+
+static void
+test_session_defaults(void **state)
+{
+    g_autoptr(LpSettings) session = lp_settings_load("/nonexistent/lpard.conf", false, true, NULL);
+
+    (void) state;
+    assert_string_equal(session->uri, "qemu:///session");
+    assert_string_equal(session->socket, "/tmp/run-of-a-user/lpard/lpard.sock");
+    assert_string_equal(session->state_dir, "/tmp/state-of-a-user/lpard");
+}
+
+static void
+test_everything_set(void **state)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LpSettings) s = load_bytes(
+        "[lpard]\nconnect = test:///default\nsocket=/tmp/s\nstate=/tmp/d \n"
+        "[host]\ntopology=pack:2 core:4 pu:2\nmemory-reserve=1.5G\ncpu-reserve=0.25\n"
+        "guest-overhead=0\n[operations]\ntimeout=300\nkeep-days=7\n"
+        "[access]\nviewers=staff, users\noperators=kvm\nadmins=wheel,adm\n", -1, &error);
+
+    (void) state;
+    assert_null(error);
+    assert_string_equal(s->uri, "test:///default");
+    assert_string_equal(s->socket, "/tmp/s");
+    assert_string_equal(s->state_dir, "/tmp/d");
+    assert_string_equal(s->topology, "pack:2 core:4 pu:2");
+    assert_true(s->reserve_bytes == 1536 * MIB);
+    assert_int_equal(s->reserve_centi, 25);
+    assert_true(s->overhead_bytes == 0);
+    assert_int_equal(s->timeout_sec, 300);
+    assert_int_equal(s->keep_days, 7);
+    assert_string_equal(s->viewers[1], "users");
+    assert_null(s->viewers[2]);
+    assert_string_equal(s->operators[0], "kvm");
+    assert_string_equal(s->admins[1], "adm");
+}
+
+static void
+test_refused(void **state)
+{
+    static const struct { const char *text, *named; } BAD[] = {
+        { "[hosts]\n", "[hosts]" }, { "[host]\nmemory=1G\n", "'memory'" },
+        { "[lpard]\ntimeout=5\n", "'timeout'" }, { "[host]\nmemory-reserve=6X\n", "K, M, G" },
+        { "[host]\nmemory-reserve=6GB\n", "1024" }, { "[host]\nmemory-reserve=-1\n", "negative" },
+        { "[host]\nmemory-reserve=\n", "missing" }, { "[host]\nmemory-reserve=65T\n", "too large" },
+        { "[host]\ncpu-reserve=0.005\n", "0.01" }, { "[host]\ncpu-reserve=2x\n", "number" },
+        { "[operations]\ntimeout=0\n", "too small" }, { "[operations]\ntimeout=1d\n", "number" },
+        { "[operations]\ntimeout=99999999999\n", "too large" },
+        { "[operations]\nkeep-days=100000\n", "too large" },
+        { "[lpard]\nsocket=lpard.sock\n", "'/'" }, { "[lpard]\nconnect=\n", "empty" },
+        { "[lpard]\nconnect=a\\q\n", "plain UTF-8" }, { "connect=x\n", "cannot be read" },
+        { "[lpard\nconnect=x\n", "cannot be read" }, { "[lpard]\nhello\n", "cannot be read" },
+        { "[lpard]\nConnect=x\n", "'Connect'" }, { "[lpard]\nconnect[de]=x\n", "connect[de]" },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < G_N_ELEMENTS(BAD); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(LpSettings) settings = load_bytes(BAD[i].text, -1, &error);
+
+        if (settings)
+            fail_msg("taken: %s", BAD[i].text);
+        assert_true(g_error_matches(error, LP_ERROR, LP_ERROR_USAGE));
+        if (!strstr(error->message, path) || !strstr(error->message, BAD[i].named))
+            fail_msg("'%s' lacks '%s'", error->message, BAD[i].named);
+    }
+}
+
+static void
+test_missing_file(void **state)
+{
+    g_autoptr(GError) error = NULL;
+
+    (void) state;
+    assert_null(lp_settings_load("/nonexistent/lpard.conf", true, false, &error));
+    assert_non_null(strstr(error->message, "/nonexistent/lpard.conf"));
+    g_clear_error(&error);
+    /* A directory is there, but is no file: never taken for "missing". */
+    assert_null(lp_settings_load("/tmp", false, false, &error));
+    assert_non_null(error);
+}
+
+static void
+test_random_bytes(void **state)
+{
+    static const char BASE[] = "[lpard]\nconnect=x\n[host]\nmemory-reserve=1G\ncpu-reserve=0.25\n"
+                               "[operations]\ntimeout=5\n[access]\nadmins=a,b\n";
+
+    (void) state;
+    srand(SEED);
+    print_message("# seed %u\n", SEED);
+    for (unsigned round = 0; round < 3000; round++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(LpSettings) settings = NULL;
+        char text[sizeof(BASE)];
+
+        memcpy(text, BASE, sizeof(BASE));
+        for (int n = 1 + rand() % 4; n > 0; n--)
+            text[(size_t) rand() % (sizeof(BASE) - 1)] = (char) (rand() % 256);
+        settings = load_bytes(text, sizeof(BASE) - 1, &error);
+        assert_true((settings != NULL) == (error == NULL));
+        if (settings)
+            assert_true(settings->timeout_sec >= 1 && *settings->uri);
+        else
+            assert_true(g_utf8_validate(error->message, -1, NULL));
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_session_defaults),
+        cmocka_unit_test(test_everything_set),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_missing_file),
+        cmocka_unit_test(test_random_bytes),
+    };
+    int fd, failed;
+
+    g_setenv("XDG_RUNTIME_DIR", "/tmp/run-of-a-user", TRUE);
+    g_setenv("XDG_STATE_HOME", "/tmp/state-of-a-user", TRUE);
+    fd = mkstemp(path);
+    if (fd < 0)
+        return 1;
+    close(fd);
+    failed = cmocka_run_group_tests_name("settings", tests, NULL, NULL);
+    g_unlink(path);
+    return failed;
+}
