@@ -113,13 +113,13 @@ check_run() {
 # Runs at every end of a check: cleans up, and always says how it went.
 check_end() {
     local status=$? line
-    trap '' INT TERM HUP
+    own_context
     if [[ -z $check_finished ]]; then
         check_count "${check_suite:-set-up}" 0 0 0 1 0
         ((status != 0)) || status=1
     fi
     ((check_failed == 0)) || status=1
-    lab_stop
+    [[ -z $lab_begun ]] || lab_stop
     printf '\n%-24s %8s %8s %7s %7s %8s\n' suite budget took passed failed skipped
     printf '%s\n' "${check_lines[@]}"
     printf '%-24s %8s %6d s\n\n' 'all, set-up included' '' $((SECONDS - started_at))

@@ -77,7 +77,7 @@ console_talk() {
     local log=$log_dir/console-$1.log follow tail_pid line text='' begun='' status=125
     : >>"$log"
     console_attach "$name" || return 125
-    exec {follow}< <(exec tail -c "+$(($(stat -c %s "$log") + 1))" -f "$log" 2>/dev/null)
+    exec {follow}< <(exec tail --pid=$$ -c "+$(($(stat -c %s "$log") + 1))" -f "$log" 2>/dev/null)
     tail_pid=$!
     # Ctrl-U first: half a line may have been left there.
     printf '\025lab-run %s %s %s\n' "$id" "$seconds" "$(base64 -w 0 <<<"$command")" |

@@ -24,7 +24,7 @@ host_mode() {
         if [[ ! -d ${XDG_RUNTIME_DIR-} || ! -w ${XDG_RUNTIME_DIR-} ]]; then
             # Short on purpose: Unix sockets end below 108 characters.
             XDG_RUNTIME_DIR=/tmp/lpard-lab-$EUID
-            mkdir -p -m 0700 "$XDG_RUNTIME_DIR"
+            [[ -d $XDG_RUNTIME_DIR ]] || mkdir -m 0700 "$XDG_RUNTIME_DIR"
             [[ -O $XDG_RUNTIME_DIR && ! -L $XDG_RUNTIME_DIR ]] ||
                 die "$XDG_RUNTIME_DIR belongs to somebody else: set XDG_RUNTIME_DIR"
         fi
@@ -198,7 +198,7 @@ lab_domains() {
     local name
     vsh list --all --name 2>/dev/null | while read -r name; do
         [[ $name == "$prefix"-* ]] || continue
-        vsh dumpxml "$name" 2>/dev/null | grep -qF "<kernel>$boot_dir/" && vsh domuuid "$name"
+        [[ $(vsh dumpxml "$name" 2>/dev/null) == *"<kernel>$boot_dir/"* ]] && vsh domuuid "$name"
     done
 }
 
@@ -214,9 +214,9 @@ lab_start() {
 }
 
 lab_stop() {
-    lab_load || return 0
     local uuid file name
-    lpard_stop
+    lab_load || return 0
+    lpard_stop TERM
     for uuid in $(lab_domains); do
         name=$(vsh domname "$uuid" 2>/dev/null)
         vsh destroy "$uuid" >/dev/null 2>&1
@@ -254,12 +254,12 @@ CONF
     done
 }
 
-# lpard_stop [SIGNAL]
+# lpard_stop SIGNAL
 lpard_stop() {
     local pid deadline=$((SECONDS + 20))
     read -r pid 2>/dev/null <"$run_dir/lpard.pid" || return 0
     [[ $(cat "/proc/$pid/comm" 2>/dev/null) == lpard ]] || return 0
-    kill "-${1:-TERM}" "$pid"
+    kill "-$1" "$pid"
     while kill -0 "$pid" 2>/dev/null; do
         if ((SECONDS >= deadline)); then
             say "lpard does not end within 20 s of SIGTERM: killed"
