@@ -1,0 +1,369 @@
+/* The agent in simulated guests: the far end of each channel, served on the main loop. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <glib-unix.h>
+
+#include "agent/wire/wire.h"
+#include "hotplug/sim-host.h"
+
+/* What a Linux kernel keeps of boot memory for itself, so that MemTotal is less. */
+#define KERNEL_SHARE_DIVISOR 16
+
+struct LpSimLink {
+    LpSimHost *host;
+    char *uuid;
+    int fd;
+    bool dead;
+    uint32_t greeted_boot;        /* the boot that has said HELLO here; 0: none */
+    uint64_t seq;
+    LpWireState sent;
+    LpWireReader *reader;
+};
+
+static void
+link_free(void *data)
+{
+    LpSimLink *link = data;
+
+    close(link->fd);
+    lp_sim_host_unref(link->host);
+    g_free(link->uuid);
+    g_free(link->reader);
+    g_free(link);
+}
+
+/* The source sees the hang-up and frees the link, on its own thread. */
+static void
+kill_link(LpSimLink *link)
+{
+    link->dead = true;
+    shutdown(link->fd, SHUT_RDWR);
+}
+
+static void
+send_text(LpSimLink *link, const char *text, size_t length)
+{
+    if (link->dead)
+        return;
+    /* lpard reads or is cut off: a guest's port would not wait for it for ever either. */
+    if (send(link->fd, text, length, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t) length)
+        kill_link(link);
+}
+
+static void
+say(LpSimLink *link, const LpSimDomain *domain, const LpWireMessage *message)
+{
+    static const char nonsense[] = "}{ this is not what you think\n";
+    g_autofree char *frame = NULL;
+    size_t length;
+
+    if (domain->manners.agent_nonsense) {
+        send_text(link, nonsense, sizeof(nonsense) - 1);
+        return;
+    }
+    frame = g_malloc(LP_WIRE_FRAME_MAX + 1);
+    if (lp_wire_encode(message, frame, LP_WIRE_FRAME_MAX + 1, &length) == LP_WIRE_OK)
+        send_text(link, frame, length);
+    else
+        kill_link(link);
+}
+
+static char *
+boot_id(const LpSimDomain *domain)
+{
+    return lp_sim_make_uuid(domain->host->seed, domain->uuid, domain->boots);
+}
+
+static void
+say_hello(LpSimLink *link, const LpSimDomain *domain)
+{
+    g_autofree char *boot = boot_id(domain);
+    LpWireMessage message = { .kind = LP_WIRE_HELLO, .hello = {
+        .version = LP_WIRE_VERSION, .agent = "simulated", .kernel = "simulated",
+        .caps = LP_WIRE_CAP_CPU_ONLINE | LP_WIRE_CAP_MEM_ONLINE | LP_WIRE_CAP_MEM_MOVABLE
+            | LP_WIRE_CAP_VIRTIO_MEM | LP_WIRE_CAP_BALLOON | LP_WIRE_CAP_PSI,
+    } };
+
+    g_strlcpy(message.hello.boot_id, boot, sizeof(message.hello.boot_id));
+    say(link, domain, &message);
+}
+
+static void
+add_cell(LpWireState *state, uint64_t total_bytes)
+{
+    if (state->n_cells < LP_WIRE_CELLS_MAX) {
+        state->cells[state->n_cells] = (LpWireCell) { state->n_cells, total_bytes,
+                                                      total_bytes / 2 };
+        state->n_cells++;
+    }
+    state->mem_total_bytes += total_bytes;
+}
+
+/* Half of the memory is in use, whatever its size: enough for figures that move with it.  The
+ * kernel brings all that arrives online by itself. */
+static void
+fill_state(const LpSimDomain *domain, LpWireState *state)
+{
+    g_autofree char *boot = boot_id(domain);
+    uint64_t taken;
+
+    memset(state, 0, sizeof(*state));
+    g_strlcpy(state->boot_id, boot, sizeof(state->boot_id));
+    state->want_id = domain->want_id;
+    state->present = domain->plugged;
+    state->online = domain->online;
+    for (uint32_t i = 0; i < domain->n_cells; i++) {
+        const LpSimCell *cell = &domain->cells[i];
+        uint64_t bytes = cell->base_bytes - cell->base_bytes / KERNEL_SHARE_DIVISOR
+            + cell->plugged_bytes;
+
+        for (guint k = 0; k < domain->dimms->len; k++) {
+            const LpSimDimm *dimm = &g_array_index(domain->dimms, LpSimDimm, k);
+
+            bytes += dimm->cell == i ? dimm->bytes : 0;
+        }
+        add_cell(state, bytes);
+    }
+    if (domain->n_cells == 0)
+        add_cell(state, domain->base_bytes - domain->base_bytes / KERNEL_SHARE_DIVISOR);
+    /* Without autodeflate the driver takes what it gives up out of MemTotal. */
+    taken = MIN(domain->balloon_bytes, state->mem_total_bytes);
+    state->mem_total_bytes -= taken;
+    state->cells[0].total_bytes -= MIN(taken, state->cells[0].total_bytes);
+    state->cells[0].free_bytes = state->cells[0].total_bytes / 2;
+    state->mem_free_bytes = state->mem_available_bytes = state->mem_total_bytes / 2;
+}
+
+static void
+say_state(LpSimLink *link, const LpSimDomain *domain, const LpWireState *state)
+{
+    LpWireMessage message = { .kind = LP_WIRE_STATE };
+
+    link->sent = *state;
+    message.state = *state;
+    message.state.seq = ++link->seq;
+    say(link, domain, &message);
+}
+
+static void
+say_reply(LpSimLink *link, const LpSimDomain *domain)
+{
+    LpWireMessage message = { .kind = LP_WIRE_REPLY, .reply.id = domain->want_id };
+
+    for (int cpu = lp_cpumask_next(&domain->manners.stuck_cpus, 0); cpu >= 0;
+         cpu = lp_cpumask_next(&domain->manners.stuck_cpus, (unsigned) cpu + 1)) {
+        bool wanted = cpu == 0 || lp_cpumask_has(&domain->wanted, (unsigned) cpu);
+
+        if (lp_cpumask_has(&domain->plugged, (unsigned) cpu) && domain->wants_cpus
+            && wanted != lp_cpumask_has(&domain->online, (unsigned) cpu))
+            lp_cpumask_add(&message.reply.failed, (unsigned) cpu);
+    }
+    message.reply.ok = lp_cpumask_count(&message.reply.failed) == 0;
+    if (!message.reply.ok)
+        g_strlcpy(message.reply.error, "Device or resource busy", sizeof(message.reply.error));
+    say(link, domain, &message);
+}
+
+static void
+update_link(LpSimLink *link, const LpSimDomain *domain, const LpWireState *state, bool reply,
+            int64_t now_usec)
+{
+    bool cpus, changed;
+
+    if (link->greeted_boot != domain->boots) {
+        link->greeted_boot = domain->boots;
+        link->seq = (uint64_t) now_usec;    /* goes on counting where an earlier link ended */
+        say_hello(link, domain);
+        say_state(link, domain, state);
+        return;
+    }
+    cpus = !lp_cpumask_equal(&state->online, &link->sent.online)
+        || !lp_cpumask_equal(&state->present, &link->sent.present);
+    changed = cpus || state->mem_total_bytes != link->sent.mem_total_bytes
+        || state->want_id != link->sent.want_id;
+    if (changed && (cpus || reply || now_usec < domain->watch_until_usec
+                    || lp_sim_guest_memory_settled(domain)))
+        say_state(link, domain, state);
+    if (reply)
+        say_reply(link, domain);
+}
+
+void
+lp_sim_agent_update(LpSimDomain *domain, int64_t now_usec)
+{
+    LpSimHost *host = domain->host;
+    LpWireState state = { .seq = 0 };
+    bool filled = false, reply = domain->reply_due && lp_sim_guest_cpus_settled(domain);
+
+    if (domain->run != LP_RUN_RUNNING || !domain->manners.agent || domain->manners.agent_silent
+        || now_usec < domain->booted_usec)
+        return;
+    for (guint i = 0; i < host->links->len; i++) {
+        LpSimLink *link = g_ptr_array_index(host->links, i);
+
+        if (link->dead || strcmp(link->uuid, domain->uuid) != 0)
+            continue;
+        if (!filled)
+            fill_state(domain, &state);
+        filled = true;
+        update_link(link, domain, &state, reply, now_usec);
+    }
+    if (reply && filled)
+        domain->reply_due = false;
+}
+
+void
+lp_sim_agent_close(LpSimHost *host, const LpSimDomain *domain)
+{
+    for (guint i = 0; i < host->links->len; i++) {
+        LpSimLink *link = g_ptr_array_index(host->links, i);
+
+        if (!domain || strcmp(link->uuid, domain->uuid) == 0)
+            kill_link(link);
+    }
+}
+
+static void
+take_want(LpSimDomain *domain, const LpWireWant *want, int64_t now_usec)
+{
+    lp_sim_guest_advance(domain, now_usec);
+    domain->want_id = want->id;
+    domain->reply_due = true;
+    if (want->has_cpus) {
+        domain->wants_cpus = true;
+        domain->wanted = want->cpus;
+    }
+    if (want->watch_msec)
+        domain->watch_until_usec = now_usec + (int64_t) want->watch_msec * 1000;
+    lp_sim_guest_advance(domain, now_usec);
+    /* Should it not be kept, then only the next process will not know of it, and lpard tells
+     * every agent anew what it wants. */
+    lp_sim_state_save(domain, NULL);
+}
+
+static void
+take_line(LpSimLink *link, LpSimDomain *domain, const char *line, size_t length,
+          int64_t now_usec)
+{
+    g_autofree LpWireMessage *message = g_new0(LpWireMessage, 1);
+
+    if (lp_wire_decode(line, length, message, NULL) != LP_WIRE_OK)
+        return;
+    if (message->kind == LP_WIRE_WHO)
+        link->greeted_boot = 0;
+    else if (message->kind == LP_WIRE_WANT)
+        take_want(domain, &message->want, now_usec);
+    else
+        return;
+    lp_sim_host_touch(link->host, domain);
+}
+
+/* False: the link has ended. */
+static bool
+read_link(LpSimLink *link, LpSimDomain *domain, int64_t now_usec)
+{
+    LpWireVerdict verdict = LP_WIRE_OK;
+    const char *line;
+    size_t size, length;
+    char *space;
+    ssize_t n;
+
+    for (;;) {
+        space = lp_wire_reader_space(link->reader, &size);
+        n = size ? recv(link->fd, space, size, MSG_DONTWAIT) : 0;
+        if (n < 0)
+            return errno == EAGAIN || errno == EINTR;
+        if (n == 0)
+            return false;
+        lp_wire_reader_filled(link->reader, (size_t) n);
+        while ((line = lp_wire_reader_next(link->reader, &length, &verdict)))
+            if (domain && domain->run == LP_RUN_RUNNING && domain->manners.agent)
+                take_line(link, domain, line, length, now_usec);
+        if (verdict == LP_WIRE_TOO_LONG)
+            return false;
+    }
+}
+
+static gboolean
+serve(G_GNUC_UNUSED int fd, G_GNUC_UNUSED GIOCondition condition, void *data)
+{
+    LpSimLink *link = data;
+    LpSimHost *host = link->host;
+    LpSimDomain *domain;
+    bool alive;
+
+    g_mutex_lock(&host->lock);
+    domain = g_hash_table_lookup(host->by_uuid, link->uuid);
+    alive = !link->dead && domain && read_link(link, domain, g_get_monotonic_time())
+        && !link->dead;
+    if (!alive) {
+        g_ptr_array_remove_fast(host->links, link);
+        lp_sim_unlisten(host);
+    }
+    g_mutex_unlock(&host->lock);
+    return alive ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+}
+
+static bool
+can_open(LpSimDomain *domain, GError **error)
+{
+    if (!domain)
+        return false;
+    if (domain->run == LP_RUN_OFF || !domain->has_channel) {
+        g_set_error(error, LP_DRIVER_ERROR, domain->has_channel ? LP_DRIVER_ERROR_NOT_RUNNING
+                                                                : LP_DRIVER_ERROR_UNSUPPORTED,
+                    "domain %s %s", domain->name,
+                    domain->has_channel ? "is not running" : "has no agent channel");
+        return false;
+    }
+    return true;
+}
+
+static void
+serve_link(LpSimHost *host, LpSimDomain *domain, int fd)
+{
+    g_autoptr(GMainContext) context = g_main_context_ref_thread_default();
+    LpSimLink *link = g_new0(LpSimLink, 1);
+    GSource *source = g_unix_fd_source_new(fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
+
+    link->host = host;
+    link->uuid = g_strdup(domain->uuid);
+    link->fd = fd;
+    link->reader = g_malloc(sizeof(*link->reader));
+    lp_wire_reader_init(link->reader);
+    domain->reply_due = false;
+    g_ptr_array_add(host->links, link);
+    lp_sim_listen(host);
+    lp_sim_host_touch(host, domain);
+    g_source_set_callback(source, G_SOURCE_FUNC(serve), link, link_free);
+    g_source_attach(source, context);
+    g_source_unref(source);
+}
+
+int
+lp_sim_agent_open(const char *uri, const char *uuid, GError **error)
+{
+    LpSimHost *host = lp_sim_host_open(uri, error);
+    LpSimDomain *domain;
+    int fds[2] = { -1, -1 };
+
+    if (!host)
+        return -1;
+    g_mutex_lock(&host->lock);
+    domain = lp_sim_host_find(host, uuid, error);
+    if (can_open(domain, error)) {
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0)
+            serve_link(lp_sim_host_ref(host), domain, fds[1]);
+        else
+            g_set_error(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_FAILED,
+                        "no socket pair for the agent of %s: %s", domain->name,
+                        g_strerror(errno));
+    }
+    g_mutex_unlock(&host->lock);
+    lp_sim_host_unref(host);
+    return fds[0];
+}

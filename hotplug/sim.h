@@ -1,0 +1,69 @@
+/* The simulated host: what only tests and the curious need of it.  lpard itself sees nothing
+ * but lp_driver_sim.
+ *
+ * `sim:FILE` names a JSON file.  Every key is optional but a domain's name; a key that is not
+ * in this list is an error that names it.
+ *
+ *   { "seed": 1,                   UUIDs and boot ids are made from it
+ *     "cgroup": "v2",              none, v1 or v2: how capacity is enforced
+ *     "delays": {                  all 0 (at once) unless said
+ *       "call_usec",               every call
+ *       "plug_bytes_per_sec",      virtio-mem growing, each device; 0: at once
+ *       "unplug_bytes_per_sec",
+ *       "online_cpu_usec",         the guest takes one vCPU online or offline
+ *       "unplug_cpu_usec",         the guest lets a vCPU go
+ *       "unplug_timeout_usec",     a vCPU removal that the guest refuses
+ *       "detach_usec",             a DIMM leaves, or is refused
+ *       "boot_usec",               from start or reset until the agent speaks
+ *       "size_event_usec" },       at most one size event per device in this time (1000000)
+ *     "domains": [ {
+ *       "name": "web%04u",         with a count: one %u, its width kept
+ *       "count": 1, "uuid",
+ *       "vcpus": 1, "vcpus_max": 4,
+ *       "base_bytes": 1 GiB,       boot memory, when there are no cells
+ *       "cells": [ {"node": 0, "base_bytes": 1 GiB, "device_bytes": 3 GiB,
+ *                   "requested_bytes": 0, "block_bytes": 2 MiB} ],
+ *                                  absent: one such cell; []: a domain without NUMA or devices
+ *       "slots": 16,
+ *       "run": "running",          off, running, paused
+ *       "accel": "kvm",            kvm or tcg
+ *       "metadata": "<...>",       lpard's element
+ *       ... and any key of LP_SIM_TELL below } ] }
+ *
+ * What happens to the domains is kept in FILE.state/NAME.json, written after each effect, and
+ * goes before FILE when the host is opened again: the guests outlive lpard, and what was in
+ * motion has moved on meanwhile.  Remove FILE.state to begin anew.
+ *
+ * LP_SIM_TELL: what can be changed at run time.  From outside by moving (rename, so that it is
+ * whole) a file to FILE.faults/NAME.json; it is taken and removed at once when lpard watches,
+ * else at the next call on that domain.
+ *
+ *   "agent": true                  false: nobody in the guest answers
+ *   "agent_silent", "agent_nonsense": false
+ *   "unmovable_bytes": 0           a shrink stops at this much plugged, all devices together
+ *   "refuse_unplug": false         vCPUs and DIMMs stay
+ *   "late_unplug_msec": 0          a refused vCPU leaves after this after all; 0: never
+ *   "stuck_cpus": "2-3"            vCPUs that the guest can neither take online nor offline
+ *   "hang_call_msec": 0            a stopped QEMU: effects on the domain block this long
+ *   "hang_look": false             and so does looking at it
+ *   "resident_bytes": 0            what its process holds; 0: what is plugged
+ *   "fail_next": {"call": "set_requested", "error": "failed", "after_effect": false}
+ *                                  call "*": any; error failed, unreachable, no-domain,
+ *                                  not-running, unsupported, timeout, unknown or invalid
+ *   "do": "reset"                  start, stop, crash, pause, resume, reset: behind lpard's back
+ *
+ * FILE.faults/.host.json takes {"do": "disconnect"} and {"do": "connect"}. */
+#ifndef LP_HOTPLUG_SIM_H
+#define LP_HOTPLUG_SIM_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+/* Applies the keys above to a domain (its name), or to the host (NULL).  Any thread. */
+bool lp_sim_tell(const char *uri, const char *name, const char *json, GError **error);
+
+/* Forgets all that this process holds of the host, as kill -9 would: the next open reads the
+ * files.  Main loop only; connections and watches on it must have been closed. */
+void lp_sim_forget(const char *uri);
+
+#endif
