@@ -306,7 +306,7 @@ take_line(LpChannel *channel, const char *line, size_t length, int64_t now)
     if (verdict == LP_WIRE_OK && (message.kind == LP_WIRE_WHO || message.kind == LP_WIRE_WANT)) {
         /* Only the host says these. */
         verdict = LP_WIRE_BAD_FIELD;
-        field = "type";
+        field = "t";
     }
     if (verdict == LP_WIRE_OK) {
         if (message.kind == LP_WIRE_HELLO) {
