@@ -12,6 +12,7 @@ liblp_hotplug_a_SOURCES = hotplug/driver.c hotplug/driver.h hotplug/domxml.h \
 	hotplug/libvirt-effects.c hotplug/libvirt-channel.c hotplug/libvirt-watch.h \
 	hotplug/libvirt-watch.c hotplug/libvirt-events.c \
 	hotplug/sim.c hotplug/sim.h hotplug/sim-host.h \
+	hotplug/sim-call.h hotplug/sim-call.c hotplug/sim-effects.c \
 	hotplug/sim-host.c hotplug/sim-file.c hotplug/sim-state.c hotplug/sim-domain.c \
 	hotplug/sim-guest.c hotplug/sim-xml.c hotplug/sim-watch.c hotplug/sim-tell.c \
 	hotplug/sim-agent.c

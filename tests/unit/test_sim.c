@@ -404,7 +404,8 @@ test_event_rate(void **state)
     assert_true(g_array_index(f->sizes, uint64_t, 0) < GIB);
     assert_int_equal(g_array_index(f->sizes, uint64_t, f->sizes->len - 1), GIB);
     for (guint i = 1; i < f->sizes->len; i++) {
-        assert_true(g_array_index(f->sizes, uint64_t, i) > g_array_index(f->sizes, uint64_t, i - 1));
+        assert_true(g_array_index(f->sizes, uint64_t, i)
+                    > g_array_index(f->sizes, uint64_t, i - 1));
         assert_int_equal(g_array_index(f->sizes, uint64_t, i) % (2 * MIB), 0);
     }
     /* Half a second of plugging cannot have taken less. */
