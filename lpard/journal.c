@@ -1,5 +1,7 @@
 /* The journal's face to the main loop: requests go to the writer's thread, its answers come
  * back in their order. */
+#include "config.h"
+
 #include "lpard/journal.h"
 
 #include <errno.h>
@@ -311,8 +313,9 @@ lp_journal_put_operation(LpJournal *journal, int64_t id, const char *uuid, const
     request->number = id;
     request->key = g_strdup(key);
     request->open = open;
-    /* As text at once: the caller goes on changing the operation. */
+    /* As text at once: values in it may still be shared with the caller. */
     request->text = json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY);
+    json_decref(body);
     if (request->text == NULL) {
         request->error = g_error_new(LP_ERROR, LP_ERROR_JOURNAL, "operation %" G_GINT64_FORMAT
                                      " cannot be put in the journal: it has no JSON form",

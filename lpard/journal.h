@@ -31,7 +31,7 @@ int64_t lp_journal_next_id(LpJournal *journal);
 
 /* An operation at acceptance and with its plan: the intent.  `open` false closes it. */
 void lp_journal_put_operation(LpJournal *journal, int64_t id, const char *uuid, const char *key,
-                              bool open, json_t *body /* only read, before returning */,
+                              bool open, json_t *body /* takes this reference */,
                               LpDurableFunc done, void *data);
 
 /* Rows at start, before the loop runs; blocking. Each: {"id", "uuid", "key", "open", "body"}. */

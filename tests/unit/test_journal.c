@@ -188,7 +188,6 @@ put(LpJournal *journal, int64_t id, bool open)
 
     lp_journal_put_operation(journal, id, id % 2 ? "odd" : "even", key, open, body, on_durable,
                              GINT_TO_POINTER((int)id));
-    json_decref(body);
 }
 
 static void
@@ -652,7 +651,7 @@ test_file_size_limit(void **state)
     setrlimit(RLIMIT_FSIZE, &tight);
     while (failures == 0 && id < 100) {
         id++;
-        lp_journal_put_operation(journal, id, "u", NULL, true, body, on_durable,
+        lp_journal_put_operation(journal, id, "u", NULL, true, json_incref(body), on_durable,
                                  GINT_TO_POINTER(id));
         wait_acks((unsigned)id);
     }
@@ -665,7 +664,7 @@ test_file_size_limit(void **state)
         assert_true(json_equal(got, body));
         json_decref(got);
     }
-    lp_journal_put_operation(journal, id, "u", NULL, true, body, on_durable, NULL);
+    lp_journal_put_operation(journal, id, "u", NULL, true, json_incref(body), on_durable, NULL);
     wait_acks((unsigned)id + 1);
     assert_int_equal(failures, 1);
     assert_true(lp_journal_healthy(journal, NULL));
@@ -852,7 +851,6 @@ write_for_ever(void)
 
         lp_journal_put_operation(journal, id, "u", NULL, id % 3 != 0, body, report_durable,
                                  GINT_TO_POINTER(id));
-        json_decref(body);
         /* A few at once, now and then, as they come in life. */
         if (id % 8 == 0) {
             g_main_context_iteration(NULL, TRUE);
