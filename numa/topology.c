@@ -61,8 +61,9 @@ load(hwloc_topology_t hw, const char *source, char *message, size_t size)
     if (!source)
         return fail(message, size, "hwloc cannot read this host's topology (%s); set [host] "
                     "topology in lpard.conf", strerror(errno));
-    return fail(message, size, "hwloc cannot load the topology %s (broken, or written by a newer hwloc); check it "
-                "with 'lstopo -i %s'",
+    return fail(message, size,
+                "hwloc cannot load the topology %s (broken, or written by a newer hwloc); check "
+                "it with 'lstopo -i %s'",
                 source, source);
 }
 

@@ -120,6 +120,24 @@ test_memory_only_node(void **state)
                      (lp_cpumask_count(&topology.nodes[3].cpus) == 0), 2);
 }
 
+/* Memory that all packages reach (a shared expander) is nobody's home either. */
+static void
+test_machine_wide_node(void **state)
+{
+    unsigned n_empty = 0;
+
+    (void) state;
+    read_good("[numa(memory=8GB)] pack:2 [numa(memory=1GB)] core:2 pu:1");
+    assert_int_equal(topology.n_nodes, 3);
+    for (uint32_t i = 0; i < topology.n_nodes; i++) {
+        bool wide = topology.nodes[i].memory_bytes > 4ULL << 30;
+
+        assert_int_equal(lp_cpumask_count(&topology.nodes[i].cpus), wide ? 0 : 2);
+        n_empty += wide;
+    }
+    assert_int_equal(n_empty, 1);
+}
+
 /* Writes a synthetic machine with the changes a test wants, and reads it back as a file. */
 static void
 read_exported(const char *synthetic, const hwloc_uint64_t *distances, const char *allowed,
@@ -251,6 +269,7 @@ main(void)
         cmocka_unit_test(test_synthetic),
         cmocka_unit_test(test_sparse_ids),
         cmocka_unit_test(test_memory_only_node),
+        cmocka_unit_test(test_machine_wide_node),
         cmocka_unit_test(test_distances),
         cmocka_unit_test(test_restricted_cpuset),
         cmocka_unit_test(test_node_without_processors),

@@ -97,7 +97,8 @@ test_centi(void **state)
         { "42949672.95", LP_UNITS_OK, UINT32_MAX }, { "42949672.96", LP_UNITS_OVERFLOW, 77 },
         /* A hundred times this is just below 2^64: the decimals must not carry it round. */
         { "184467440737095516.99", LP_UNITS_OVERFLOW, 77 }, { "0.005", LP_UNITS_FRACTION, 77 },
-        { "1.", LP_UNITS_SYNTAX, 77 }, { "1,5", LP_UNITS_SYNTAX, 77 }, { "-1", LP_UNITS_NEGATIVE, 77 },
+        { "1.", LP_UNITS_SYNTAX, 77 }, { "1,5", LP_UNITS_SYNTAX, 77 },
+        { "-1", LP_UNITS_NEGATIVE, 77 },
         { "2cpu", LP_UNITS_SYNTAX, 77 }, { "", LP_UNITS_EMPTY, 77 },
     };
 
@@ -115,7 +116,8 @@ test_format(void **state)
 {
     static const struct { uint64_t bytes; const char *text; } CASES[] = {
         { 6 * GIB, "6 GiB" }, { 3 * GIB / 2, "1.5 GiB" }, { 514 * MIB, "514 MiB" },
-        { 0, "0 B" }, { 1, "1 B" }, { 1023, "1023 B" }, { KIB, "1 KiB" }, { 5 * GIB / 4, "1.25 GiB" },
+        { 0, "0 B" }, { 1, "1 B" }, { 1023, "1023 B" }, { KIB, "1 KiB" },
+        { 5 * GIB / 4, "1.25 GiB" },
         { GIB + MIB, "1025 MiB" }, { GIB + 1, "1073741825 B" }, { 64 * TIB, "64 TiB" },
         { UINT64_MAX, "18446744073709551615 B" }, { 1536 * MIB, "1.5 GiB" },
         { 7 * TIB / 4, "1.75 TiB" },
