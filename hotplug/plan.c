@@ -344,37 +344,44 @@ lp_plan_make(const LpView *view, const LpBounds *bounds, const LpRoom *room,
     note_totals(plan);
 }
 
-void
-lp_plan_keep_vcpus(LpPlan *plan, const LpView *view, const LpBounds *bounds,
-                   const LpTarget *target, const LpCpuMask *kept)
+/* With vCPUs that did not leave, the domain is held to what is granted; a hold at all granted
+ * vCPUs costs the guest nothing. */
+static void
+hold_again(LpPlan *plan, const LpBounds *bounds, const LpTarget *target)
 {
     uint32_t entitled = target->has_capacity ? target->entitled_centi : bounds->entitled_centi;
     bool capped = target->has_capacity ? target->capped : bounds->capped;
-    uint32_t n_kept = lp_cpumask_count(kept);
 
-    plan->cpu_after += n_kept;
-    for (int c = lp_cpumask_next(kept, 0); c >= 0; c = lp_cpumask_next(kept, (unsigned) c + 1)) {
+    for (uint32_t i = 0; i < plan->n_steps; i++)
+        if (plan->steps[i].kind == LP_STEP_CAPACITY)
+            plan->steps[i].global_quota_usec = lp_plan_quota(
+                plan->cpu_after, true, entitled, capped, plan->steps[i].global_period_usec);
+}
+
+void
+lp_plan_keep_vcpus(LpPlan *plan, const LpBounds *bounds, const LpTarget *target,
+                   const LpCpuMask *kept)
+{
+    plan->cpu_after += lp_cpumask_count(kept);
+    for (int c = lp_cpumask_next(kept, 0); c >= 0; c = lp_cpumask_next(kept, c + 1u)) {
         lp_cpumask_remove(&plan->folded_after, (unsigned) c);
         lp_cpumask_add(&plan->run_after, (unsigned) c);
+        for (uint32_t i = 0; i < plan->n_steps; i++)
+            if (plan->steps[i].kind == LP_STEP_PROFILE)
+                lp_cpumask_remove(&plan->steps[i].cpus, (unsigned) c);
     }
-    for (uint32_t i = 0; i < plan->n_steps; i++) {
-        LpStep *step = &plan->steps[i];
+    hold_again(plan, bounds, target);
+}
 
-        switch (step->kind) {
-        case LP_STEP_PROFILE:
-            for (int c = lp_cpumask_next(kept, 0); c >= 0;
-                 c = lp_cpumask_next(kept, (unsigned) c + 1))
-                lp_cpumask_remove(&step->cpus, (unsigned) c);
-            break;
-        case LP_STEP_CAPACITY:
-            /* Conservative: with vCPUs kept something may still be folded, so hold to what is
-             * granted; a hold at all granted vCPUs costs the guest nothing. */
-            step->global_quota_usec = lp_plan_quota(plan->cpu_after, true, entitled, capped,
-                                                    step->global_period_usec);
-            break;
-        default:
-            break;
-        }
+void
+lp_plan_keep_folded(LpPlan *plan, const LpBounds *bounds, const LpTarget *target,
+                    const LpCpuMask *kept)
+{
+    for (int c = lp_cpumask_next(kept, 0); c >= 0; c = lp_cpumask_next(kept, c + 1u)) {
+        lp_cpumask_add(&plan->folded_after, (unsigned) c);
+        for (uint32_t i = 0; i < plan->n_steps; i++)
+            if (plan->steps[i].kind == LP_STEP_PROFILE)
+                lp_cpumask_add(&plan->steps[i].cpus, (unsigned) c);
     }
-    (void) view;
+    hold_again(plan, bounds, target);
 }

@@ -163,8 +163,12 @@ void lp_plan_make(const LpView *view, const LpBounds *bounds, const LpRoom *room
 
 /* Some vCPUs could not be folded: they stay granted.  Takes them out of what later steps hold,
  * record and unplug. */
-void lp_plan_keep_vcpus(LpPlan *plan, const LpView *view, const LpBounds *bounds,
-                        const LpTarget *target, const LpCpuMask *kept);
+void lp_plan_keep_vcpus(LpPlan *plan, const LpBounds *bounds, const LpTarget *target,
+                        const LpCpuMask *kept);
+
+/* Some vCPUs were not unplugged (yet): they stay folded, held and on record as such. */
+void lp_plan_keep_folded(LpPlan *plan, const LpBounds *bounds, const LpTarget *target,
+                         const LpCpuMask *kept);
 
 /* vCPUs granted: plugged and not folded. */
 uint32_t lp_plan_granted_vcpus(const LpView *view, const LpCpuMask *folded);

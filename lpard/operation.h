@@ -61,7 +61,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LpRequest, lp_request_free)
 /* The journal's form.  from_json: NULL and *error (LP_ERROR_USAGE, naming the field) on
  * anything unknown, missing, or out of range; it is also what reads API bodies. */
 json_t *lp_request_to_json(const LpRequest *request);
-LpRequest *lp_request_from_json(const json_t *json, GError **error);
+LpRequest *lp_request_from_json(json_t *json, GError **error);
 
 typedef enum {
     LP_STEPSTATE_PENDING,
@@ -134,6 +134,9 @@ const char *lp_stepstate_name(LpStepState state);
 
 /* The API's form of an operation, its plan included; also what the journal keeps. */
 json_t *lp_operation_to_json(const LpOperation *operation);
-json_t *lp_plan_to_json(const LpPlan *plan, const LpStepProgress *progress);
+/* From the journal: request, ids, and each leg's target and start, which is what recovery needs.
+ * NULL with LP_ERROR_JOURNAL when it is not an operation. */
+LpOperation *lp_operation_from_json(json_t *json, GError **error);
+json_t *lp_plan_to_json(const LpPlan *plan, const LpStepProgress *progress, const char *partition);
 
 #endif

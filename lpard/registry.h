@@ -12,10 +12,10 @@
 #include "hotplug/driver.h"
 #include "hotplug/plan.h"
 #include "numa/topology.h"
+#include "lpard/workers.h"
 #include "policy/profile.h"
 
 typedef struct LpChannel LpChannel;
-typedef struct LpWorkers LpWorkers;
 typedef struct LpJournal LpJournal;
 typedef struct LpEvents LpEvents;
 
@@ -50,10 +50,18 @@ typedef struct {
     LpProfile profile;            /* valid if profile_state is not NONE, GARBLED or LOST */
     LpGuest guest;
     LpChannel *channel;           /* NULL: none attempted */
+    void *link;                   /* the channel's callback data; guest.c */
     bool overrun;                 /* resident above grant and overhead */
-    bool look_pending;
+    bool stuck;                   /* a call on it never returned; cleared when one does */
+    /* What an admitted operation will take, counted from admission on so that two grows that
+     * run at once cannot be promised the same room.  0: nothing promised. */
+    uint64_t promised_bytes;
+    uint64_t promised_cell_bytes[LP_MAX_CELLS];
+    uint32_t promised_centi;
+    struct LpCalls *calls;        /* the calls waiting their turn on it; calls.c */
 } LpPartition;
 
+/* What the machine can do, read once. */
 typedef struct {
     LpTopology topology;
     bool has_vmx, has_svm;        /* VT-x / AMD-V by the CPU flags */
@@ -61,15 +69,16 @@ typedef struct {
     bool kvm_device;              /* /dev/kvm can be opened */
     bool kvm_usable;
     char kvm_reason[160];         /* why not, for people; empty if usable */
-    bool can_enforce_cpu;         /* the connection has cgroups */
 } LpHost;
+
+/* Takes the topology; looks at the CPU's flags and /dev/kvm. */
+void lp_host_read(LpHost *ret_host, const LpTopology *topology);
 
 typedef struct LpRegistry LpRegistry;
 
-LpRegistry *lp_registry_new(const char *uri, LpWorkers *workers, LpJournal *journal,
-                            LpEvents *events, const LpTopology *topology,
-                            uint64_t reserve_bytes, uint32_t reserve_centi,
-                            uint64_t overhead_bytes);
+LpRegistry *lp_registry_new(LpWorkers *workers, LpJournal *journal,
+                            LpEvents *events, const LpHost *host, uint64_t reserve_bytes,
+                            uint32_t reserve_centi, uint64_t overhead_bytes);
 void lp_registry_free(LpRegistry *registry);
 /* Subscribes and reads everything; false only if the URI itself is unusable. */
 bool lp_registry_start(LpRegistry *registry, GError **error);
@@ -92,6 +101,19 @@ void lp_registry_update(LpRegistry *registry, const char *uuid, LpView *view);
 /* Asks a worker for a fresh view; coalesced. */
 void lp_registry_look(LpRegistry *registry, const char *uuid);
 
+/* Runs a job on a partition when no other is under way there: libvirt is never asked two things
+ * of one domain at once.  One past its deadline leaves the partition stuck, and all calls on it
+ * but looks then fail at once with LP_DRIVER_ERROR_UNKNOWN.  `done` and `data` as for
+ * lp_workers_run(). */
+void lp_registry_call(LpRegistry *registry, LpPartition *partition, LpJobFunc func, void *data,
+                      GDestroyNotify free_data, uint32_t deadline_msec, LpJobDone done,
+                      void *user);
+unsigned lp_registry_n_stuck(LpRegistry *registry);
+/* Whether all domains were read at least once, and not lost since. */
+bool lp_registry_synced(const LpRegistry *registry);
+
+/* Whether `profile` can be used. */
+bool lp_partition_has_profile(const LpPartition *partition);
 /* vCPUs granted, memory granted and usable. */
 uint32_t lp_partition_granted_cpus(const LpPartition *partition);
 uint64_t lp_partition_granted_bytes(const LpPartition *partition);
@@ -101,6 +123,8 @@ uint32_t lp_partition_usable_cpus(const LpPartition *partition);
 /* What the host must count it at: see DESIGN S3.  0 when off. */
 uint64_t lp_partition_counted_bytes(const LpPartition *partition, uint64_t overhead_bytes);
 
+/* The cgroup weight that an entitlement makes. */
+uint64_t lp_capacity_shares(const LpCapacity *capacity, LpCgroup cgroup);
 void lp_partition_bounds(const LpPartition *partition, LpBounds *ret_bounds);
 void lp_partition_facts(const LpPartition *partition, LpGuestFacts *ret_facts);
 
