@@ -47,6 +47,9 @@ char *lp_domxml_change(const char *xml, const LpConfigChange *change, GError **e
  * virDomainUpdateDeviceFlags wants.  Caller frees. */
 char *lp_domxml_device_requested(const char *xml, uint32_t cell, uint64_t bytes, GError **error);
 
+/* lpard's element without its namespace, which virDomainSetMetadata adds itself.  Caller frees. */
+char *lp_domxml_metadata_bare(const char *metadata, GError **error);
+
 /* A new domain from nothing but a kernel or a disk. */
 typedef struct {
     const char *name;
