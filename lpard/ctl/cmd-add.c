@@ -1,0 +1,9 @@
+/* lparctl add: more than there is. */
+#include "lpard/ctl/change.h"
+#include "lpard/ctl/verbs.h"
+
+int
+lp_ctl_cmd_add(LpCtl *ctl, GError **error)
+{
+    return lp_ctl_resize_run(ctl, "add", error);
+}

@@ -1,0 +1,108 @@
+/* lparctl host: what this machine has, and what is left of it. */
+#include <stdio.h>
+
+#include "lpard/ctl/table.h"
+#include "lpard/ctl/text.h"
+#include "lpard/ctl/verbs.h"
+
+static void
+print_virtualization(const json_t *host, GString *out)
+{
+    g_autofree char *extension = lp_ctl_text_str(host, "virtualization.extension");
+    g_autofree char *paging = lp_ctl_text_str(host, "virtualization.nested_paging");
+    const char *reason = lp_ctl_json_str(host, "virtualization.reason");
+    bool usable = lp_ctl_json_bool(host, "virtualization.kvm_usable");
+    g_autofree char *text =
+        g_strdup_printf("%s, nested paging %s, KVM %s%s%s", extension, paging,
+                        usable ? "usable" : "not usable", reason[0] ? ": " : "", reason);
+
+    lp_ctl_text_wrap(out, "virtualization: ", "  ", text);
+}
+
+static void
+print_use(const json_t *host, GString *out)
+{
+    static const char *const headings[] = { "", ">CAPACITY", ">RESERVE", ">GRANTED", ">UNMANAGED",
+                                            ">OVERHEAD", ">FREE", NULL };
+    g_autoptr(LpCtlTable) table = lp_ctl_table_new(headings);
+
+    lp_ctl_table_take(table, g_strdup("memory"), lp_ctl_text_mem(host, "memory.capacity_bytes"),
+                      lp_ctl_text_mem(host, "memory.reserve_bytes"),
+                      lp_ctl_text_mem(host, "memory.granted_bytes"),
+                      lp_ctl_text_mem(host, "memory.unmanaged_bytes"),
+                      lp_ctl_text_mem(host, "memory.overhead_bytes"),
+                      lp_ctl_text_mem(host, "memory.free_bytes"));
+    lp_ctl_table_take(table, g_strdup("processing units"),
+                      lp_ctl_text_centi(host, "cpu.capacity_centi"),
+                      lp_ctl_text_centi(host, "cpu.reserve_centi"),
+                      lp_ctl_text_centi(host, "cpu.entitled_centi"), NULL, NULL,
+                      lp_ctl_text_centi(host, "cpu.free_centi"));
+    lp_ctl_table_print(table, LP_CTL_COLUMNS, "", out);
+}
+
+/* One column of distances to each node would not fit a large machine; its row as a text does. */
+static char *
+distances_of(const json_t *host, gsize row)
+{
+    const json_t *list = json_array_get(lp_ctl_json_at(host, "topology.distances"), row);
+    GString *text = g_string_new(NULL);
+
+    for (gsize i = 0; i < json_array_size(list); i++)
+        g_string_append_printf(text, "%s%" JSON_INTEGER_FORMAT, i ? " " : "",
+                               json_integer_value(json_array_get(list, i)));
+    return g_string_free(text, FALSE);
+}
+
+static void
+print_nodes(const json_t *host, GString *out)
+{
+    static const char *const headings[] = { ">NODE", "CPUS", ">MEMORY", ">GRANTED", "DISTANCES",
+                                            NULL };
+    const json_t *nodes = lp_ctl_json_at(host, "topology.nodes");
+    g_autoptr(LpCtlTable) table = lp_ctl_table_new(headings);
+    bool known = lp_ctl_json_bool(host, "topology.distances_known");
+
+    for (gsize i = 0; i < json_array_size(nodes); i++) {
+        const json_t *node = json_array_get(nodes, i);
+
+        lp_ctl_table_take(table, lp_ctl_text_int(node, "id"), lp_ctl_text_str(node, "cpus"),
+                          lp_ctl_text_mem(node, "memory_bytes"),
+                          lp_ctl_text_mem(node, "granted_bytes"),
+                          known ? distances_of(host, i) : g_strdup("not known"));
+    }
+    if (lp_ctl_table_rows(table) > 0)
+        lp_ctl_table_print(table, LP_CTL_COLUMNS, "", out);
+}
+
+int
+lp_ctl_cmd_host(LpCtl *ctl, GError **error)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_auto(LpCtlAnswer) answer = { 0 };
+    g_autofree char *uri = NULL, *packages = NULL, *cores = NULL, *cpus = NULL;
+    int shown = lp_ctl_show(ctl, "GET", "/v1/host", NULL, &answer, error);
+    const json_t *host = answer.json;
+
+    if (shown != LP_CTL_SHOW)
+        return shown;
+    uri = lp_ctl_text_str(host, "uri");
+    packages = lp_ctl_text_int(host, "topology.packages");
+    cores = lp_ctl_text_int(host, "topology.cores");
+    cpus = lp_ctl_text_int(host, "topology.cpus");
+    g_string_append_printf(out, "%s: %s; %" G_GINT64_FORMAT " partitions, %" G_GINT64_FORMAT
+                           " running; %" G_GINT64_FORMAT " other domains\n", uri,
+                           lp_ctl_json_bool(host, "connected") ? "connected" : "not connected",
+                           lp_ctl_json_int(host, "partitions", 0),
+                           lp_ctl_json_int(host, "running", 0),
+                           lp_ctl_json_int(host, "unmanaged", 0));
+    g_string_append_printf(out, "topology: %s packages, %s cores, %s processors\n", packages, cores,
+                           cpus);
+    print_virtualization(host, out);
+    g_string_append_printf(out, "processor capacity: %s\n",
+                           lp_ctl_json_bool(host, "cpu_enforced")
+                               ? "enforced" : "not enforced (this connection has no cgroups)");
+    print_nodes(host, out);
+    print_use(host, out);
+    fputs(out->str, stdout);
+    return LP_CTL_EXIT_DONE;
+}

@@ -1,0 +1,148 @@
+/* How an operation ended. */
+#include "lpard/ctl/outcome.h"
+
+#include <string.h>
+
+#include "lpard/ctl/ctl.h"
+#include "lpard/ctl/progress.h"
+#include "lpard/ctl/text.h"
+
+static const char *
+confirm_text(const json_t *operation)
+{
+    const char *confirm = lp_ctl_json_str(operation, "confirm");
+
+    if (strcmp(confirm, "agent") == 0)
+        return "confirmed by the agent";
+    if (strcmp(confirm, "device") == 0)
+        return "confirmed by the device";
+    if (strcmp(confirm, "host") == 0)
+        return "enforced by the host";
+    return NULL;
+}
+
+int
+lp_ctl_outcome_exit(const json_t *operation)
+{
+    static const struct { const char *state; int exit_status; } states[] = {
+        { "done", LP_CTL_EXIT_DONE }, { "partial", LP_CTL_EXIT_PARTIAL },
+        { "refused", LP_CTL_EXIT_REFUSED }, { "vetoed", LP_CTL_EXIT_VETOED },
+        { "failed", LP_CTL_EXIT_ERROR }, { "timed-out", LP_CTL_EXIT_TIMED_OUT },
+        { "cancelled", LP_CTL_EXIT_CANCELLED },
+    };
+    const char *state = lp_ctl_json_str(operation, "state");
+    gint64 given = lp_ctl_json_int(operation, "exit_status", -1);
+
+    if (!lp_ctl_operation_final(operation))
+        return LP_CTL_EXIT_ACCEPTED;
+    /* A result that is not done must not look like one, whatever the number says. */
+    if (given >= 0 && given <= LP_CTL_EXIT_MAX && (given == 0) == (strcmp(state, "done") == 0))
+        return (int)given;
+    for (guint i = 0; i < G_N_ELEMENTS(states); i++) {
+        if (strcmp(state, states[i].state) == 0)
+            return states[i].exit_status;
+    }
+    return LP_CTL_EXIT_ERROR;
+}
+
+static void
+append_change(GString *out, const json_t *leg, const char *what, const char *field, bool mem)
+{
+    g_autofree char *before_path = g_strconcat("before.", field, NULL);
+    g_autofree char *now_path = g_strconcat("now.", field, NULL);
+    g_autofree char *usable_path = g_strconcat("usable.", field, NULL);
+    g_autofree char *before = mem ? lp_ctl_text_mem(leg, before_path)
+                                  : lp_ctl_text_int(leg, before_path);
+    g_autofree char *now = mem ? lp_ctl_text_mem(leg, now_path) : lp_ctl_text_int(leg, now_path);
+    g_autofree char *usable = mem ? lp_ctl_text_mem(leg, usable_path)
+                                  : lp_ctl_text_int(leg, usable_path);
+    /* 0 and null both mean that nobody inside has said. */
+    bool known = lp_ctl_json_int(leg, usable_path, 0) > 0;
+
+    if (strcmp(now, "-") == 0)
+        return;
+    g_string_append_printf(out, "  %s %s -> %s (usable %s)", what, before, now,
+                           known ? usable : "not known");
+}
+
+static void
+append_capacity(GString *out, const json_t *leg)
+{
+    const json_t *target = json_object_get(leg, "target");
+    const json_t *capped = json_object_get(target, "capped");
+    g_autofree char *entitled = lp_ctl_text_centi(target, "entitled_centi");
+    g_autofree char *weight = lp_ctl_text_int(target, "weight");
+
+    if (strcmp(entitled, "-") != 0)
+        g_string_append_printf(out, "  entitled %s", entitled);
+    if (strcmp(weight, "-") != 0)
+        g_string_append_printf(out, "  weight %s", weight);
+    if (json_is_boolean(capped))
+        g_string_append(out, json_is_true(capped) ? "  capped" : "  uncapped");
+}
+
+static void
+append_remaining(GString *out, const json_t *leg)
+{
+    gint64 cpu = lp_ctl_json_int(leg, "remaining.cpu", 0);
+    gint64 mem = lp_ctl_json_int(leg, "remaining.mem_bytes", 0);
+
+    if (cpu != 0)
+        g_string_append_printf(out, "    remains: %" G_GINT64_FORMAT " vCPU%s to %s\n", ABS(cpu),
+                               ABS(cpu) == 1 ? "" : "s", cpu > 0 ? "add" : "remove");
+    if (mem != 0) {
+        guint64 amount = mem > 0 ? (guint64)mem : (guint64)0 - (guint64)mem;
+        g_autofree char *text = lp_ctl_text_bytes(amount);
+
+        g_string_append_printf(out, "    remains: %s (%" G_GUINT64_FORMAT " bytes) to %s\n", text,
+                               amount, mem > 0 ? "add" : "remove");
+    }
+}
+
+static void
+append_leg(GString *out, const json_t *leg)
+{
+    g_autofree char *name = lp_ctl_text_str(leg, "partition");
+
+    g_string_append_printf(out, "  %s%s", name,
+                           lp_ctl_json_bool(leg, "undo") ? " (undone)" : "");
+    append_change(out, leg, "cpu", "cpu", false);
+    append_change(out, leg, "mem", "mem_bytes", true);
+    append_capacity(out, leg);
+    g_string_append_c(out, '\n');
+}
+
+void
+lp_ctl_outcome_text(const json_t *operation, GString *out)
+{
+    const json_t *legs = json_object_get(operation, "legs");
+    const char *message = lp_ctl_json_str(operation, "message");
+    const char *confirm = confirm_text(operation);
+    const char *state = lp_ctl_json_str(operation, "state");
+    g_autofree char *clean = lp_ctl_text_clean(state);
+    gint64 total = lp_ctl_json_int(operation, "timing.total_msec", -1);
+    bool done = strcmp(state, "done") == 0;
+
+    g_string_append_printf(out, "%s: operation %" G_GINT64_FORMAT, clean,
+                           lp_ctl_json_int(operation, "id", 0));
+    if (total >= 0 && lp_ctl_operation_final(operation)) {
+        g_autofree char *took = lp_ctl_text_msec(total);
+
+        g_string_append_printf(out, ", %s", took);
+    }
+    if (confirm != NULL)
+        g_string_append_printf(out, ", %s", confirm);
+    if (lp_ctl_json_bool(operation, "recovered"))
+        g_string_append(out, ", taken up again after a restart");
+    g_string_append_c(out, '\n');
+    for (gsize i = 0; i < json_array_size(legs); i++) {
+        const json_t *leg = json_array_get(legs, i);
+
+        append_leg(out, leg);
+        if (!done)
+            append_remaining(out, leg);
+    }
+    if (message[0] != '\0')
+        lp_ctl_text_wrap(out, "  ", "  ", message);
+    lp_ctl_text_list(out, "  ", json_object_get(operation, "remarks"));
+}

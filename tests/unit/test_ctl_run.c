@@ -1,0 +1,523 @@
+/* lparctl as a whole against a made-up lpard: what it asks, and what it ends with. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/test_ctl_server.h"
+
+#define PARTITION \
+    "{\"name\":\"web1\",\"uuid\":\"u-1\",\"run\":\"running\",\"profile\":{\"hold_until_sec\":0}}"
+#define DEFINITION \
+    "{\"partition\":\"web1\",\"uuid\":\"u-1\",\"dry_run\":false,\"diff\":\"--- a\\n+++ b\\n\"," \
+    "\"now\":[\"up to 8 vCPUs\"],\"next_start\":[\"virtio-mem\"],\"profile\":{}}"
+#define OPERATION(state, exit, version) \
+    "{\"id\":17,\"kind\":\"resize\",\"state\":\"" state "\",\"exit_status\":" exit "," \
+    "\"partition\":\"web1\",\"to\":null,\"message\":null,\"confirm\":\"agent\",\"remarks\":[]," \
+    "\"version\":" version ",\"timing\":{\"total_msec\":420},\"legs\":[{\"partition\":\"web1\"," \
+    "\"undo\":false,\"target\":{\"cpu\":4,\"mem_bytes\":6442450944},\"before\":{\"cpu\":2," \
+    "\"mem_bytes\":4294967296},\"now\":{\"cpu\":4,\"mem_bytes\":5905580032},\"usable\":{\"cpu\":4," \
+    "\"mem_bytes\":5905580032},\"remaining\":{\"cpu\":0,\"mem_bytes\":536870912}," \
+    "\"plan\":{\"stages\":1,\"expected_msec\":900,\"refused\":false,\"after\":{\"cpu\":4," \
+    "\"mem_bytes\":6442450944},\"steps\":[{\"kind\":\"virtio-mem\",\"stage\":0,\"cell\":0," \
+    "\"from_bytes\":0,\"to_bytes\":2147483648,\"expected_msec\":900,\"text\":\"grow cell 0\"," \
+    "\"state\":\"asked\"}],\"shortfalls\":[{\"reason\":\"host\",\"resource\":\"mem\"," \
+    "\"fatal\":false,\"text\":\"node 1 has no room\"}]}}]}"
+
+/* What each command line sends, and nothing else. */
+static const struct {
+    const char *arguments;
+    const char *asked;
+    unsigned status;
+    const char *answer;
+    int exit_status;
+} requests[] = {
+    { "list", "GET /v1/partitions\n", 200, "{\"partitions\":[]}", 0 },
+    { "list --all", "GET /v1/domains\n", 200, "{\"domains\":[]}", 0 },
+    { "show web1", "GET /v1/partitions/web1\n", 200, PARTITION, 0 },
+    /* The server shows the path decoded: all of it is the name, none became a query. */
+    { "show 'a b%c?d#e'", "GET /v1/partitions/a b%c?d#e\n", 200, PARTITION, 0 },
+    { "host", "GET /v1/host\n", 200, "{}", 0 },
+    { "check web1", "GET /v1/partitions/web1/check\n", 200,
+      "{\"partition\":\"web1\",\"checks\":[{\"name\":\"agent\",\"ok\":true,\"severity\":\"ok\","
+      "\"text\":\"connected\",\"cure\":null}]}", 0 },
+    { "check web1", "GET /v1/partitions/web1/check\n", 200,
+      "{\"partition\":\"web1\",\"checks\":[{\"name\":\"slots\",\"ok\":false,"
+      "\"severity\":\"fail\",\"text\":\"none\",\"cure\":\"enable it\"}]}", 1 },
+    { "enable web1 --cpu 1:2:8 --mem 1G:2G:8G", "PUT /v1/partitions/web1/profile "
+      "{\"cpu\":{\"min\":1,\"desired\":2,\"max\":8},\"mem\":{\"min_bytes\":1073741824,"
+      "\"desired_bytes\":2147483648,\"max_bytes\":8589934592}}\n", 200, DEFINITION, 0 },
+    { "enable web1 --cpu 1:2:8 --mem 1G:2G:8G --entitled 1.50 --weight 0 --capped "
+      "--cell-nodes 0,1 --dry-run", "PUT /v1/partitions/web1/profile "
+      "{\"cpu\":{\"min\":1,\"desired\":2,\"max\":8},\"mem\":{\"min_bytes\":1073741824,"
+      "\"desired_bytes\":2147483648,\"max_bytes\":8589934592},\"entitled_centi\":150,"
+      "\"weight\":0,\"capped\":true,\"cells\":[0,1],\"dry_run\":true}\n", 200, DEFINITION, 0 },
+    { "define web1 --cpu=1:1:2 --mem=1G:1G:2G --cells 2 --kernel /k --initrd /x/../i "
+      "--cmdline 'quiet a=b' --disk /d --network default --start --uncapped",
+      "POST /v1/partitions {\"name\":\"web1\",\"cpu\":{\"min\":1,\"desired\":1,\"max\":2},"
+      "\"mem\":{\"min_bytes\":1073741824,\"desired_bytes\":1073741824,\"max_bytes\":2147483648},"
+      "\"capped\":false,\"n_cells\":2,\"kernel\":\"/k\",\"initrd\":\"/i\","
+      "\"cmdline\":\"quiet a=b\",\"disk\":\"/d\",\"network\":\"default\",\"start\":true}\n", 201,
+      DEFINITION, 0 },
+    { "disable web1", "DELETE /v1/partitions/web1/profile\n", 200, DEFINITION, 0 },
+    { "disable web1 --dry-run", "DELETE /v1/partitions/web1/profile?dry_run=1\n", 200, DEFINITION,
+      0 },
+    { "profile web1", "GET /v1/partitions/web1/profile\n", 200, "{}", 0 },
+    { "profile web1 show", "GET /v1/partitions/web1/profile\n", 200, "{}", 0 },
+    { "profile set web1 cpu=::8 capped=no entitled=2", "PUT /v1/partitions/web1/profile "
+      "{\"cpu\":{\"max\":8},\"capped\":false,\"entitled_centi\":200}\n", 200, DEFINITION, 0 },
+    { "profile set web1 mem=512M:: weight=255 cells=2 --dry-run",
+      "PUT /v1/partitions/web1/profile {\"mem\":{\"min_bytes\":536870912},\"weight\":255,"
+      "\"n_cells\":2,\"dry_run\":true}\n", 200, DEFINITION, 0 },
+    { "profile restore web1", "POST /v1/partitions/web1/profile/restore\n", 200, DEFINITION, 0 },
+    { "start web1", "POST /v1/partitions/web1/start\n", 200, PARTITION, 0 },
+    { "set web1 cpu=4 mem=6G", "POST /v1/partitions/web1/resize {\"cpu\":{\"mode\":\"set\","
+      "\"count\":4},\"mem\":{\"mode\":\"set\",\"bytes\":6442450944}}\n", 202,
+      OPERATION("done", "0", "3"), 0 },
+    { "add web1 cpu=1 --via balloon --live --atomic --timeout 30 --lock-timeout 5 --key k1",
+      "POST /v1/partitions/web1/resize {\"cpu\":{\"mode\":\"add\",\"count\":1},"
+      "\"via\":\"balloon\",\"live_only\":true,\"atomic\":true,\"timeout_sec\":30,"
+      "\"lock_timeout_sec\":5} key=k1\n", 202, OPERATION("done", "0", "3"), 0 },
+    { "remove web1 mem=3M --round", "POST /v1/partitions/web1/resize {\"mem\":{"
+      "\"mode\":\"remove\",\"bytes\":4194304}}\n", 202, OPERATION("done", "0", "3"), 0 },
+    { "set web1 mem=3M", "POST /v1/partitions/web1/resize {\"mem\":{\"mode\":\"set\","
+      "\"bytes\":3145728}}\n", 202, OPERATION("refused", "4", "3"), 4 },
+    { "move cpu=1 mem=1G --from batch --to web1", "POST /v1/move {\"cpu\":{\"mode\":\"set\","
+      "\"count\":1},\"mem\":{\"mode\":\"set\",\"bytes\":1073741824},\"to\":\"web1\","
+      "\"partition\":\"batch\"}\n", 202, OPERATION("done", "0", "3"), 0 },
+    { "move mem=1G --from batch --to web1 --dry-run", "POST /v1/plan {\"mem\":{\"mode\":\"set\","
+      "\"bytes\":1073741824},\"to\":\"web1\",\"kind\":\"move\",\"partition\":\"batch\"}\n", 200,
+      OPERATION("queued", "9", "0"), 0 },
+    { "capacity web1 entitled=1.50 weight=200 capped", "POST /v1/partitions/web1/capacity "
+      "{\"entitled_centi\":150,\"weight\":200,\"capped\":true}\n", 202,
+      OPERATION("done", "0", "3"), 0 },
+    { "reconcile web1", "POST /v1/partitions/web1/reconcile {}\n", 202,
+      OPERATION("done", "0", "3"), 0 },
+    { "set web1 cpu=4 --dry-run", "POST /v1/plan {\"cpu\":{\"mode\":\"set\",\"count\":4},"
+      "\"kind\":\"resize\",\"partition\":\"web1\"}\n", 200, OPERATION("refused", "4", "0"), 4 },
+    { "hold web1", "PUT /v1/partitions/web1/hold {}\n", 200, PARTITION, 0 },
+    { "hold web1 --until 2100-01-01T00:00:00Z", "PUT /v1/partitions/web1/hold "
+      "{\"until_sec\":4102444800}\n", 200, PARTITION, 0 },
+    { "hold web1 --release", "DELETE /v1/partitions/web1/hold\n", 200, PARTITION, 0 },
+    { "set web1 cpu=4 --no-wait", "POST /v1/partitions/web1/resize {\"cpu\":{\"mode\":\"set\","
+      "\"count\":4}}\n", 202, OPERATION("queued", "9", "1"), 9 },
+    { "op list", "GET /v1/operations?state=open\n", 200, "{\"operations\":[]}", 0 },
+    { "op list --all --partition web1", "GET /v1/operations?state=all&partition=web1\n", 200,
+      "{\"operations\":[" OPERATION("done", "0", "3") "]}", 0 },
+    { "op show 17", "GET /v1/operations/17\n", 200, OPERATION("partial", "3", "3"), 0 },
+    { "op cancel 17", "DELETE /v1/operations/17\n", 202, OPERATION("running", "9", "3"), 0 },
+    { "op wait 17", "GET /v1/operations/17\n", 200, OPERATION("cancelled", "7", "3"), 7 },
+    { "events", "GET /v1/events last=0\n", 200,
+      "id: 1\nevent: agent\ndata: {\"partition\":\"web1\",\"state\":\"connected\"}\n\n", 0 },
+    { "events --partition web1", "GET /v1/events?partition=web1 last=0\n", 200, ": \n\n", 0 },
+    { "version", "GET /v1/\n", 200, "{\"version\":\"0.1.0\",\"api\":1}", 0 },
+    { "_names partitions", "GET /v1/domains\n", 200,
+      "{\"domains\":[{\"name\":\"web1\",\"enabled\":true}]}", 0 },
+    { "_names operations", "GET /v1/operations?state=open\n", 200, "{\"operations\":[]}", 0 },
+};
+
+static void
+test_requests(void **state)
+{
+    FakeServer *server = *state;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(requests); i++) {
+        g_autofree char *asked = NULL;
+        Ran ran;
+
+        fake_server_answer(server, requests[i].status, requests[i].answer);
+        ran = run_lparctl(server, requests[i].arguments);
+        asked = fake_server_asked(server);
+        if (ran.status != requests[i].exit_status || strcmp(asked, requests[i].asked) != 0)
+            print_message("lparctl %s: %d, %s\n", requests[i].arguments, ran.status, ran.err);
+        assert_string_equal(asked, requests[i].asked);
+        assert_int_equal(ran.status, requests[i].exit_status);
+        ran_clear(&ran);
+    }
+}
+
+/* Refused here: exit 2, one line, nothing sent. */
+static void
+test_usage(void **state)
+{
+    static const char *const lines[] = {
+        "", "nosuch", "list extra", "show", "show a b", "show ''", "show ..", "show .", "show a/b",
+        "set", "set web1", "set cpu=4", "set web1 mem=6X", "set web1 mem=6GB", "set web1 mem=-1G",
+        "set web1 mem=", "set web1 cpu=", "set web1 cpu=0", "set web1 cpu=1.5", "set web1 cpu=-1",
+        "set web1 mem=0", "set web1 mem=99999999999T", "set web1 mem=18446744073709551616",
+        "set web1 cpu=4294967297", "set web1 cpu=1 cpu=2", "set web1 foo=1", "set web1 cpu",
+        "set web1 =4", "set web1 cpu=4 --via floppy", "set web1 cpu=4 --timeout 0",
+        "set web1 cpu=4 --timeout 1.5", "set web1 cpu=4 --timeout", "set web1 cpu=4 --timeout -5",
+        "set web1 cpu=4 --timeout --atomic", "set web1 cpu=4 --nosuch", "set web1 cpu=4 -x",
+        "set web1 cpu=4 --wait --no-wait", "set web1 cpu=4 --atomic=yes", "set .. cpu=4 --dry-run",
+        "set web1 cpu=4 -o yaml", "set web1 cpu=4 --key a --key b", "list --dry-run",
+        "move cpu=1 --from a", "move cpu=1 --to a", "move cpu=1 --from a --to a",
+        "move --from a --to b", "move cpu=1 --from a --to ..", "capacity web1", "capacity web1 cpu=2",
+        "capacity web1 weight=256", "capacity web1 entitled=1.234", "capacity web1 entitled=0",
+        "capacity web1 capped uncapped", "capacity web1 weight=1 weight=2", "capacity web1 weight",
+        "enable web1", "enable web1 --cpu 1:2:8", "enable web1 --cpu 1:2 --mem 1G:2G:8G",
+        "enable web1 --cpu 1::8 --mem 1G:2G:8G", "enable web1 --cpu 2:1:8 --mem 1G:2G:8G",
+        "enable web1 --cpu 1:2:8 --mem 4G:2G:8G", "enable web1 --cpu 1:2:8 --mem 1G:2G:8GB",
+        "enable web1 --cpu 1:2:8 --mem 1G:2G:8G --capped --uncapped",
+        "enable web1 --cpu 1:2:8 --mem 1G:2G:8G --cell-nodes 0,,1",
+        "define web1 --cpu 1:2:8 --mem 1G:2G:8G",
+        "define web1 --cpu 1:2:8 --mem 1G:2G:8G --disk /d --cmdline x",
+        "profile", "profile set", "profile set web1", "profile set web1 cpu=::",
+        "profile set web1 cpu=8::4", "profile set web1 nosuch=1", "profile frob web1",
+        "profile restore web1 --dry-run", "hold web1 --until yesterday", "hold web1 --until +2",
+        "hold web1 --until +0h", "hold web1 --until 2001-01-01T00:00:00Z",
+        "hold web1 --until 2100-01-01T00:00:00", "hold web1 --until +1h --release", "op", "op show",
+        "op show x", "op show 0", "op show -1", "op frob 17", "op show 17 --all", "help nosuch",
+    };
+    FakeServer *server = *state;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+        Ran ran = run_lparctl(server, lines[i]);
+        g_autofree char *asked = fake_server_asked(server);
+        const char *newline = strchr(ran.err, '\n');
+
+        if (ran.status != 2 || ran.out[0] != '\0')
+            print_message("lparctl %s: %d %s%s\n", lines[i], ran.status, ran.out, ran.err);
+        assert_int_equal(ran.status, 2);
+        assert_string_equal(asked, "");
+        assert_string_equal(ran.out, "");
+        assert_true(g_str_has_prefix(ran.err, "lparctl: "));
+        assert_non_null(newline);
+        assert_string_equal(newline, "\n");
+        ran_clear(&ran);
+    }
+}
+
+static void
+test_final_states(void **state)
+{
+    static const struct {
+        const char *answer;
+        int exit_status;
+    } finals[] = {
+        { OPERATION("done", "0", "5"), 0 }, { OPERATION("partial", "3", "5"), 3 },
+        { OPERATION("refused", "4", "5"), 4 }, { OPERATION("vetoed", "5", "5"), 5 },
+        { OPERATION("failed", "1", "5"), 1 }, { OPERATION("timed-out", "6", "5"), 6 },
+        { OPERATION("cancelled", "7", "5"), 7 },
+        /* A number that contradicts the state does not make a success of it. */
+        { OPERATION("failed", "0", "5"), 1 }, { OPERATION("partial", "77", "5"), 3 },
+    };
+    FakeServer *server = *state;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(finals); i++) {
+        g_autofree char *asked = NULL;
+        Ran ran;
+
+        fake_server_answer(server, 202, OPERATION("queued", "9", "1"));
+        fake_server_answer(server, 200, OPERATION("running", "9", "4"));
+        fake_server_answer(server, 200, finals[i].answer);
+        ran = run_lparctl(server, "set web1 mem=6G");
+        asked = fake_server_asked(server);
+        assert_string_equal(asked, "POST /v1/partitions/web1/resize {\"mem\":{\"mode\":\"set\","
+                                   "\"bytes\":6442450944}}\n"
+                                   "GET /v1/operations/17?after=1&wait=30\n"
+                                   "GET /v1/operations/17?after=4&wait=30\n");
+        assert_int_equal(ran.status, finals[i].exit_status);
+        /* Not a terminal: silent until the end. */
+        assert_string_equal(ran.err, "");
+        assert_non_null(strstr(ran.out, "confirmed by the agent"));
+        assert_non_null(strstr(ran.out, "mem 4 GiB -> 5.5 GiB (usable 5.5 GiB)"));
+        assert_true((strstr(ran.out, "512 MiB (536870912 bytes) to add") != NULL) ==
+                    (finals[i].exit_status != 0));
+        ran_clear(&ran);
+    }
+}
+
+static void
+test_json_is_unchanged(void **state)
+{
+    FakeServer *server = *state;
+    /* Spaces and order stay as they came. */
+    const char *answer = "{ \"partitions\" : [ ],  \"b\":1, \"a\" : 2 }";
+    g_autofree char *expected = g_strconcat(answer, "\n", NULL);
+    Ran ran;
+
+    fake_server_answer(server, 200, answer);
+    ran = run_lparctl(server, "list -o json");
+    assert_string_equal(ran.out, expected);
+    ran_clear(&ran);
+    fake_server_answer(server, 202, OPERATION("running", "9", "1"));
+    fake_server_answer(server, 200, OPERATION("vetoed", "5", "2"));
+    ran = run_lparctl(server, "set web1 cpu=4 -ojson");
+    assert_string_equal(ran.out, OPERATION("vetoed", "5", "2") "\n");
+    assert_int_equal(ran.status, 5);
+    ran_clear(&ran);
+    fake_server_answer(server, 202, OPERATION("queued", "9", "1"));
+    ran = run_lparctl(server, "set web1 cpu=4 --no-wait");
+    assert_string_equal(ran.out, "17\n");
+    ran_clear(&ran);
+    g_free(fake_server_asked(server));
+}
+
+static void
+test_problems(void **state)
+{
+    static const struct {
+        unsigned status;
+        const char *body;
+        int exit_status;
+        const char *message;
+    } problems[] = {
+        { 404, "{\"title\":\"Not found\",\"detail\":\"no partition is called web1\","
+          "\"code\":\"no-partition\"}", 1, "lparctl: no partition is called web1\n" },
+        { 422, "{\"detail\":\"above max\",\"code\":\"refused\"}", 4, "lparctl: above max\n" },
+        { 400, "{\"detail\":\"bad field\",\"code\":\"usage\"}", 2, "lparctl: bad field\n" },
+        { 503, "{\"title\":\"libvirt is away\",\"code\":\"unreachable\"}", 8,
+          "lparctl: libvirt is away\n" },
+        { 500, "{\"detail\":\"x\",\"code\":\"from-the-future\"}", 1, "lparctl: x\n" },
+        { 500, "<html>", 1,
+          "lparctl: lpard answered status 500 without a reason: see its log\n" },
+        /* What comes from a guest must not drive the terminal. */
+        { 500, "{\"detail\":\"a\\u001b[2Jb\\nc\"}", 1, "lparctl: a?[2Jb c\n" },
+    };
+    FakeServer *server = *state;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(problems); i++) {
+        Ran ran;
+
+        fake_server_answer(server, problems[i].status, problems[i].body);
+        ran = run_lparctl(server, "show web1");
+        assert_string_equal(ran.err, problems[i].message);
+        assert_int_equal(ran.status, problems[i].exit_status);
+        assert_string_equal(ran.out, "");
+        ran_clear(&ran);
+    }
+    g_free(fake_server_asked(server));
+}
+
+static void
+test_not_an_operation(void **state)
+{
+    FakeServer *server = *state;
+    static const char *const answers[] = { "{}", "{\"id\":17}", "[]", "\"x\"", "", "nul", "{",
+                                           "{\"id\":\"17\",\"state\":\"done\",\"version\":1}" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(answers); i++) {
+        Ran ran;
+
+        fake_server_answer(server, 202, answers[i]);
+        ran = run_lparctl(server, "set web1 cpu=4");
+        assert_int_equal(ran.status, 1);
+        assert_string_equal(ran.out, "");
+        ran_clear(&ran);
+        /* Nor may an operation turn into another one on the way. */
+        fake_server_answer(server, 202, OPERATION("running", "9", "1"));
+        fake_server_answer(server, 200, answers[i]);
+        ran = run_lparctl(server, "set web1 cpu=4");
+        assert_int_equal(ran.status, 1);
+        assert_non_null(strstr(ran.err, "operation 17 was under way"));
+        ran_clear(&ran);
+    }
+    g_free(fake_server_asked(server));
+}
+
+static void
+test_interrupt_detaches(void **state)
+{
+    static const int signals[] = { SIGINT, SIGTERM };
+    FakeServer *server = *state;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(signals); i++) {
+        g_autofree char *asked = NULL;
+        Ran ran;
+
+        fake_server_answer(server, 202, OPERATION("running", "9", "1"));
+        fake_server_answer(server, 0, "");
+        ran = run_lparctl_signal(server, "set web1 cpu=4", signals[i]);
+        asked = fake_server_asked(server);
+        assert_int_equal(ran.status, 9);
+        assert_string_equal(ran.err,
+                            "operation 17 goes on; lparctl op wait 17, or op cancel 17\n");
+        assert_string_equal(ran.out, "");
+        /* Detaching asks for nothing, least of all to cancel. */
+        assert_null(strstr(asked, "DELETE"));
+        ran_clear(&ran);
+    }
+}
+
+/* An lpard that does not hold its answers back must not be asked for ever. */
+static void
+test_idle_answers_end(void **state)
+{
+    FakeServer *server = *state;
+    Ran ran;
+
+    fake_server_answer(server, 202, OPERATION("running", "9", "1"));
+    for (int i = 0; i < 64; i++)
+        fake_server_answer(server, 200, OPERATION("running", "9", "1"));
+    ran = run_lparctl(server, "set web1 cpu=4");
+    assert_int_equal(ran.status, 1);
+    assert_non_null(strstr(ran.err, "without news"));
+    ran_clear(&ran);
+}
+
+static void
+test_verbose_says_states(void **state)
+{
+    FakeServer *server = *state;
+    Ran ran;
+
+    fake_server_answer(server, 202, OPERATION("queued", "9", "1"));
+    fake_server_answer(server, 200, OPERATION("running", "9", "2"));
+    fake_server_answer(server, 200, OPERATION("done", "0", "3"));
+    ran = run_lparctl(server, "set web1 cpu=4 -v");
+    assert_int_equal(ran.status, 0);
+    assert_non_null(strstr(ran.err, "operation 17 on web1: queued"));
+    assert_non_null(strstr(ran.err, "operation 17 on web1: running, 0/1 steps, cpu 4 of 4"));
+    ran_clear(&ran);
+}
+
+static void
+test_unreachable(void **state)
+{
+    Ran ran = run_lparctl(NULL, "list");
+
+    (void)state;
+    assert_int_equal(ran.status, 8);
+    assert_string_equal(ran.err, "lparctl: lpard is not running (no socket at /nonexistent/s): "
+                                 "start it with `lpard` or `systemctl start lpard`\n");
+    ran_clear(&ran);
+    ran = run_lparctl(NULL, "_names partitions");
+    assert_int_equal(ran.status, 0);
+    assert_string_equal(ran.out, "");
+    assert_string_equal(ran.err, "");
+    ran_clear(&ran);
+    ran = run_lparctl(NULL, "version");
+    assert_int_equal(ran.status, 8);
+    assert_true(g_str_has_prefix(ran.out, "lparctl "));
+    ran_clear(&ran);
+}
+
+static void
+expect_raw(const char *bytes, guint times, const char *arguments, int status, const char *message)
+{
+    FakeServer *server = fake_server_new_raw(bytes, times);
+    Ran ran = run_lparctl(server, arguments);
+
+    if (ran.status != status || strstr(ran.err, message) == NULL)
+        print_message("%s: %d %s\n", arguments, ran.status, ran.err);
+    assert_int_equal(ran.status, status);
+    assert_non_null(strstr(ran.err, message));
+    assert_string_equal(ran.out, "");
+    ran_clear(&ran);
+    fake_server_free(server);
+}
+
+static void
+test_broken_peers(void **state)
+{
+    g_autofree char *big = g_strnfill(1 << 20, 'x');
+    g_autofree char *endless = NULL;
+
+    (void)state;
+    expect_raw("SSH-2.0-OpenSSH\r\n\r\n", 1, "list", 1, "does not speak HTTP");
+    expect_raw("", 1, "list", 8, "broke off");
+    expect_raw("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"partitions\":", 1, "list", 8,
+               "broke off");
+    expect_raw("HTTP/1.1 202 Accepted\r\nContent-Length: 500\r\n\r\n{\"id\":17", 1,
+               "set web1 cpu=4", 8, "the request may have been taken");
+    expect_raw("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnull", 1, "list", 1, "makes no sense");
+    expect_raw("HTTP/1.1 302 Found\r\nLocation: http://example.com/\r\nContent-Length: 2\r\n\r\n{}",
+               1, "list", 1, "makes no sense");
+    endless = g_strconcat("HTTP/1.1 200 OK\r\n\r\n", big, NULL);
+    expect_raw(endless, 80, "list", 1, "longer than 64 MiB");
+}
+
+static void
+test_tables_fit(void **state)
+{
+    FakeServer *server = *state;
+    g_autofree char *name = g_strnfill(200, 'n');
+    g_autofree char *answer = g_strdup_printf(
+        "{\"partitions\":[{\"name\":\"%s\",\"run\":\"running\",\"profile_state\":\"config-lost\","
+        "\"cpu\":{\"desired\":1024,\"granted\":1024,\"usable\":1023},"
+        "\"mem\":{\"desired_bytes\":70368744177663,\"granted_bytes\":70368744177663,"
+        "\"usable_bytes\":70368744177661},\"capacity\":{\"entitled_centi\":102400},"
+        "\"agent\":{\"state\":\"no-channel\"},\"drift\":[\"x\"],\"stuck\":true,\"overrun\":true,"
+        "\"operations_open\":64},{\"name\":\"web1\",\"run\":\"off\"}]}", name);
+    g_auto(GStrv) lines = NULL;
+    Ran ran;
+
+    fake_server_answer(server, 200, answer);
+    ran = run_lparctl(server, "list");
+    lines = g_strsplit(ran.out, "\n", -1);
+    for (guint i = 0; lines[i] != NULL; i++)
+        assert_true(strlen(lines[i]) <= 100);
+    assert_non_null(strstr(ran.out, "nnn~"));
+    assert_non_null(strstr(ran.out, "web1"));
+    assert_non_null(strstr(ran.out, "1024/1024/1023"));
+    ran_clear(&ran);
+    fake_server_answer(server, 200, "{\"partitions\":[]}");
+    ran = run_lparctl(server, "list");
+    assert_non_null(strstr(ran.out, "lparctl enable DOMAIN"));
+    ran_clear(&ran);
+    g_free(fake_server_asked(server));
+}
+
+static void
+test_help(void **state)
+{
+    Ran verbs = run_lparctl(NULL, "_names verbs");
+    g_auto(GStrv) names = g_strsplit(verbs.out, "\n", -1);
+
+    (void)state;
+    assert_true(g_strv_length(names) > 20);
+    for (guint i = 0; names[i][0] != '\0'; i++) {
+        g_autofree char *line = g_strdup_printf("%s --help", names[i]);
+        g_autofree char *example = g_strdup_printf("\nExample: lparctl %s", names[i]);
+        Ran ran = run_lparctl(NULL, line);
+        g_auto(GStrv) lines = g_strsplit(ran.out, "\n", -1);
+
+        assert_int_equal(ran.status, 0);
+        assert_non_null(strstr(ran.out, example));
+        for (guint j = 0; lines[j] != NULL; j++)
+            assert_true(strlen(lines[j]) <= 100);
+        ran_clear(&ran);
+    }
+    ran_clear(&verbs);
+}
+
+static int
+set_up(void **state)
+{
+    *state = fake_server_new();
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    fake_server_free(*state);
+    return 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_requests, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_usage, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_final_states, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_json_is_unchanged, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_problems, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_not_an_operation, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_interrupt_detaches, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_idle_answers_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_verbose_says_states, set_up, tear_down),
+        cmocka_unit_test(test_unreachable),
+        cmocka_unit_test(test_broken_peers),
+        cmocka_unit_test_setup_teardown(test_tables_fit, set_up, tear_down),
+        cmocka_unit_test(test_help),
+    };
+
+    return cmocka_run_group_tests_name("ctl_run", tests, NULL, NULL);
+}
