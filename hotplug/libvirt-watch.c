@@ -166,10 +166,9 @@ session_begin(void *data)
 
     session->vir = lp_libvirt_connect(session->watch->uri, NULL);
     if (session->vir) {
-        /* Drivers inside the process (test:) have nothing to lose and refuse. */
-        if (virConnectRegisterCloseCallback(session->vir, lp_watch_on_close,
-                                            watch_ref(session->watch), lp_watch_unref) < 0)
-            lp_watch_unref(session->watch);
+        /* No function to free it: drivers inside the process (test:) accept it, but never call
+         * it.  The session's own reference lasts until it is unregistered. */
+        virConnectRegisterCloseCallback(session->vir, lp_watch_on_close, session->watch, NULL);
         for (int i = 0; i < LP_WATCH_CALLBACKS; i++)
             session->callbacks[i] = lp_watch_subscribe(session->vir, i,
                                                        watch_ref(session->watch));
