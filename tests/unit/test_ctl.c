@@ -314,8 +314,9 @@ test_sse(void **state)
         g_autoptr(LpCtlSse) sse = lp_ctl_sse_new(keep_event, out);
 
         for (gsize at = 0; at < sizeof(stream) - 1;) {
-            gsize n = MIN((gsize)g_rand_int_range(rand, 1, 12), sizeof(stream) - 1 - at);
+            gsize n = (gsize)g_rand_int_range(rand, 1, 12);
 
+            n = MIN(n, sizeof(stream) - 1 - at);
             assert_true(lp_ctl_sse_feed(sse, stream + at, n));
             at += n;
         }
