@@ -4,6 +4,7 @@
 # which is reached means that something hangs.  Their sum is the promise of under 20 minutes.
 budget_unit=300
 budget_dist=300
+budget_manuals=30
 budget_boot=180
 
 check_names=()
@@ -79,6 +80,21 @@ check_tap() {
     check_count "$name" "${budget:-120}" $((SECONDS - started)) "$passed" "$failed" "$skipped"
 }
 
+# Each manual page is one test: mandoc finds nothing wrong with it.
+check_manuals() {
+    local page started=$SECONDS passed=0 failed=0 words
+    for page in "$top"/man/*.[1-8]; do
+        [[ -f $page ]] || continue
+        if words=$(timeout "$budget_manuals" mandoc -T lint -W warning "$page" 2>&1); then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+            sed 's/^/    /' <<<"$words"
+        fi
+    done
+    check_count manuals "$budget_manuals" $((SECONDS - started)) "$passed" "$failed" 0
+}
+
 check_run() {
     local file files=() started
     for file in "$top"/tests/lab/t-*.sh; do
@@ -95,6 +111,8 @@ check_run() {
         check_make unit-sanitizers "$budget_unit" "$lab_dir/build-asan" check
         check_suite=distcheck
         check_make distcheck "$budget_dist" "$build_dir" distcheck
+        check_suite=manuals
+        check_manuals
     fi
 
     check_suite=lab/boot

@@ -13,6 +13,8 @@ spawn() {
         done
         exec setsid "$@"
     ) &
+    # Its end, even a violent one, is nothing for this shell to report.
+    disown
 }
 
 # All opening of ptys is dd's, with noctty: a shell without a terminal of its own (CI) would

@@ -13,6 +13,8 @@ EXTRA_DIST += \
 	tests/lab/t-40-capacity.sh \
 	tests/lab/t-50-refusals.sh \
 	tests/lab/t-60-restart.sh \
+	tests/lab/t-65-reboot.sh \
+	tests/lab/t-70-api.sh \
 	tests/lab/guest/init \
 	tests/lab/guest/lab-agent \
 	tests/lab/guest/lab-hog \

@@ -9,7 +9,7 @@ packages_needed=(
     qemu-system-x86 seabios libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients
     busybox-static cpio jq
 )
-packages_for_check=(mandoc curl sqlite3 xz-utils)
+packages_for_check=(mandoc curl xz-utils)
 
 packages_missing() {
     local package

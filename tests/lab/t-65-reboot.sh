@@ -1,0 +1,33 @@
+#!/bin/bash
+# A guest that reboots has the same partition afterwards: what was folded is folded again, what
+# was plugged comes back, and meanwhile nobody is given its memory.
+# budget: 180
+. "$(dirname "$0")/lib.sh"
+at_start "$alpha"
+
+# What a guest and lpard say is as wanted: CPUS BYTES.
+settled() {
+    [[ "$(guest_cpus "$alpha") $(guest_mem_bytes "$alpha")" == "$1 $2" ]] &&
+        [[ "$(field "$alpha" '"\(.cpu.usable) \(.mem.usable_bytes)"')" == "$1 $2" ]]
+}
+
+rebooted() {
+    local now
+    now=$(field "$alpha" .agent.boot_id)
+    [[ $now != null && $now && $now != "$1" && $(field "$alpha" .agent.state) == connected ]]
+}
+
+ends 0 "three vCPUs" set "$alpha" cpu=3 mem=768M
+ends 0 "one of them folded" set "$alpha" cpu=2
+guest_has "$alpha" 2 768 "before the reboot"
+boot_id=$(field "$alpha" .agent.boot_id)
+guest "$alpha" '(sleep 1; reboot -f) >/dev/null 2>&1 &'
+check "the guest boots again and its agent tells so" wait_for 90 rebooted "$boot_id"
+is "$(field "$alpha" .mem.granted_bytes)" $((768 * MiB)) "its memory was kept for it"
+check "processors and memory are as they were" wait_for 60 settled 2 $((768 * MiB))
+guest_has "$alpha" 2 768 "after the reboot"
+is "$(guest "$alpha" 'cat /proc/sys/kernel/random/boot_id')" "$(field "$alpha" .agent.boot_id)" \
+    "lpard knows the new boot"
+ends 0 "and it goes on being resized" set "$alpha" cpu=1 mem=512M
+guest_has "$alpha" 1 512 "as at the start"
+tests_end
