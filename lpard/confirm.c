@@ -192,10 +192,10 @@ tell_again(LpRun *run)
 }
 
 bool
-lp_run_confirm(LpRun *run)
+lp_run_confirm(LpRun *run, bool *ret_stage)
 {
     LpLeg *leg = lp_run_leg_now(run);
-    bool all = true, memory = false, changed = false;
+    bool all = true, vcpus = true, memory = false, changed = false;
     uint64_t mark = lp_run_progress_mark(run);
 
     if (mark != run->progress_mark) {
@@ -214,6 +214,7 @@ lp_run_confirm(LpRun *run)
             if (step->kind == LP_STEP_FOLD)
                 tell_again(run);
             memory |= is_memory(step);
+            vcpus = vcpus && is_memory(step);
             all = false;
             continue;
         }
@@ -228,6 +229,7 @@ lp_run_confirm(LpRun *run)
         && g_get_monotonic_time() - run->progress_usec > STALL_SEC * G_USEC_PER_SEC)
         lp_run_decide(run, LP_OP_TIMED_OUT, "stalled",
                       "the guest moves no more memory (pages in use, or no driver for the device)");
+    *ret_stage = vcpus;
     return all;
 }
 

@@ -98,8 +98,9 @@ void lp_run_stop(LpRun *run, LpOpState state, const char *code, const char *mess
 
 /* confirm.c */
 void lp_run_note_start(LpRun *run);
-/* Settles the asked steps of the current stage as far as they are; true when all are. */
-bool lp_run_confirm(LpRun *run);
+/* Settles the asked steps as far as they are; true when all are.  *ret_stage: whether the next
+ * stage may begin, which waits for vCPUs but not for memory on its way. */
+bool lp_run_confirm(LpRun *run, bool *ret_stage);
 /* How far memory is, as one number that moves when anything does. */
 uint64_t lp_run_progress_mark(const LpRun *run);
 LpConfirm lp_run_confirm_level(const LpRun *run);

@@ -1,6 +1,7 @@
 /* What the machine can do: hardware virtualization, and whether it can be used. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,14 +37,28 @@ read_cpu_flags(LpHost *host)
     host->has_nested_paging = has_flag(flags, "ept") || has_flag(flags, "npt");
 }
 
+/* A machine whose own memory was hotplugged may show only its boot memory in its node's file. */
+static void
+correct_memory(LpTopology *topology)
+{
+    g_autofree char *text = NULL;
+    unsigned long long kib = 0;
+
+    if (topology->n_nodes == 1 && g_file_get_contents("/proc/meminfo", &text, NULL, NULL)
+        && sscanf(text, "MemTotal: %llu kB", &kib) == 1)
+        topology->nodes[0].memory_bytes = MAX(topology->nodes[0].memory_bytes, kib * 1024);
+}
+
 void
-lp_host_read(LpHost *ret_host, const LpTopology *topology)
+lp_host_read(LpHost *ret_host, const LpTopology *topology, bool described)
 {
     int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
     int saved_errno = errno;
 
     memset(ret_host, 0, sizeof *ret_host);
     ret_host->topology = *topology;
+    if (!described)
+        correct_memory(&ret_host->topology);
     read_cpu_flags(ret_host);
     ret_host->kvm_device = fd >= 0;
     if (fd >= 0)

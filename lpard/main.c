@@ -115,7 +115,7 @@ read_host(const LpSettings *settings, LpHost *ret_host, GError **error)
                     message);
         return false;
     }
-    lp_host_read(ret_host, topology);
+    lp_host_read(ret_host, topology, settings->topology != NULL);
     return true;
 }
 

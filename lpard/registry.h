@@ -71,8 +71,9 @@ typedef struct {
     char kvm_reason[160];         /* why not, for people; empty if usable */
 } LpHost;
 
-/* Takes the topology; looks at the CPU's flags and /dev/kvm. */
-void lp_host_read(LpHost *ret_host, const LpTopology *topology);
+/* Takes the topology (`described`: by the administrator, so not to be corrected by what this
+ * machine says of itself); looks at the CPU's flags and /dev/kvm. */
+void lp_host_read(LpHost *ret_host, const LpTopology *topology, bool described);
 
 typedef struct LpRegistry LpRegistry;
 

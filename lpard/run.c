@@ -404,6 +404,7 @@ void
 lp_run_pump(LpRun *run)
 {
     LpLeg *leg = lp_run_leg_now(run);
+    bool all, stage;
 
     /* Before its plan is durable, and while a call is out, the run is driven by their answers. */
     if (run->waiting || !leg || !leg->plan || !leg->begun || run->settling)
@@ -428,15 +429,18 @@ lp_run_pump(LpRun *run)
                 return;
             continue;
         }
-        if (!lp_run_confirm(run)) {
-            if (run->end_state >= 0)
-                continue;
-            lp_operation_set_state(run->engine, run->operation, LP_OP_CONFIRMING);
-            return;
+        all = lp_run_confirm(run, &stage);
+        if (run->end_state >= 0)
+            continue;
+        if (run->next < leg->plan->n_steps && stage) {
+            run->stage = leg->plan->steps[run->next].stage;
+            continue;
         }
-        if (run->next >= leg->plan->n_steps)
+        if (all)
             break;
-        run->stage = leg->plan->steps[run->next].stage;
+        if (run->next >= leg->plan->n_steps)
+            lp_operation_set_state(run->engine, run->operation, LP_OP_CONFIRMING);
+        return;
     }
     lp_run_leg_done(run);
 }
