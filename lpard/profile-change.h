@@ -1,0 +1,41 @@
+/* A wanted change of a profile, or a whole new one, as a request states it.  Pure. */
+#ifndef LP_LPARD_PROFILE_CHANGE_H
+#define LP_LPARD_PROFILE_CHANGE_H
+
+#include <glib.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "numa/topology.h"
+#include "policy/profile.h"
+
+typedef struct {
+    bool has_cpu_min, has_cpu_desired, has_cpu_max;
+    LpCpuRange cpu;
+    bool has_mem_min, has_mem_desired, has_mem_max;
+    LpMemRange mem;
+    bool has_entitled, has_weight, has_capped;
+    LpCapacity capacity;
+    bool has_cells, has_n_cells;
+    uint32_t n_cells;
+    int32_t cell_node[LP_MAX_CELLS];
+    bool has_hold;
+    int64_t hold_until_sec;
+} LpProfileChange;
+
+/* Reads the fields it knows of the body (the caller checks for unknown ones). */
+bool lp_profile_change_parse(const json_t *body, LpProfileChange *ret_change, GError **error);
+
+/* The profile that results: of `old`, or a new one where old is NULL (cpu and mem must then be
+ * whole; the rest has defaults: a cell per host node with memory, entitlement by
+ * lp_profile_default_entitlement()).  The rules of lp_profile_check() are applied
+ * (LP_ERROR_REFUSED); the generation is left to the caller. */
+bool lp_profile_change_apply(const LpProfileChange *change, const LpProfile *old,
+                             const LpTopology *topology, LpProfile *ret_profile,
+                             GError **error);
+
+/* Whether the domain's devices, cells or boot memory must differ for it. */
+bool lp_profile_shape_differs(const LpProfile *a, const LpProfile *b);
+
+#endif
