@@ -48,7 +48,8 @@ on_lifecycle(virConnectPtr vir, virDomainPtr domain, int event, int detail, void
     (void)vir;
     if (event == VIR_DOMAIN_EVENT_DEFINED) {
         note_defined(watch, domain, true);
-    } else if (event == VIR_DOMAIN_EVENT_UNDEFINED && detail == VIR_DOMAIN_EVENT_UNDEFINED_REMOVED) {
+    } else if (event == VIR_DOMAIN_EVENT_UNDEFINED &&
+               detail == VIR_DOMAIN_EVENT_UNDEFINED_REMOVED) {
         note_defined(watch, domain, false);
         /* One that runs goes on, as a transient domain. */
         if (virDomainGetID(domain) == (unsigned)-1)

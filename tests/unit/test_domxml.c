@@ -352,7 +352,8 @@ static void
 test_enable_reshapes(void **state)
 {
     LpShape shape = shape_of_two();
-    g_autofree char *text = replace(live, "<numa>", "<topology sockets='1' cores='4' threads='1'/><numa>");
+    g_autofree char *text = replace(live, "<numa>",
+                                    "<topology sockets='1' cores='4' threads='1'/><numa>");
     g_autofree char *kept = enable_ok(text, &shape);
     g_autofree char *xml = NULL;
     g_autoptr(LpView) view = NULL;
@@ -378,10 +379,10 @@ static void
 test_enable_numatune(void **state)
 {
     LpShape shape = shape_of_two();
-    g_autofree char *restrictive = replace(live, "<memnode cellid='1' mode='preferred' nodeset='5'/>",
+    static const char memnode[] = "<memnode cellid='1' mode='preferred' nodeset='5'/>";
+    g_autofree char *restrictive = replace(live, memnode,
                                            "<memory mode='restrictive' nodeset='0-1'/>");
-    g_autofree char *strict = replace(live, "<memnode cellid='1' mode='preferred' nodeset='5'/>",
-                                      "<memory mode='strict' nodeset='0-1'/>");
+    g_autofree char *strict = replace(live, memnode, "<memory mode='strict' nodeset='0-1'/>");
     g_autofree char *a = enable_ok(restrictive, &shape);
     g_autofree char *b = enable_ok(strict, &shape);
 
@@ -543,7 +544,8 @@ static void
 test_diff(void **state)
 {
     g_autofree char *same = lp_domxml_diff("a\nb\n", "a\nb\n");
-    g_autofree char *one = lp_domxml_diff("1\n2\n3\n4\n5\n6\n7\n8\n9\n", "1\n2\n3\n4\nX\n6\n7\n8\n9\n");
+    g_autofree char *one = lp_domxml_diff("1\n2\n3\n4\n5\n6\n7\n8\n9\n",
+                                          "1\n2\n3\n4\nX\n6\n7\n8\n9\n");
     g_autofree char *two = lp_domxml_diff("a\n1\n2\n3\n4\n5\n6\n7\n8\nb\n",
                                           "1\n2\n3\n4\n5\n6\n7\n8\nc\n");
     g_autofree char *from_nothing = lp_domxml_diff("", "a\n");
