@@ -95,6 +95,8 @@ lp_report_watch(LpAgent *agent, uint32_t watch_msec, int64_t now_msec)
     if (watch_msec > 0)
         report->look_at_msec = lp_clock_earlier(report->look_at_msec,
                                                 now_msec + LP_WATCH_FIRST_MSEC);
+    else if (!report->touched)
+        report->look_at_msec = LP_NEVER;
 }
 
 int64_t
