@@ -130,32 +130,73 @@ put_back(const Change *change)
         lp_journal_forget_profile(journal, definition->uuid, NULL, NULL);
 }
 
-/* What later needs to be known of it. */
+/* The record of enable, where there is one; an unreadable journal is no reason to fail here. */
 static void
-remember(const Change *change)
+load_saved(Change *change)
+{
+    LpDefinition *definition = change->definition;
+
+    g_free(definition->saved);
+    definition->saved = lp_journal_saved_xml(change->call->api->journal, definition->uuid, NULL);
+}
+
+/* The record that `disable` will go by, after this change; NULL: as it is.  Caller frees. */
+static char *
+new_record(Change *change)
+{
+    const LpDefinition *definition = change->definition;
+    g_autofree char *before = NULL;
+
+    if (!definition->defined)
+        return NULL;
+    if (definition->kind == LP_DEFINITION_ENABLE)
+        return lp_definition_record(definition->before, definition->defined);
+    if (definition->kind != LP_DEFINITION_EDIT)
+        return NULL;
+    /* lpard's own edit is no edit by a stranger. */
+    load_saved(change);
+    if (definition->saved &&
+        lp_definition_unchanged(definition->saved, definition->before, &before))
+        return lp_definition_record(before, definition->defined);
+    return NULL;
+}
+
+/* In effect it is already: without the record `disable` only does less. */
+static void
+on_recorded(const GError *error, void *data)
+{
+    Change *change = data;
+
+    (void)error;
+    if (change->call->api->closed) {
+        free_change(change);
+        return;
+    }
+    /* Only now does the registry judge what it sees by what the journal knows. */
+    lp_registry_update(change->call->api->registry, change->definition->uuid,
+                       g_steal_pointer(&change->definition->view));
+    answer(change);
+}
+
+/* What later needs to be known of it; then answers. */
+static void
+remember(Change *change)
 {
     LpJournal *journal = change->call->api->journal;
     const LpDefinition *definition = change->definition;
+    g_autofree char *record = new_record(change);
 
-    if (definition->kind == LP_DEFINITION_NEW)
+    if (definition->kind == LP_DEFINITION_NEW) {
         lp_journal_put_profile(journal, definition->uuid, definition->profile.generation,
-                               definition->metadata, NULL, NULL);
-    if (definition->kind == LP_DEFINITION_DISABLE)
+                               definition->metadata, on_recorded, change);
+    } else if (definition->kind == LP_DEFINITION_DISABLE) {
         lp_journal_forget_saved_xml(journal, definition->uuid);
-    if (definition->kind == LP_DEFINITION_ENABLE && definition->defined) {
-        g_autofree char *record = lp_definition_record(definition->before, definition->defined);
-
-        lp_journal_put_saved_xml(journal, definition->uuid, record, NULL, NULL);
-    }
-    /* A new shape is no edit by a stranger: `disable` may still restore. */
-    if (definition->kind == LP_DEFINITION_EDIT && definition->defined && definition->saved) {
-        g_autofree char *before = NULL;
-
-        if (lp_definition_unchanged(definition->saved, definition->before, &before)) {
-            g_autofree char *record = lp_definition_record(before, definition->defined);
-
-            lp_journal_put_saved_xml(journal, definition->uuid, record, NULL, NULL);
-        }
+        /* Once more: a look between the two halves has seen the profile, and told the journal. */
+        lp_journal_forget_profile(journal, definition->uuid, on_recorded, change);
+    } else if (record) {
+        lp_journal_put_saved_xml(journal, definition->uuid, record, on_recorded, change);
+    } else {
+        on_recorded(NULL, change);
     }
 }
 
@@ -185,8 +226,6 @@ on_applied(const GError *error, void *data, void *user)
         return;
     }
     remember(change);
-    lp_registry_update(registry, definition->uuid, g_steal_pointer(&definition->view));
-    answer(change);
 }
 
 static bool
@@ -329,6 +368,8 @@ begin(Change *change)
         return;
     }
     lp_definition_reset(definition);
+    if (definition->kind == LP_DEFINITION_DISABLE)
+        load_saved(change);
     if (definition->uuid && definition->kind != LP_DEFINITION_START)
         lp_journal_last_profile(change->call->api->journal, definition->uuid,
                                 &definition->generation_seen, &metadata);
@@ -345,14 +386,6 @@ read_change(LpCall *call, LpProfileChange *ret_change, bool *ret_dry_run, GError
     return lp_body_known(call->body, "", known, error) &&
            lp_profile_change_parse(call->body, ret_change, error) &&
            lp_body_bool(call->body, "", "dry_run", &has, ret_dry_run, error);
-}
-
-/* The record of enable, where there is one; an unreadable journal is no reason to fail here. */
-static void
-load_saved(Change *change)
-{
-    change->definition->saved = lp_journal_saved_xml(change->call->api->journal,
-                                                     change->definition->uuid, NULL);
 }
 
 void
@@ -376,8 +409,6 @@ lp_api_put_profile(LpCall *call)
     change = new_change(call, kind, partition->uuid, partition->view->name);
     change->definition->change = wanted;
     change->dry_run = dry_run;
-    if (kind == LP_DEFINITION_EDIT)
-        load_saved(change);
     begin(change);
 }
 
@@ -397,7 +428,6 @@ hold(LpCall *call, int64_t until_sec)
     change->definition->change.has_hold = true;
     change->definition->change.hold_until_sec = until_sec;
     change->answer_partition = true;
-    load_saved(change);
     begin(change);
 }
 
@@ -439,7 +469,6 @@ lp_api_delete_profile(LpCall *call)
     }
     change = new_change(call, LP_DEFINITION_DISABLE, partition->uuid, partition->view->name);
     change->dry_run = dry_run;
-    load_saved(change);
     begin(change);
 }
 

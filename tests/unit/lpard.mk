@@ -15,3 +15,30 @@ test_channel_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(JANSSON_CFLAGS) $(CMOCKA_CFL
 test_channel_LDFLAGS = -Wl,--wrap=g_timeout_add -Wl,--wrap=g_get_monotonic_time
 test_channel_LDADD = liblp-wire.a liblp-plan.a liblp-place.a $(JANSSON_LIBS) $(GLIB_LIBS) \
 	$(CMOCKA_LIBS)
+
+# the API and what it is made of
+LP_API_TESTS = tests/unit/test_error tests/unit/test_events tests/unit/test_api_access \
+	tests/unit/test_api_shape tests/unit/test_api_openapi tests/unit/test_api
+check_PROGRAMS += $(LP_API_TESTS)
+TESTS += $(LP_API_TESTS)
+LP_API_TEST_CFLAGS = $(liblp_daemon_a_CFLAGS) $(CMOCKA_CFLAGS)
+LP_API_TEST_LIBS = $(LP_DAEMON_LIBS) $(LP_DAEMON_SYSLIBS) $(CMOCKA_LIBS)
+tests_unit_test_error_SOURCES = tests/unit/test_error.c
+tests_unit_test_error_CFLAGS = $(LP_API_TEST_CFLAGS)
+tests_unit_test_error_LDADD = $(LP_API_TEST_LIBS)
+tests_unit_test_events_SOURCES = tests/unit/test_events.c
+tests_unit_test_events_CFLAGS = $(LP_API_TEST_CFLAGS)
+tests_unit_test_events_LDADD = $(LP_API_TEST_LIBS)
+tests_unit_test_api_access_SOURCES = tests/unit/test_api_access.c
+tests_unit_test_api_access_CFLAGS = $(LP_API_TEST_CFLAGS)
+tests_unit_test_api_access_LDADD = $(LP_API_TEST_LIBS)
+tests_unit_test_api_shape_SOURCES = tests/unit/test_api_shape.c
+tests_unit_test_api_shape_CFLAGS = $(LP_API_TEST_CFLAGS)
+tests_unit_test_api_shape_LDADD = $(LP_API_TEST_LIBS)
+tests_unit_test_api_openapi_SOURCES = tests/unit/test_api_openapi.c tests/unit/schema.c \
+	tests/unit/schema.h
+tests_unit_test_api_openapi_CFLAGS = $(LP_API_TEST_CFLAGS)
+tests_unit_test_api_openapi_LDADD = $(LP_API_TEST_LIBS)
+tests_unit_test_api_SOURCES = tests/unit/test_api.c tests/unit/schema.c tests/unit/schema.h
+tests_unit_test_api_CFLAGS = $(LP_API_TEST_CFLAGS)
+tests_unit_test_api_LDADD = $(LP_API_TEST_LIBS)

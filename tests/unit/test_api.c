@@ -1,0 +1,544 @@
+/* The whole daemon in this process on a simulated host, asked over its socket. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <gio/gunixsocketaddress.h>
+#include <glib/gstdio.h>
+#include <libsoup/soup.h>
+
+#include "lpard/api-private.h"
+#include "lpard/error.h"
+#include "lpard/openapi.h"
+#include "tests/unit/schema.h"
+
+/* Far more than any answer takes here; only a hang ends it. */
+#define PATIENCE_SEC 60
+
+static const char sim_host[] =
+    "{\"seed\": 7, \"cgroup\": \"v2\", \"domains\": ["
+    "{\"name\": \"one\", \"run\": \"off\"}, {\"name\": \"two\"}]}";
+
+static const char enable_body[] =
+    "{\"cpu\":{\"min\":1,\"desired\":1,\"max\":4},\"mem\":{\"min_bytes\":1073741824,"
+    "\"desired_bytes\":1073741824,\"max_bytes\":2147483648}}";
+
+typedef struct {
+    char *dir;
+    LpSettings settings;
+    LpHost *host;
+    LpJournal *journal;
+    LpEvents *events;
+    LpWorkers *workers;
+    LpRegistry *registry;
+    LpEngine *engine;
+    LpApi *api;
+    SoupSession *session;
+    json_t *document;
+} World;
+
+static World world;
+
+static gboolean
+out_of_patience(void *data)
+{
+    (void)data;
+    fprintf(stderr, "no answer in %d seconds\n", PATIENCE_SEC);
+    abort();
+}
+
+static void
+until(bool (*done)(void *), void *data)
+{
+    guint timeout = g_timeout_add_seconds(PATIENCE_SEC, out_of_patience, NULL);
+
+    while (!done(data))
+        g_main_context_iteration(NULL, TRUE);
+    g_source_remove(timeout);
+}
+
+static bool
+all_read(void *data)
+{
+    (void)data;
+    return lp_registry_synced(world.registry);
+}
+
+/* Nothing is on its way any more: every call has let go of the API. */
+static bool
+quiet(void *data)
+{
+    (void)data;
+    return world.api->refs == 1;
+}
+
+static int
+begin(void **state)
+{
+    g_autofree char *path = NULL;
+    GSocketAddress *address;
+
+    (void)state;
+    world.dir = g_dir_make_tmp("lpard-api-XXXXXX", NULL);
+    path = g_build_filename(world.dir, "host.json", NULL);
+    assert_true(g_file_set_contents(path, sim_host, -1, NULL));
+    world.settings = (LpSettings){
+        .uri = g_strdup_printf("sim:%s", path), .state_dir = g_strdup(world.dir),
+        .socket = g_build_filename(world.dir, "run", "lpard.sock", NULL),
+        .overhead_bytes = 64ULL << 20, .timeout_sec = 30, .keep_days = 30,
+    };
+    world.host = g_new0(LpHost, 1);
+    world.host->topology.n_nodes = 1;
+    world.host->topology.nodes[0].memory_bytes = 64ULL << 30;
+    lp_cpumask_first_n(&world.host->topology.nodes[0].cpus, 16);
+    world.host->topology.distance[0][0] = 10;
+    world.host->topology.n_cpus = world.host->topology.n_cores = 16;
+    world.host->topology.n_packages = 1;
+
+    world.journal = lp_journal_open(world.settings.state_dir, 30, NULL);
+    world.events = lp_events_new();
+    world.workers = lp_workers_new(world.settings.uri);
+    world.registry = lp_registry_new(world.workers, world.journal, world.events, world.host, 0,
+                                     10, world.settings.overhead_bytes);
+    world.engine = lp_engine_new(world.registry, world.workers, world.journal, world.events, 30);
+    world.api = lp_api_new(&world.settings, world.registry, world.engine, world.journal,
+                           world.events, NULL);
+    assert_non_null(world.api);
+    assert_true(lp_registry_start(world.registry, NULL));
+    address = g_unix_socket_address_new(world.settings.socket);
+    world.session = soup_session_new_with_options("remote-connectable", address, NULL);
+    g_object_unref(address);
+    world.document = json_loadb(lp_openapi_text, lp_openapi_length, 0, NULL);
+    until(all_read, NULL);
+    return 0;
+}
+
+static int
+end(void **state)
+{
+    (void)state;
+    until(quiet, NULL);
+    soup_session_abort(world.session);
+    g_object_unref(world.session);
+    lp_api_free(world.api);
+    assert_false(g_file_test(world.settings.socket, G_FILE_TEST_EXISTS));
+    lp_engine_free(world.engine);
+    lp_registry_free(world.registry);
+    lp_workers_free(world.workers);
+    lp_journal_close(world.journal);
+    lp_events_free(world.events);
+    json_decref(world.document);
+    g_free(world.host);
+    g_free(world.settings.uri);
+    g_free(world.settings.state_dir);
+    g_free(world.settings.socket);
+    g_free(world.dir);
+    return 0;
+}
+
+typedef struct {
+    bool done;
+    GBytes *bytes;
+} Answer;
+
+static void
+on_answer(GObject *session, GAsyncResult *result, void *data)
+{
+    Answer *answer = data;
+    g_autoptr(GError) error = NULL;
+
+    answer->bytes = soup_session_send_and_read_finish(SOUP_SESSION(session), result, &error);
+    answer->done = true;
+    if (!answer->bytes)
+        fprintf(stderr, "%s\n", error->message);
+}
+
+static bool
+answered(void *data)
+{
+    return ((Answer *)data)->done;
+}
+
+static json_t *
+ask(const char *method, const char *path, const char *body, unsigned want)
+{
+    g_autofree char *url = g_strconcat("http://localhost", path, NULL);
+    g_autoptr(SoupMessage) message = soup_message_new(method, url);
+    Answer answer = {0};
+    json_t *json;
+    gsize size;
+    const char *text;
+
+    if (body) {
+        g_autoptr(GBytes) bytes = g_bytes_new(body, strlen(body));
+
+        soup_message_set_request_body_from_bytes(message, "application/json", bytes);
+    }
+    soup_session_send_and_read_async(world.session, message, 0, NULL, on_answer, &answer);
+    until(answered, &answer);
+    assert_non_null(answer.bytes);
+    text = g_bytes_get_data(answer.bytes, &size);
+    if (soup_message_get_status(message) != want)
+        fail_msg("%s %s: %u\n%.*s", method, path, (unsigned)soup_message_get_status(message),
+                 (int)size, text);
+    json = json_loadb(text, size, 0, NULL);
+    g_bytes_unref(answer.bytes);
+    return json;
+}
+
+static json_t *
+ask_for(const char *schema, const char *method, const char *path, const char *body,
+        unsigned want)
+{
+    json_t *json = ask(method, path, body, want);
+
+    assert_non_null(json);
+    if (!schema_holds(world.document, schema, json))
+        fail_msg("%s %s does not answer with a %s", method, path, schema);
+    return json;
+}
+
+static void
+refused(const char *method, const char *path, const char *body, unsigned status,
+        const char *code, const char *word)
+{
+    json_t *json = ask_for("Problem", method, path, body, status);
+    const char *detail = json_string_value(json_object_get(json, "detail"));
+
+    assert_string_equal(json_string_value(json_object_get(json, "code")), code);
+    if (!strstr(detail, word))
+        fail_msg("%s %s: \"%s\" does not say \"%s\"", method, path, detail, word);
+    json_decref(json);
+}
+
+static void
+test_reading(void **state)
+{
+    struct stat status;
+
+    (void)state;
+    json_decref(ask_for("Daemon", "GET", "/v1/", NULL, 200));
+    json_decref(ask_for("Host", "GET", "/v1/host", NULL, 200));
+    json_decref(ask_for("Domains", "GET", "/v1/domains", NULL, 200));
+    json_decref(ask_for("Partitions", "GET", "/v1/partitions", NULL, 200));
+    json_decref(ask_for("Operations", "GET", "/v1/operations", NULL, 200));
+    json_decref(ask("GET", "/v1/openapi.json", NULL, 200));
+    json_decref(ask("GET", "/v1/metrics", NULL, 200));
+    assert_int_equal(stat(world.settings.socket, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0666);
+}
+
+static void
+test_bad_requests(void **state)
+{
+    (void)state;
+    refused("GET", "/v1/nothing", NULL, 404, "usage", "/v1/nothing");
+    refused("PATCH", "/v1/host", NULL, 405, "usage", "GET");
+    refused("GET", "/v1/host?x=1", NULL, 400, "usage", "\"x\"");
+    refused("GET", "/v1/partitions/nobody", NULL, 404, "no-partition", "nobody");
+    refused("GET", "/v1/partitions/two", NULL, 409, "not-enabled", "lparctl enable");
+    refused("GET", "/v1/operations/abc", NULL, 400, "usage", "abc");
+    refused("GET", "/v1/operations/0", NULL, 400, "usage", "0");
+    refused("GET", "/v1/operations/999999", NULL, 404, "no-operation", "999999");
+    refused("GET", "/v1/operations?state=shut", NULL, 400, "usage", "state");
+    refused("GET", "/v1/operations?limit=-1", NULL, 400, "usage", "limit");
+    refused("DELETE", "/v1/operations/999999", NULL, 404, "no-operation", "999999");
+    refused("PUT", "/v1/partitions/two/profile", "{", 400, "usage", "JSON");
+    refused("PUT", "/v1/partitions/two/profile", "[1]", 400, "usage", "object");
+    refused("PUT", "/v1/partitions/two/profile", "", 400, "usage", "JSON");
+    refused("PUT", "/v1/partitions/two/profile", "{\"cpus\":1}", 400, "usage", "cpus");
+    refused("PUT", "/v1/partitions/two/profile", "{\"weight\":1,\"weight\":2}", 400, "usage",
+            "JSON");
+    refused("PUT", "/v1/partitions/two/profile", "{\"weight\":1}", 400, "usage", "cpu.min");
+    refused("POST", "/v1/partitions", "{\"name\":\"two\"}", 409, "conflict", "two");
+    refused("POST", "/v1/partitions/two/resize", "{\"cpu\":{\"mode\":\"set\",\"count\":2}}", 409,
+            "not-enabled", "two");
+    refused("POST", "/v1/plan", "{\"partition\":\"two\"}", 400, "usage", "kind");
+    refused("POST", "/v1/move", "{\"requester\":\"root\"}", 400, "usage", "requester");
+    refused("DELETE", "/v1/partitions/two/profile", NULL, 409, "not-enabled", "two");
+    refused("DELETE", "/v1/partitions/two/profile?dry_run=perhaps", NULL, 409, "not-enabled",
+            "two");
+}
+
+static void
+check_enabled(const char *name, uint64_t generation)
+{
+    g_autofree char *path = g_strdup_printf("/v1/partitions/%s", name);
+    json_t *json = ask_for("Partition", "GET", path, NULL, 200);
+
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "profile"),
+                                                        "generation")), generation);
+    assert_string_equal(json_string_value(json_object_get(json, "profile_state")), "good");
+    json_decref(json);
+}
+
+static void
+test_a_definition_lives(void **state)
+{
+    const char *path = "/v1/partitions/one/profile";
+    json_t *json;
+    g_autofree char *dry = g_strconcat("{\"dry_run\":true,", enable_body + 1, NULL);
+
+    (void)state;
+    json = ask_for("Definition", "PUT", path, dry, 200);
+    assert_true(*json_string_value(json_object_get(json, "diff")));
+    json_decref(json);
+    refused("GET", "/v1/partitions/one", NULL, 409, "not-enabled", "one");
+
+    json_decref(ask_for("Definition", "PUT", path, enable_body, 200));
+    check_enabled("one", 1);
+    json_decref(ask_for("Definition", "PUT", path, "{\"weight\":7,\"cpu\":{\"max\":6}}", 200));
+    check_enabled("one", 2);
+    refused("PUT", path, "{\"cpu\":{\"desired\":99}}", 422, "refused", "");
+    check_enabled("one", 2);
+    json_decref(ask_for("Partition", "PUT", "/v1/partitions/one/hold", NULL, 200));
+    json_decref(ask_for("Partition", "DELETE", "/v1/partitions/one/hold", NULL, 200));
+    check_enabled("one", 4);
+    json_decref(ask_for("Check", "GET", "/v1/partitions/one/check", NULL, 200));
+    json_decref(ask_for("Profile", "GET", path, NULL, 200));
+    refused("POST", "/v1/partitions/one/profile/restore", NULL, 409, "conflict", "order");
+    json_decref(ask_for("Partition", "POST", "/v1/partitions/one/start", NULL, 200));
+    refused("POST", "/v1/partitions/one/start", NULL, 409, "conflict", "already");
+    json = ask_for("Definition", "DELETE", path, NULL, 200);
+    assert_non_null(strstr(json_string_value(json_array_get(json_object_get(json, "next_start"),
+                                                            0)), "from before `enable`"));
+    json_decref(json);
+    refused("GET", "/v1/partitions/one", NULL, 409, "not-enabled", "one");
+}
+
+static void
+test_operations(void **state)
+{
+    json_t *json;
+    g_autofree char *path = NULL;
+    static const char resize[] = "{\"cpu\":{\"mode\":\"set\",\"count\":2},"
+                                 "\"mem\":{\"mode\":\"add\",\"bytes\":134217728}}";
+
+    (void)state;
+    json_decref(ask_for("Definition", "PUT", "/v1/partitions/two/profile", enable_body, 200));
+    json = ask_for("Operation", "POST", "/v1/plan",
+                   "{\"kind\":\"resize\",\"partition\":\"two\","
+                   "\"cpu\":{\"mode\":\"set\",\"count\":2}}", 200);
+    assert_int_equal(json_integer_value(json_object_get(json, "id")), 0);
+    json_decref(json);
+    json = ask_for("Operation", "POST", "/v1/partitions/two/resize", resize, 202);
+    path = g_strdup_printf("/v1/operations/%" JSON_INTEGER_FORMAT "?wait=30",
+                           json_integer_value(json_object_get(json, "id")));
+    json_decref(json);
+    json = ask_for("Operation", "GET", path, NULL, 200);
+    assert_string_equal(json_string_value(json_object_get(json, "state")), "done");
+    json_decref(json);
+    json = ask_for("Operations", "GET", "/v1/operations?partition=two&limit=5", NULL, 200);
+    assert_int_equal(json_array_size(json_object_get(json, "operations")), 1);
+    json_decref(json);
+    json = ask_for("Partition", "GET", "/v1/partitions/two", NULL, 200);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "cpu"),
+                                                        "granted")), 2);
+    json_decref(json);
+}
+
+/* A bare connection, for what a proper client would not do. */
+static GSocket *
+dial(const char *text)
+{
+    GSocket *sock = g_socket_new(G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, 0, NULL);
+    g_autoptr(GSocketAddress) address = g_unix_socket_address_new(world.settings.socket);
+
+    assert_true(g_socket_connect(sock, address, NULL, NULL));
+    assert_int_equal(g_socket_send(sock, text, strlen(text), NULL, NULL), strlen(text));
+    g_socket_set_blocking(sock, FALSE);
+    return sock;
+}
+
+typedef struct {
+    GSocket *sock;
+    GString *text;
+    const char *word;
+    bool closed;
+} Reading;
+
+static bool
+has_word(void *data)
+{
+    Reading *reading = data;
+    char buffer[4096];
+    gssize n;
+
+    while ((n = g_socket_receive(reading->sock, buffer, sizeof buffer, NULL, NULL)) > 0)
+        g_string_append_len(reading->text, buffer, n);
+    reading->closed = reading->closed || n == 0;
+    return reading->word ? strstr(reading->text->str, reading->word) != NULL || reading->closed
+                         : reading->closed;
+}
+
+static gboolean
+tick(void *data)
+{
+    (void)data;
+    return G_SOURCE_CONTINUE;
+}
+
+/* Iterates the loop until the word has come (NULL: until the other end closes). */
+static void
+read_until(Reading *reading, const char *word)
+{
+    guint source = g_timeout_add(5, tick, NULL);
+
+    reading->word = word;
+    until(has_word, reading);
+    g_source_remove(source);
+    if (word && !strstr(reading->text->str, word))
+        fail_msg("closed before \"%s\": %s", word, reading->text->str);
+}
+
+static void
+reading_clear(Reading *reading)
+{
+    g_object_unref(reading->sock);
+    g_string_free(reading->text, TRUE);
+}
+
+static void
+test_long_bodies_are_cut_early(void **state)
+{
+    static const char *const heads[] = {
+        /* By its length, before a byte of it has come. */
+        "POST /v1/move HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n",
+        /* Without a length: by what has come; the end never does. */
+        "POST /v1/move HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n12000\r\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < G_N_ELEMENTS(heads); i++) {
+        g_autofree char *filler = g_strnfill(i ? 0x11000 : 0, ' ');
+        g_autofree char *text = g_strconcat(heads[i], filler, NULL);
+        Reading reading = {.sock = dial(text), .text = g_string_new(NULL)};
+
+        read_until(&reading, "longer");
+        assert_non_null(strstr(reading.text->str, "HTTP/1.1 413 "));
+        read_until(&reading, NULL);
+        reading_clear(&reading);
+    }
+    /* And the server lives. */
+    json_decref(ask_for("Daemon", "GET", "/v1/", NULL, 200));
+}
+
+static void
+test_events_stream(void **state)
+{
+    uint64_t number = lp_events_last(world.events);
+    g_autofree char *resume = NULL, *wanted = NULL;
+    Reading live = {.sock = dial("GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n"),
+                    .text = g_string_new(NULL)};
+    Reading filtered = {.sock = dial("GET /v1/events?partition=a HTTP/1.1\r\nHost: x\r\n\r\n"),
+                        .text = g_string_new(NULL)};
+    Reading resumed = {.text = g_string_new(NULL)}, lost = {.text = g_string_new(NULL)};
+
+    (void)state;
+    read_until(&live, "text/event-stream");
+    read_until(&filtered, ": \n\n");
+    lp_events_emit(world.events, "agent", json_pack("{s:s}", "partition", "b"));
+    lp_events_emit(world.events, "agent", json_pack("{s:s}", "partition", "a"));
+    wanted = g_strdup_printf("id: %" G_GUINT64_FORMAT "\nevent: agent\ndata: ", number + 2);
+    read_until(&live, wanted);
+    read_until(&filtered, wanted);
+    assert_null(strstr(filtered.text->str, "\"b\""));
+    resume = g_strdup_printf("GET /v1/events HTTP/1.1\r\nHost: x\r\nLast-Event-ID: %"
+                             G_GUINT64_FORMAT "\r\n\r\n", number + 1);
+    resumed.sock = dial(resume);
+    read_until(&resumed, wanted);
+    assert_null(strstr(resumed.text->str, "\"b\""));
+    lost.sock = dial("GET /v1/events HTTP/1.1\r\nHost: x\r\nLast-Event-ID: 1\r\n\r\n");
+    read_until(&lost, "event: lost\n");
+    reading_clear(&lost);
+    reading_clear(&resumed);
+    reading_clear(&filtered);
+    reading_clear(&live);
+}
+
+/* One that does not read: cut off, and told so when it reads at last. */
+static void
+test_slow_streams_lose(void **state)
+{
+    Reading slow = {.sock = dial("GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n"),
+                    .text = g_string_new(NULL)};
+    g_autofree char *big = g_strnfill(8192, 'x');
+
+    (void)state;
+    read_until(&slow, ": \n\n");
+    for (unsigned i = 0; i < 1000; i++) {
+        lp_events_emit(world.events, "agent", json_pack("{s:s}", "big", big));
+        g_main_context_iteration(NULL, FALSE);
+    }
+    read_until(&slow, "event: lost\n");
+    read_until(&slow, NULL);
+    assert_true(slow.text->len < 3 * 1024 * 1024);
+    reading_clear(&slow);
+    json_decref(ask_for("Daemon", "GET", "/v1/", NULL, 200));
+}
+
+/* Clients that go away in the middle leave nothing behind (the sanitizer watches). */
+static void
+test_clients_that_vanish(void **state)
+{
+    static const char *const requests[] = {
+        "GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST /v1/move HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n",
+        "PUT /v1/partitions/two/hold HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /v1/partitions HTTP/1.1\r\n", "\r\n\r\n\r\n", "rubbish\r\n\r\n",
+        "GET /v1/host HTTP/1.1\r\nHost: x\r\n\r\n",
+    };
+    unsigned seed = 20261123;
+
+    (void)state;
+    print_message("# seed %u\n", seed);
+    srand(seed);
+    for (unsigned i = 0; i < 100; i++) {
+        GSocket *sock = dial(requests[(unsigned)rand() % G_N_ELEMENTS(requests)]);
+
+        for (int n = rand() % 8; n > 0; n--)
+            g_main_context_iteration(NULL, FALSE);
+        g_object_unref(sock);
+    }
+    json_decref(ask_for("Daemon", "GET", "/v1/", NULL, 200));
+}
+
+static void
+test_second_lpard(void **state)
+{
+    GError *error = NULL;
+
+    (void)state;
+    assert_null(lp_api_new(&world.settings, world.registry, world.engine, world.journal,
+                           world.events, &error));
+    assert_true(g_error_matches(error, LP_ERROR, LP_ERROR_CONFLICT));
+    assert_non_null(strstr(error->message, "second lpard"));
+    g_error_free(error);
+    json_decref(ask_for("Daemon", "GET", "/v1/", NULL, 200));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reading),
+        cmocka_unit_test(test_bad_requests),
+        cmocka_unit_test(test_a_definition_lives),
+        cmocka_unit_test(test_operations),
+        cmocka_unit_test(test_long_bodies_are_cut_early),
+        cmocka_unit_test(test_events_stream),
+        cmocka_unit_test(test_slow_streams_lose),
+        cmocka_unit_test(test_clients_that_vanish),
+        cmocka_unit_test(test_second_lpard),
+    };
+
+    return cmocka_run_group_tests(tests, begin, end);
+}

@@ -1,0 +1,234 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lpard/error.h"
+#include "lpard/profile-change.h"
+#include "lpard/shape.h"
+
+#define MIB (1ULL << 20)
+#define GIB (1ULL << 30)
+
+static LpTopology *
+two_nodes(void)
+{
+    LpTopology *topology = g_new0(LpTopology, 1);
+
+    topology->n_nodes = 3;
+    topology->nodes[0] = (LpNode){.id = 0, .memory_bytes = 8 * GIB};
+    topology->nodes[1] = (LpNode){.id = 1};          /* without memory */
+    topology->nodes[2] = (LpNode){.id = 4, .memory_bytes = 8 * GIB};
+    return topology;
+}
+
+static bool
+make(const char *text, const LpProfile *old, LpProfile *ret_profile, GError **error)
+{
+    LpTopology *topology = two_nodes();
+    json_t *body = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    LpProfileChange change;
+    bool ok;
+
+    assert_non_null(body);
+    ok = lp_profile_change_parse(body, &change, error) &&
+         lp_profile_change_apply(&change, old, topology, ret_profile, error);
+    json_decref(body);
+    g_free(topology);
+    return ok;
+}
+
+static const char whole[] =
+    "{\"cpu\":{\"min\":1,\"desired\":2,\"max\":8},"
+    "\"mem\":{\"min_bytes\":1073741824,\"desired_bytes\":2147483648,\"max_bytes\":4294967296}}";
+
+static void
+refuses(const char *text, const LpProfile *old, int code, const char *word)
+{
+    GError *error = NULL;
+    LpProfile profile;
+
+    assert_false(make(text, old, &profile, &error));
+    assert_true(g_error_matches(error, LP_ERROR, code));
+    if (!strstr(error->message, word))
+        fail_msg("\"%s\" does not say \"%s\"", error->message, word);
+    g_error_free(error);
+}
+
+static void
+test_new_profile(void **state)
+{
+    LpProfile profile;
+
+    (void)state;
+    assert_true(make(whole, NULL, &profile, NULL));
+    assert_int_equal(profile.n_cells, 2);
+    assert_int_equal(profile.cell_node[0], 0);
+    assert_int_equal(profile.cell_node[1], 4);
+    assert_int_equal(profile.capacity.weight, LP_WEIGHT_DEFAULT);
+    assert_int_equal(profile.capacity.entitled_centi,
+                     lp_profile_default_entitlement(&profile.cpu));
+}
+
+static void
+test_bad_input(void **state)
+{
+    LpProfile profile;
+
+    (void)state;
+    assert_true(make(whole, NULL, &profile, NULL));
+    refuses("{}", NULL, LP_ERROR_USAGE, "cpu.min");
+    refuses("{\"cpu\":{\"min\":-1}}", &profile, LP_ERROR_USAGE, "cpu.min");
+    refuses("{\"cpu\":{\"min\":1.5}}", &profile, LP_ERROR_USAGE, "cpu.min");
+    refuses("{\"cpu\":{\"most\":1}}", &profile, LP_ERROR_USAGE, "cpu.most");
+    refuses("{\"cpu\":[1]}", &profile, LP_ERROR_USAGE, "cpu");
+    refuses("{\"mem\":{\"max_bytes\":\"6G\"}}", &profile, LP_ERROR_USAGE, "mem.max_bytes");
+    refuses("{\"weight\":256}", &profile, LP_ERROR_USAGE, "weight");
+    refuses("{\"capped\":1}", &profile, LP_ERROR_USAGE, "capped");
+    refuses("{\"cells\":[1]}", &profile, LP_ERROR_USAGE, "node 1");
+    refuses("{\"cells\":[7]}", &profile, LP_ERROR_USAGE, "node 7");
+    refuses("{\"cells\":[0],\"n_cells\":2}", &profile, LP_ERROR_USAGE, "n_cells");
+    refuses("{\"n_cells\":0}", &profile, LP_ERROR_USAGE, "n_cells");
+    /* Bounds, not syntax. */
+    refuses("{\"cpu\":{\"desired\":9}}", &profile, LP_ERROR_REFUSED, "");
+    refuses("{\"mem\":{\"max_bytes\":34359738368}}", &profile, LP_ERROR_REFUSED, "");
+}
+
+static void
+test_edit_keeps_the_rest(void **state)
+{
+    LpProfile old, profile;
+
+    (void)state;
+    assert_true(make(whole, NULL, &old, NULL));
+    assert_true(make("{\"weight\":7,\"n_cells\":4}", &old, &profile, NULL));
+    assert_int_equal(profile.capacity.weight, 7);
+    assert_int_equal(profile.cpu.desired, 2);
+    assert_int_equal(profile.n_cells, 4);
+    assert_int_equal(profile.cell_node[2], 0);
+    assert_true(lp_profile_shape_differs(&old, &profile));
+    assert_true(make("{\"weight\":7}", &old, &profile, NULL));
+    assert_false(lp_profile_shape_differs(&old, &profile));
+}
+
+static void
+check_shape(const LpProfile *profile, const LpShape *shape)
+{
+    uint64_t base = 0, requested = 0, device = 0;
+
+    for (uint32_t i = 0; i < shape->n_cells; i++) {
+        assert_true(shape->base_bytes[i] >= LP_CELL_BASE_MIN_BYTES);
+        assert_int_equal(shape->base_bytes[i] % LP_MEM_BLOCK_BYTES, 0);
+        assert_int_equal(shape->requested_bytes[i] % LP_MEM_BLOCK_BYTES, 0);
+        assert_int_equal(shape->device_bytes[i] % LP_DEVICE_STEP_BYTES, 0);
+        assert_true(shape->requested_bytes[i] <= shape->device_bytes[i]);
+        base += shape->base_bytes[i];
+        requested += shape->requested_bytes[i];
+        device += shape->device_bytes[i];
+    }
+    assert_int_equal(base, profile->mem.min_bytes);
+    assert_int_equal(base + requested, profile->mem.desired_bytes);
+    assert_true(base + device >= profile->mem.max_bytes);
+    assert_true(base + device <
+                profile->mem.max_bytes + profile->n_cells * LP_DEVICE_STEP_BYTES);
+}
+
+/* Whatever the profile's rules let pass has a shape whose sums are exact. */
+static void
+test_shapes_of_any_profile(void **state)
+{
+    unsigned seed = 20261123, n_good = 0;
+    LpShape *shape = g_new0(LpShape, 1);
+
+    (void)state;
+    print_message("# seed %u\n", seed);
+    srand(seed);
+    for (unsigned round = 0; round < 20000; round++) {
+        LpProfile profile = {.version = LP_PROFILE_VERSION, .cpu = {1, 64, 64}};
+
+        profile.n_cells = 1 + (uint32_t)rand() % LP_MAX_CELLS;
+        profile.capacity.entitled_centi = 640;
+        profile.mem.min_bytes = (uint64_t)(rand() % 8192) * LP_MEM_BLOCK_BYTES;
+        profile.mem.desired_bytes = profile.mem.min_bytes +
+                                    (uint64_t)(rand() % 4096) * LP_MEM_BLOCK_BYTES;
+        profile.mem.max_bytes = profile.mem.desired_bytes +
+                                (uint64_t)(rand() % 4096) * LP_MEM_BLOCK_BYTES;
+        if (lp_profile_check(&profile) != LP_PROFILE_OK)
+            continue;
+        n_good++;
+        lp_shape_make(&profile, "<x/>", shape);
+        check_shape(&profile, shape);
+    }
+    assert_true(n_good > 1000);
+    g_free(shape);
+}
+
+static bool
+says(const GPtrArray *list, const char *text)
+{
+    for (guint i = 0; i < list->len; i++) {
+        if (strstr(g_ptr_array_index(list, i), text))
+            return true;
+    }
+    return false;
+}
+
+static void
+test_effects(void **state)
+{
+    GPtrArray *now = g_ptr_array_new_with_free_func(g_free);
+    GPtrArray *next = g_ptr_array_new_with_free_func(g_free);
+    LpView *view = lp_view_new();
+    LpProfile old, profile;
+
+    (void)state;
+    assert_true(make(whole, NULL, &old, NULL));
+    view->run = LP_RUN_RUNNING;
+    view->vcpu_max = 8;
+    view->base_bytes = GIB;
+    view->n_cells = 2;
+    view->has_channel = view->has_balloon = true;
+    for (unsigned i = 0; i < 2; i++) {
+        view->cells[i].has_device = true;
+        view->cells[i].base_bytes = GIB / 2;
+        view->cells[i].device_bytes = 2 * GIB;
+    }
+    assert_true(make("{\"cpu\":{\"desired\":4,\"max\":16},\"mem\":{\"min_bytes\":1075838976}}",
+                     &old, &profile, NULL));
+    lp_shape_effects("web1", view, &old, &profile, now, next);
+    assert_true(says(now, "lparctl reconcile web1"));
+    assert_true(says(next, "up to 16 vCPUs"));
+    assert_true(says(now, "not below 1026 MiB"));
+    assert_false(says(next, "guest NUMA"));
+
+    g_ptr_array_set_size(now, 0);
+    g_ptr_array_set_size(next, 0);
+    view->n_cells = 0;
+    view->has_channel = false;
+    lp_shape_effects("web1", view, NULL, &old, now, next);
+    assert_true(says(now, "is a partition"));
+    assert_true(says(next, "2 guest NUMA cells"));
+    assert_true(says(next, "org.lpard.agent.0"));
+    lp_view_free(view);
+    g_ptr_array_unref(now);
+    g_ptr_array_unref(next);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_new_profile),
+        cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_edit_keeps_the_rest),
+        cmocka_unit_test(test_shapes_of_any_profile),
+        cmocka_unit_test(test_effects),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
