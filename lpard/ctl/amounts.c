@@ -135,7 +135,7 @@ range_field(json_t *body, const char *key, const char *value, bool whole, GError
 
     if (g_strv_length(parts) != G_N_ELEMENTS(range_names)) {
         lp_ctl_error(error, LP_CTL_EXIT_USAGE, "%s=%s: write MIN:DESIRED:MAX, as %s", key, value,
-                     mem ? "512M:2G:8G" : "1:2:8");
+                     mem ? "2G:4G:8G" : "1:2:8");
         return false;
     }
     range = json_object();

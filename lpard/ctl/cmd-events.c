@@ -8,8 +8,7 @@
 #include "lpard/ctl/verbs.h"
 
 #define CHUNK_BYTES (16 * 1024)
-/* lpard sends what it has kept in one go; a pause this long is its end.  (A heartbeat says so
- * too, but comes late.) */
+/* lpard ends what it has kept with a heartbeat; one that does not is cut off by its silence. */
 #define KEPT_PAUSE_MSEC 300
 
 typedef struct {
@@ -67,6 +66,9 @@ on_event(const LpCtlSseEvent *event, void *data)
     }
     if (strcmp(event->type, "lost") == 0) {
         listening->lost = true;
+        /* That the oldest are not kept is no news to who asked for what is kept. */
+        if (listening->follow)
+            fputs("lparctl: some events were lost\n", stderr);
         return;
     }
     g_string_assign(listening->last, event->id);
@@ -175,8 +177,6 @@ lp_ctl_cmd_events(LpCtl *ctl, GError **error)
     listening->stop = g_cancellable_new();
     do {
         ok = listen_once(listening, path, error);
-        if (ok && listening->lost)
-            fputs("lparctl: some events were lost\n", stderr);
     } while (ok && listening->lost && listening->follow && listening->last->len > 0 &&
              listening->error == NULL);
     if (ok)

@@ -1,5 +1,6 @@
 /* lparctl host: what this machine has, and what is left of it. */
 #include <stdio.h>
+#include <string.h>
 
 #include "lpard/ctl/table.h"
 #include "lpard/ctl/text.h"
@@ -13,7 +14,9 @@ print_virtualization(const json_t *host, GString *out)
     const char *reason = lp_ctl_json_str(host, "virtualization.reason");
     bool usable = lp_ctl_json_bool(host, "virtualization.kvm_usable");
     g_autofree char *text =
-        g_strdup_printf("%s, nested paging %s, KVM %s%s%s", extension, paging,
+        g_strdup_printf("%s, nested paging %s, KVM %s%s%s",
+                        strcmp(extension, "-") ? extension : "no VT-x or AMD-V",
+                        strcmp(paging, "-") ? paging : "none",
                         usable ? "usable" : "not usable", reason[0] ? ": " : "", reason);
 
     lp_ctl_text_wrap(out, "virtualization: ", "  ", text);

@@ -72,7 +72,7 @@ print_partitions(const json_t *list)
     if (lp_ctl_table_rows(table) == 0)
         g_string_append(out, "There are no partitions. `lparctl list --all` shows the domains; "
                              "make one of them a partition:\n"
-                             "  lparctl enable DOMAIN --cpu 1:2:8 --mem 1G:2G:8G\n");
+                             "  lparctl enable DOMAIN --cpu 1:2:8 --mem 2G:4G:8G\n");
     else
         lp_ctl_table_print(table, LP_CTL_COLUMNS, "", out);
     fputs(out->str, stdout);
@@ -95,7 +95,7 @@ print_domains(const json_t *list)
     }
     if (lp_ctl_table_rows(table) == 0)
         g_string_append(out, "libvirt knows no domain. Make a partition of a kernel or a disk:\n"
-                             "  lparctl define NAME --disk FILE --cpu 1:2:8 --mem 1G:2G:8G\n");
+                             "  lparctl define NAME --disk FILE --cpu 1:2:8 --mem 2G:4G:8G\n");
     else
         lp_ctl_table_print(table, LP_CTL_COLUMNS, "", out);
     fputs(out->str, stdout);

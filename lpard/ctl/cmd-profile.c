@@ -88,7 +88,7 @@ edit(LpCtl *ctl, const char *name, char **fields, GError **error)
     }
     if (json_object_size(body) == 0) {
         lp_ctl_error(error, LP_CTL_EXIT_USAGE,
-                     "nothing to set: write cpu=1:2:8, mem=1G:2G:8G, entitled=1.50, weight=200, "
+                     "nothing to set: write cpu=1:2:8, mem=2G:4G:8G, entitled=1.50, weight=200, "
                      "capped or uncapped");
         json_decref(body);
         return -1;

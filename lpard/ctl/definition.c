@@ -18,7 +18,7 @@ lp_ctl_definition_options(LpCtl *ctl, json_t *body, GError **error)
     if (!lp_ctl_has(ctl, LP_CTL_OPT_CPU) || !lp_ctl_has(ctl, LP_CTL_OPT_MEM)) {
         lp_ctl_error(error, LP_CTL_EXIT_USAGE,
                      "a partition needs its bounds: give --cpu MIN:DESIRED:MAX and "
-                     "--mem MIN:DESIRED:MAX, as --cpu 1:2:8 --mem 1G:2G:8G");
+                     "--mem MIN:DESIRED:MAX, as --cpu 1:2:8 --mem 2G:4G:8G");
         return false;
     }
     for (guint i = 0; i < G_N_ELEMENTS(fields); i++) {

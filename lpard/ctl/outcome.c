@@ -121,7 +121,8 @@ lp_ctl_outcome_text(const json_t *operation, GString *out)
     const char *state = lp_ctl_json_str(operation, "state");
     g_autofree char *clean = lp_ctl_text_clean(state);
     gint64 total = lp_ctl_json_int(operation, "timing.total_msec", -1);
-    bool done = strcmp(state, "done") == 0;
+    /* Of what was refused nothing was begun, so nothing of it remains either. */
+    bool remains = strcmp(state, "done") != 0 && strcmp(state, "refused") != 0;
 
     g_string_append_printf(out, "%s: operation %" G_GINT64_FORMAT, clean,
                            lp_ctl_json_int(operation, "id", 0));
@@ -139,7 +140,7 @@ lp_ctl_outcome_text(const json_t *operation, GString *out)
         const json_t *leg = json_array_get(legs, i);
 
         append_leg(out, leg);
-        if (!done)
+        if (remains)
             append_remaining(out, leg);
     }
     if (message[0] != '\0')

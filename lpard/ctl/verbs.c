@@ -20,11 +20,11 @@ const LpCtlVerb lp_ctl_verbs[] = {
       "lparctl check web1", OPT(OUTPUT), 1, 1, lp_ctl_cmd_check },
     { "enable", "DOMAIN --cpu MIN:DESIRED:MAX --mem MIN:DESIRED:MAX",
       "make a libvirt domain a partition",
-      "lparctl enable web1 --cpu 1:2:8 --mem 1G:2G:8G --dry-run", LP_CTL_OPTS_PROFILE, 1, 1,
+      "lparctl enable web1 --cpu 1:2:8 --mem 2G:4G:8G --dry-run", LP_CTL_OPTS_PROFILE, 1, 1,
       lp_ctl_cmd_enable },
     { "define", "NAME --cpu MIN:DESIRED:MAX --mem MIN:DESIRED:MAX --kernel FILE|--disk FILE",
       "make a new partition",
-      "lparctl define web1 --disk /var/lib/web1.qcow2 --cpu 1:2:8 --mem 1G:2G:8G --start",
+      "lparctl define web1 --disk /var/lib/web1.qcow2 --cpu 1:2:8 --mem 2G:4G:8G --start",
       LP_CTL_OPTS_PROFILE | OPT(KERNEL) | OPT(INITRD) | OPT(CMDLINE) | OPT(DISK) | OPT(NETWORK) |
           OPT(START), 1, 1, lp_ctl_cmd_define },
     { "disable", "NAME", "take the profile away; the domain stays",
