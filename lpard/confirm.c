@@ -19,53 +19,42 @@ is_memory(const LpStep *step)
            || step->kind == LP_STEP_DIMM_REMOVE || step->kind == LP_STEP_BALLOON;
 }
 
+/* What the steps move in all, by the guest's count. */
+static int64_t
+moved_bytes(const LpRun *run)
+{
+    const LpPlan *plan = lp_run_leg_now(run)->plan;
+    int64_t delta = 0;
+
+    for (uint32_t i = 0; i < plan->n_steps; i++) {
+        const LpStep *step = &plan->steps[i];
+
+        if (step->kind == LP_STEP_VIRTIO_MEM)
+            delta += (int64_t) (step->to_bytes
+                                - run->partition->view->cells[step->cell].current_bytes);
+        else if (step->kind == LP_STEP_DIMM_ADD || step->kind == LP_STEP_DIMM_REMOVE)
+            delta += (int64_t) (step->to_bytes - step->from_bytes);
+        else if (step->kind == LP_STEP_BALLOON)
+            delta -= (int64_t) (step->to_bytes - step->from_bytes);
+    }
+    return delta;
+}
+
 void
 lp_run_note_start(LpRun *run)
 {
-    const LpLeg *leg = lp_run_leg_now(run);
+    const LpPlan *plan = lp_run_leg_now(run)->plan;
     const LpGuest *guest = &run->partition->guest;
 
-    run->delta_known = guest->connected && guest->has_state;
-    run->expected_delta = 0;
-    if (!run->delta_known)
+    run->total_known = guest->connected && guest->has_state;
+    if (!run->total_known)
         return;
     g_strlcpy(run->boot_id, guest->hello.boot_id, sizeof run->boot_id);
-    run->total_at_start = guest->state.mem_total_bytes;
-    for (uint32_t i = 0; i < leg->plan->n_steps; i++) {
-        const LpStep *step = &leg->plan->steps[i];
-
-        switch (step->kind) {
-        case LP_STEP_VIRTIO_MEM:
-            run->expected_delta += (int64_t) (step->to_bytes
-                                              - run->partition->view->cells[step->cell]
-                                                    .current_bytes);
-            break;
-        case LP_STEP_BALLOON:
-            run->expected_delta -= (int64_t) (step->to_bytes - step->from_bytes);
-            break;
-        case LP_STEP_DIMM_ADD:
-            run->expected_delta += (int64_t) step->to_bytes;
-            break;
-        case LP_STEP_DIMM_REMOVE:
-            run->expected_delta -= (int64_t) step->from_bytes;
-            break;
-        default:
-            break;
-        }
-    }
-}
-
-/* The guest's MemTotal has moved by exactly what the steps move in all. */
-static bool
-guest_has_it(const LpRun *run)
-{
-    const LpGuest *guest = &run->partition->guest;
-
-    return run->delta_known && guest->connected && guest->has_state
-           && strcmp(guest->hello.boot_id, run->boot_id) == 0
-           && guest->state.mem_offline_bytes == 0
-           && (int64_t) (guest->state.mem_total_bytes - run->total_at_start)
-                  == run->expected_delta;
+    if (guest->base_total_bytes)
+        run->expected_total = guest->base_total_bytes + plan->mem_after_bytes
+                              - run->partition->view->base_bytes - plan->balloon_after_bytes;
+    else
+        run->expected_total = guest->state.mem_total_bytes + (uint64_t) moved_bytes(run);
 }
 
 static bool
@@ -73,22 +62,41 @@ agent_can_tell(const LpRun *run)
 {
     const LpGuest *guest = &run->partition->guest;
 
-    return run->delta_known && guest->connected
+    return run->total_known && guest->connected && guest->has_state
            && strcmp(guest->hello.boot_id, run->boot_id) == 0;
+}
+
+/* The guest's MemTotal is to the byte what it must be when every step is done. */
+static bool
+guest_has_it(const LpRun *run)
+{
+    const LpGuest *guest = &run->partition->guest;
+
+    return agent_can_tell(run) && guest->state.mem_offline_bytes == 0
+           && guest->state.mem_total_bytes == run->expected_total;
+}
+
+/* The device has spoken since it was asked, or has had the time to. */
+static bool
+device_is_fresh(const LpRun *run, const LpStep *step, const LpStepProgress *progress)
+{
+    return run->partition->size_event_usec[step->cell] > progress->asked_usec
+           || g_get_monotonic_time() - progress->asked_usec > LP_SIZE_EVENT_LAG_USEC;
 }
 
 static LpStepState
 confirm_device(LpRun *run, const LpStep *step, LpStepProgress *progress)
 {
-    const LpViewCell *cell = &run->partition->view->cells[step->cell];
-    bool device = cell->current_bytes == step->to_bytes;
+    LpViewCell *cell = &run->partition->view->cells[step->cell];
+    bool device = cell->current_bytes == step->to_bytes && device_is_fresh(run, step, progress);
     int64_t quiet = g_get_monotonic_time() - run->progress_usec;
 
     progress->reached_bytes = cell->current_bytes;
     if (step->release)
         return device ? LP_STEPSTATE_CONFIRMED : LP_STEPSTATE_ASKED;
     if (guest_has_it(run)) {
-        progress->reached_bytes = step->to_bytes;
+        /* The device will say the same within a second; until then it is counted in full. */
+        cell->current_bytes = progress->reached_bytes = step->to_bytes;
         return LP_STEPSTATE_CONFIRMED;
     }
     if (device && (!agent_can_tell(run) || quiet > SETTLE_USEC))
@@ -225,6 +233,12 @@ lp_run_confirm(LpRun *run, bool *ret_stage)
     }
     if (changed)
         lp_operation_changed(run->engine, run->operation);
+    if (memory && g_get_monotonic_time() - MAX(run->look_usec, run->progress_usec)
+                      > LP_SIZE_EVENT_LAG_USEC) {
+        /* An event may have been lost, or there was nothing left to tell. */
+        run->look_usec = g_get_monotonic_time();
+        lp_registry_look(run->engine->registry, run->partition->uuid);
+    }
     if (!all && memory
         && g_get_monotonic_time() - run->progress_usec > STALL_SEC * G_USEC_PER_SEC)
         lp_run_decide(run, LP_OP_TIMED_OUT, "stalled",

@@ -53,11 +53,11 @@ struct LpRun {
     bool lost;                       /* the hypervisor went away: begin the leg again */
     bool settling;                   /* the leg was stopped: what is unfinished is taken back */
     bool undoing;
-    /* For the agent's confirmation of memory: from where, and how far. */
+    /* For the agent's confirmation of memory: the MemTotal that it must come to, in this boot. */
     char boot_id[40];
-    uint64_t total_at_start;
-    int64_t expected_delta;
-    bool delta_known;
+    uint64_t expected_total;
+    bool total_known;
+    int64_t look_usec;               /* when the device was last asked anew */
     uint64_t want_id;
     int64_t progress_usec;           /* when anything last moved */
     uint64_t progress_mark;

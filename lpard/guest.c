@@ -7,7 +7,7 @@
 
 /* A kernel keeps this much of its boot memory to itself at most (image, firmware, page
  * descriptors); a MemTotal that lacks more was read before hotplugged memory had arrived. */
-#define KERNEL_SHARE_BYTES (64ULL << 20)
+#define KERNEL_SHARE_BYTES (192ULL << 20)
 #define KERNEL_SHARE_DIVISOR 32
 
 typedef struct {
@@ -168,6 +168,11 @@ lp_guest_calibrate(LpPartition *partition)
     uint64_t plugged = lp_view_plugged_bytes(view) - view->base_bytes, base;
 
     if (!guest->connected || !guest->has_state || guest->state.mem_offline_bytes)
+        return;
+    /* While memory moves, device and guest speak of different moments. */
+    if (partition->promised_bytes
+        || (partition->memory_asked_usec
+            && g_get_monotonic_time() - partition->memory_asked_usec < LP_SIZE_EVENT_LAG_USEC))
         return;
     for (uint32_t i = 0; i < view->n_cells; i++)
         if (view->cells[i].requested_bytes != view->cells[i].current_bytes)

@@ -196,8 +196,10 @@ static void
 note_size(LpRegistry *registry, LpPartition *partition, const char *alias, uint64_t bytes)
 {
     for (uint32_t i = 0; alias && i < partition->view->n_cells; i++)
-        if (strcmp(partition->view->cells[i].alias, alias) == 0)
+        if (strcmp(partition->view->cells[i].alias, alias) == 0) {
             partition->view->cells[i].current_bytes = bytes;
+            partition->size_event_usec[i] = g_get_monotonic_time();
+        }
     lp_guest_calibrate(partition);
     lp_registry_tell(registry, LP_CHANGE_VIEW, partition, alias);
 }

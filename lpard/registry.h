@@ -51,6 +51,11 @@ typedef struct {
     LpGuest guest;
     LpChannel *channel;           /* NULL: none attempted */
     void *link;                   /* the channel's callback data; guest.c */
+    /* Monotonic: when each cell's device last spoke, and when memory was last asked to move.
+     * QEMU tells of sizes at most once a second, so for a while after either, `current` may be
+     * what was. */
+    int64_t size_event_usec[LP_MAX_CELLS];
+    int64_t memory_asked_usec;
     bool overrun;                 /* resident above grant and overhead */
     bool stuck;                   /* a call on it never returned; cleared when one does */
     /* What an admitted operation will take, counted from admission on so that two grows that
@@ -74,6 +79,10 @@ typedef struct {
 /* Takes the topology (`described`: by the administrator, so not to be corrected by what this
  * machine says of itself); looks at the CPU's flags and /dev/kvm. */
 void lp_host_read(LpHost *ret_host, const LpTopology *topology, bool described);
+
+/* QEMU holds a size-change event back for up to a second; beyond twice that and some delivery,
+ * what it last said is what is. */
+#define LP_SIZE_EVENT_LAG_USEC (2500 * 1000)
 
 typedef struct LpRegistry LpRegistry;
 

@@ -86,6 +86,7 @@ note_effect(LpRun *run, const Effect *effect)
         break;
     case LP_STEP_VIRTIO_MEM:
         view->cells[step->cell].requested_bytes = step->to_bytes;
+        run->partition->memory_asked_usec = g_get_monotonic_time();
         break;
     case LP_STEP_PROFILE:
         free(view->metadata);
