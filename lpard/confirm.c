@@ -9,6 +9,8 @@
 #define STALL_SEC 15
 /* How long the agent may disagree with the device before the device's word is taken. */
 #define SETTLE_USEC (3 * G_USEC_PER_SEC)
+/* How long the agent may lag behind a device that has let go: a few of its polls. */
+#define AGENT_LAG_USEC (G_USEC_PER_SEC / 2)
 /* An agent that does not answer a fold in this time does not hold up the hold by quota. */
 #define FOLD_PATIENCE_USEC (10 * G_USEC_PER_SEC)
 
@@ -92,8 +94,12 @@ confirm_device(LpRun *run, const LpStep *step, LpStepProgress *progress)
     int64_t quiet = g_get_monotonic_time() - run->progress_usec;
 
     progress->reached_bytes = cell->current_bytes;
+    /* Room comes by the device's word; the agent only gets the moment it needs to say the same,
+     * so that the result tells what the guest has. */
     if (step->release)
-        return device ? LP_STEPSTATE_CONFIRMED : LP_STEPSTATE_ASKED;
+        return device && (!agent_can_tell(run) || guest_has_it(run) || quiet > AGENT_LAG_USEC)
+                   ? LP_STEPSTATE_CONFIRMED
+                   : LP_STEPSTATE_ASKED;
     if (guest_has_it(run)) {
         /* The device will say the same within a second; until then it is counted in full. */
         cell->current_bytes = progress->reached_bytes = step->to_bytes;

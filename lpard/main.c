@@ -151,8 +151,8 @@ serve(LpSettings *settings, const LpHost *host, GError **error)
     if (api)
         lp_api_free(api);
     lp_engine_free(engine);
-    lp_workers_free(workers);
     lp_registry_free(registry);
+    lp_workers_free(workers);
     lp_journal_close(journal);
     lp_events_free(events);
     return *error ? -1 : 0;

@@ -236,7 +236,7 @@ lab_stop() {
 # --- lpard ----------------------------------------------------------------------------------
 lpard_start() {
     local log=$log_dir/lpard.log deadline=$((SECONDS + 60))
-    [[ -x $build_dir/lpard && -x $build_dir/lparctl ]] || die "lpard is not built in $build_dir"
+    [[ -x $build_dir/lpard/lpard && -x $build_dir/lparctl ]] || die "lpard is not built in $build_dir"
     if [[ ! -f $run_dir/lpard.conf ]]; then
         cat >"$run_dir/lpard.conf" <<CONF
 # A lab's lpard: see lpard.conf(5).
@@ -244,7 +244,7 @@ lpard_start() {
 timeout = 90
 CONF
     fi
-    spawn "$build_dir/lpard" --config "$run_dir/lpard.conf" --connect "$uri" \
+    spawn "$build_dir/lpard/lpard" --config "$run_dir/lpard.conf" --connect "$uri" \
         --socket "$LPARD_SOCKET" --state "$run_dir/state" </dev/null >>"$log" 2>&1
     echo $! >"$run_dir/lpard.pid"
     until lparctl host >/dev/null 2>&1; do

@@ -60,7 +60,7 @@ check "lpard sees it running" wait_for 20 eval '[[ $(field "$beta" .run) == runn
 guest_has "$beta" 1 512 "after the pause"
 
 # A second lpard must not touch the first one's state.
-timeout 20 "$build_dir/lpard" --config "$run_dir/lpard.conf" --connect "$uri" \
+timeout 20 "$build_dir/lpard/lpard" --config "$run_dir/lpard.conf" --connect "$uri" \
     --socket "$LPARD_SOCKET" --state "$run_dir/state" >"$log_dir/second-lpard.log" 2>&1 </dev/null
 status=$?
 ((status != 0 && status != 124))
