@@ -50,10 +50,9 @@ static void
 take_hello(LpRegistry *registry, LpPartition *partition, const LpWireHello *hello)
 {
     LpGuest *guest = &partition->guest;
-    bool new_boot = strcmp(guest->hello.boot_id, hello->boot_id) != 0;
     bool was_connected = guest->connected;
 
-    if (new_boot) {
+    if (strcmp(guest->hello.boot_id, hello->boot_id) != 0) {
         guest->base_total_bytes = 0;
         guest->has_state = false;
     }
@@ -61,9 +60,9 @@ take_hello(LpRegistry *registry, LpPartition *partition, const LpWireHello *hell
     guest->connected = true;
     if (!was_connected)
         emit_agent(registry, partition, "connected");
-    /* A reboot brings folded vCPUs back; the guest folds them again on being told. */
-    if (new_boot || !was_connected)
-        want_now(registry, partition);
+    /* A reboot brings folded vCPUs back, and an agent that was started anew has forgotten what
+     * it was told: each introduction is answered with what is wanted. */
+    want_now(registry, partition);
     lp_registry_look(registry, partition->uuid);
 }
 
