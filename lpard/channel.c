@@ -250,8 +250,12 @@ on_who(gpointer data)
     LpChannel *channel = data;
 
     channel->who_source = 0;
-    if (!unread(channel) && !lp_channel_send(channel, &who)) {
-        return G_SOURCE_REMOVE;
+    if (!unread(channel)) {
+        /* The guest may still hold the beginning of a frame that an earlier host never ended. */
+        g_byte_array_append(channel->out, (const guint8 *)"\n", 1);
+        if (!lp_channel_send(channel, &who)) {
+            return G_SOURCE_REMOVE;
+        }
     }
     channel->who_source = g_timeout_add(channel->who_msec, on_who, channel);
     channel->who_msec = MIN(2 * channel->who_msec, LP_WHO_MAX_MSEC);
