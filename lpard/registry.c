@@ -340,6 +340,36 @@ on_event(const LpEvent *event, void *data)
 }
 
 /* Resident memory by the host's word, between looks. */
+static void
+read_resident(LpView *view)
+{
+    char path[64], text[128] = "";
+    unsigned long size, resident;
+    FILE *file;
+
+    g_snprintf(path, sizeof path, "/proc/%ld/statm", (long) view->pid);
+    file = fopen(path, "re");
+    if (!file)
+        return;
+    if (fgets(text, sizeof text, file) && sscanf(text, "%lu %lu", &size, &resident) == 2)
+        view->resident_bytes = (uint64_t) resident * (uint64_t) sysconf(_SC_PAGESIZE);
+    fclose(file);
+}
+
+/* libvirt 9.0 has no event for a vCPU that leaves: one whose removal is late is looked for. */
+static bool
+awaits_removal(const LpPartition *partition)
+{
+    const LpCpuMask *folded = &partition->profile.folded;
+
+    if (!lp_partition_has_profile(partition) || partition->view->accel == LP_ACCEL_TCG)
+        return false;
+    for (int c = lp_cpumask_next(folded, 0); c >= 0; c = lp_cpumask_next(folded, c + 1u))
+        if (lp_cpumask_has(&partition->view->hotpluggable, (unsigned) c))
+            return true;
+    return false;
+}
+
 static gboolean
 on_tick(gpointer data)
 {
@@ -349,20 +379,13 @@ on_tick(gpointer data)
 
     g_hash_table_iter_init(&iter, registry->partitions);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &partition)) {
-        LpView *view = partition->view;
-        char path[64], text[128] = "";
-        unsigned long size, resident;
-        FILE *file;
-
-        if (view->run == LP_RUN_OFF || view->pid <= 0)
+        if (partition->view->run == LP_RUN_OFF)
             continue;
-        g_snprintf(path, sizeof path, "/proc/%ld/statm", (long) view->pid);
-        file = fopen(path, "re");
-        if (!file)
+        if (awaits_removal(partition))
+            lp_registry_look(registry, partition->uuid);
+        if (partition->view->pid <= 0)
             continue;
-        if (fgets(text, sizeof text, file) && sscanf(text, "%lu %lu", &size, &resident) == 2)
-            view->resident_bytes = (uint64_t) resident * (uint64_t) sysconf(_SC_PAGESIZE);
-        fclose(file);
+        read_resident(partition->view);
         check_overrun(registry, partition);
     }
     return G_SOURCE_CONTINUE;
