@@ -38,6 +38,22 @@ look_job(const LpDriver *driver, LpConn *conn, void *data, GError **error)
     return look->view != NULL;
 }
 
+void
+lp_run_look(LpRun *run, LpPartition *partition, LpJobDone done)
+{
+    Look *look = g_new0(Look, 1);
+
+    look->uuid = g_strdup(partition->uuid);
+    lp_registry_call(run->engine->registry, partition, look_job, look, look_free,
+                     LOOK_DEADLINE_MSEC, done, run);
+}
+
+LpView *
+lp_run_look_take(void *data)
+{
+    return g_steal_pointer(&((Look *) data)->view);
+}
+
 static void plan_now(LpRun *run);
 static void look_at(LpRun *run, guint leg);
 
@@ -49,19 +65,37 @@ wants_both(const LpRun *run)
            && run->operation->leg == 0;
 }
 
+/* Before anything was done the operation ends; later what was done counts. */
 static void
-look_failed(LpRun *run, const GError *error)
+give_up(LpRun *run, LpOpState state, const char *code, const char *message)
 {
-    bool gone = g_error_matches(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_NO_DOMAIN);
-    const char *code = gone ? "no-partition" : "hypervisor";
-    const char *message = gone ? "the domain is gone" : error->message;
+    const LpLeg *leg = lp_run_leg_now(run);
 
-    if (run->operation->leg == 0) {
-        lp_run_end(run, LP_OP_FAILED, code, message);
+    if (run->operation->leg == 0 && !leg->begun) {
+        lp_run_end(run, state, code, message);
         return;
     }
     lp_run_decide(run, LP_OP_FAILED, code, message);
     lp_run_leg_done(run);
+}
+
+static void
+look_failed(LpRun *run, const GError *error)
+{
+    bool gone = g_error_matches(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_NO_DOMAIN);
+    bool away = g_error_matches(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_UNREACHABLE)
+                || g_error_matches(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_UNKNOWN);
+    const LpLeg *leg = lp_run_leg_now(run);
+
+    /* What was begun waits until the hypervisor or the domain is back, or the time is up. */
+    if (away && (leg->begun || run->operation->leg > 0)) {
+        run->lost = true;
+        if (run->stop)
+            lp_run_leg_done(run);
+        return;
+    }
+    give_up(run, LP_OP_FAILED, gone ? "no-partition" : "hypervisor",
+            gone ? "the domain is gone" : error->message);
 }
 
 static void
@@ -80,7 +114,7 @@ looked(bool ok, bool abandoned, void *data, const GError *error, void *user)
     }
     was_second = second && strcmp(((Look *) data)->uuid, second->uuid) == 0;
     lp_registry_update(run->engine->registry, ((Look *) data)->uuid,
-                       g_steal_pointer(&((Look *) data)->view));
+                       lp_run_look_take(data));
     run->waiting = false;
     if (second && !was_second) {
         look_at(run, 1);
@@ -95,17 +129,13 @@ look_at(LpRun *run, guint index)
 {
     LpLeg *leg = g_ptr_array_index(run->operation->legs, index);
     LpPartition *partition = lp_registry_by_uuid(run->engine->registry, leg->uuid);
-    Look *look;
 
     if (!partition) {
-        lp_run_end(run, LP_OP_FAILED, "no-partition", "the domain is gone");
+        give_up(run, LP_OP_FAILED, "no-partition", "the domain is gone");
         return;
     }
-    look = g_new0(Look, 1);
-    look->uuid = g_strdup(leg->uuid);
     run->waiting = true;
-    lp_registry_call(run->engine->registry, partition, look_job, look, look_free,
-                     LOOK_DEADLINE_MSEC, looked, run);
+    lp_run_look(run, partition, looked);
 }
 
 static uint32_t
@@ -328,13 +358,11 @@ intent_durable(const GError *error, void *data)
 static void
 refuse(LpRun *run, const char *code, const char *message)
 {
-    /* The second half of a move, or an undo: something was done, so this is no refusal. */
-    if (run->operation->leg > 0) {
-        lp_run_decide(run, LP_OP_FAILED, "refused", message);
-        lp_run_leg_done(run);
-        return;
-    }
-    lp_run_end(run, LP_OP_REFUSED, code, message);
+    /* The second half of a move, an undo, or a leg begun again: something was done, so this is no
+     * refusal. */
+    if (run->operation->leg > 0 || lp_run_leg_now(run)->begun)
+        code = "refused";
+    give_up(run, LP_OP_REFUSED, code, message);
 }
 
 static void
@@ -347,12 +375,12 @@ plan_now(LpRun *run)
     bool fine;
 
     if (!run->partition || !lp_partition_has_profile(run->partition)) {
-        lp_run_end(run, LP_OP_FAILED, "no-partition",
-                   "the partition lost its profile or its domain while the operation waited");
+        give_up(run, LP_OP_FAILED, "no-partition",
+                "the partition lost its profile or its domain while the operation waited");
         return;
     }
-    if (run->end_state >= 0 && !leg->begun) {
-        lp_run_end(run, (LpOpState) run->end_state, run->end_code, run->end_message);
+    if (run->stop && !leg->begun) {
+        lp_run_leg_done(run);
         return;
     }
     if (!leg->begun) {
@@ -434,9 +462,13 @@ on_tick(gpointer data)
 void
 lp_run_grace(LpRun *run)
 {
-    if (run->deadline_source)
+    int64_t least_usec = g_get_monotonic_time() + GRACE_SEC * G_USEC_PER_SEC;
+
+    if (run->deadline_source && run->operation->deadline_usec >= least_usec)
         return;
-    run->operation->deadline_usec = g_get_monotonic_time() + GRACE_SEC * G_USEC_PER_SEC;
+    if (run->deadline_source)
+        g_source_remove(run->deadline_source);
+    run->operation->deadline_usec = least_usec;
     run->deadline_source = g_timeout_add_seconds(GRACE_SEC, on_deadline, run);
 }
 

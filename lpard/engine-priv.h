@@ -51,6 +51,7 @@ struct LpRun {
     uint32_t stage, next;            /* next step to ask */
     bool waiting;                    /* a call, or the journal, will come back to this run */
     bool lost;                       /* the hypervisor went away: begin the leg again */
+    bool stop;                       /* the leg at work asks nothing more */
     bool settling;                   /* the leg was stopped: what is unfinished is taken back */
     bool undoing;
     /* For the agent's confirmation of memory: the MemTotal that it must come to, in this boot. */
@@ -81,8 +82,11 @@ void lp_run_free(LpRun *run);
 /* begin.c */
 void lp_run_begin(LpRun *run);
 void lp_run_begin_leg(LpRun *run);
-/* Time for a second half when the deadline has passed already. */
+/* Time for a second half when the deadline has passed or is near. */
 void lp_run_grace(LpRun *run);
+/* A fresh view, made in a worker; `done` takes it out of its data. */
+void lp_run_look(LpRun *run, LpPartition *partition, LpJobDone done);
+LpView *lp_run_look_take(void *data);
 
 /* The profile as it will be: desired and capacity of the leg's target, and `folded`. */
 char *lp_run_metadata(const LpRun *run, const LpCpuMask *folded);
@@ -109,7 +113,7 @@ LpConfirm lp_run_confirm_level(const LpRun *run);
 void lp_run_leg_done(LpRun *run);
 void lp_run_end(LpRun *run, LpOpState state, const char *code, const char *message);
 
-/* A result that was decided on the way, kept over an undo. */
+/* Stops the leg; the first result that is decided on the way stays, also over an undo. */
 void lp_run_decide(LpRun *run, LpOpState state, const char *code, const char *message);
 
 /* recover.c */

@@ -57,7 +57,8 @@ reached(const LpLeg *leg)
 {
     if (!leg->begun)
         return false;
-    for (uint32_t i = 0; i < leg->plan->n_steps; i++) {
+    /* Without a plan it ended before a restart: what it came to is on record. */
+    for (uint32_t i = 0; leg->plan && i < leg->plan->n_steps; i++) {
         LpStepState state = leg->progress[i].state;
 
         if (leg->plan->steps[i].kind == LP_STEP_UNPLUG_VCPU && state == LP_STEPSTATE_PARTIAL)
@@ -134,6 +135,7 @@ static void
 next_leg(LpRun *run, guint index)
 {
     run->operation->leg = index;
+    run->stop = false;
     lp_run_grace(run);
     lp_run_begin_leg(run);
 }

@@ -285,6 +285,11 @@ lp_run_leg(LpRun *run)
     LpLeg *leg = lp_run_leg_now(run);
     bool tells = false;
 
+    if (!run->partition) {
+        /* The domain went while its plan was written down. */
+        lp_run_pump(run);
+        return;
+    }
     lp_operation_set_state(run->engine, run->operation, LP_OP_RUNNING);
     run->progress_usec = g_get_monotonic_time();
     lp_run_note_start(run);
@@ -330,12 +335,18 @@ settle_step(LpRun *run, uint32_t index)
     return true;
 }
 
+static bool
+can_settle(const LpRun *run)
+{
+    return run->partition && run->partition->view->run == LP_RUN_RUNNING
+           && !run->partition->stuck && lp_registry_connected(run->engine->registry);
+}
+
 static void
 settle_next(LpRun *run)
 {
     LpLeg *leg = lp_run_leg_now(run);
-    bool usable = run->partition && run->partition->view->run == LP_RUN_RUNNING
-                  && !run->partition->stuck && lp_registry_connected(run->engine->registry);
+    bool usable = can_settle(run);
 
     for (uint32_t i = 0; usable && leg->plan && i < leg->plan->n_steps; i++)
         if (settle_step(run, i))
@@ -349,9 +360,40 @@ settle_next(LpRun *run)
     lp_run_leg_done(run);
 }
 
+static void
+settle_looked(bool ok, bool abandoned, void *data, const GError *error, void *user)
+{
+    LpRun *run = user;
+
+    (void) error;
+    if (ok && !abandoned && run->partition)
+        lp_registry_update(run->engine->registry, run->partition->uuid, lp_run_look_take(data));
+    run->waiting = false;
+    settle_next(run);
+}
+
+/* What is taken back is measured afresh: an older word would move the guest once more. */
+static void
+settle(LpRun *run)
+{
+    const LpLeg *leg = lp_run_leg_now(run);
+    bool moving = false;
+
+    for (uint32_t i = 0; i < leg->plan->n_steps; i++)
+        moving |= leg->plan->steps[i].kind == LP_STEP_VIRTIO_MEM
+                  && leg->progress[i].state == LP_STEPSTATE_ASKED;
+    if (!moving || !can_settle(run)) {
+        settle_next(run);
+        return;
+    }
+    run->waiting = true;
+    lp_run_look(run, run->partition, settle_looked);
+}
+
 void
 lp_run_decide(LpRun *run, LpOpState state, const char *code, const char *message)
 {
+    run->stop = true;
     if (run->end_state >= 0)
         return;
     run->end_state = (int) state;
@@ -408,9 +450,9 @@ lp_run_pump(LpRun *run)
     bool all, stage;
 
     /* Before its plan is durable, and while a call is out, the run is driven by their answers. */
-    if (run->waiting || !leg || !leg->plan || !leg->begun || run->settling)
+    if (run->waiting || !leg || run->settling)
         return;
-    if (run->lost && run->end_state < 0) {
+    if (run->lost && !run->stop) {
         if (lp_registry_synced(run->engine->registry)
             && !(run->partition && run->partition->stuck)) {
             run->lost = false;
@@ -418,20 +460,25 @@ lp_run_pump(LpRun *run)
         }
         return;
     }
+    if (!leg->plan || !leg->begun) {
+        if (run->stop)
+            lp_run_leg_done(run);
+        return;
+    }
     for (;;) {
-        if (!check_partition(run) || run->end_state >= 0) {
+        if (!check_partition(run) || run->stop) {
             run->settling = true;
-            settle_next(run);
+            settle(run);
             return;
         }
         if (!stage_asked(run)) {
             ask(run, run->next++);
-            if (run->waiting)
+            if (run->waiting || run->lost)
                 return;
             continue;
         }
         all = lp_run_confirm(run, &stage);
-        if (run->end_state >= 0)
+        if (run->stop)
             continue;
         if (run->next < leg->plan->n_steps && stage) {
             run->stage = leg->plan->steps[run->next].stage;
