@@ -22,6 +22,7 @@ struct LpCalls {
     Call *running;
     bool look_waits;
     guint probe_source;
+    int64_t last_usec;            /* when the last call came back */
     bool orphan;                  /* the partition is gone; the running call ends silently */
 };
 
@@ -63,12 +64,29 @@ fail_waiting(struct LpCalls *calls, const char *why)
     }
 }
 
+static void
+drop_waiting(struct LpCalls *calls)
+{
+    Call *call;
+
+    while ((call = g_queue_pop_head(&calls->waiting))) {
+        if (call->free_data)
+            call->free_data(call->data);
+        g_free(call);
+    }
+}
+
 void
 lp_calls_free(struct LpCalls *calls)
 {
     if (!calls)
         return;
     calls->orphan = true;
+    if (calls->registry->closing) {
+        /* Those who would be answered are gone already, and the workers answer nobody. */
+        drop_waiting(calls);
+        g_clear_pointer(&calls->running, g_free);
+    }
     fail_waiting(calls, "the domain is gone");
     if (!calls->running)
         free_now(calls);
@@ -100,6 +118,14 @@ set_stuck(struct LpCalls *calls, bool stuck)
     }
 }
 
+static bool
+is_stuck(const struct LpCalls *calls)
+{
+    const LpPartition *partition = lp_registry_by_uuid(calls->registry, calls->uuid);
+
+    return partition && partition->stuck;
+}
+
 static void
 call_done(bool ok, bool abandoned, void *data, const GError *error, void *user)
 {
@@ -109,6 +135,7 @@ call_done(bool ok, bool abandoned, void *data, const GError *error, void *user)
     /* Still marked as running, so that nothing the callback does starts the next or frees us. */
     call->done(ok, abandoned, data, error, call->user);
     calls->running = NULL;
+    calls->last_usec = g_get_monotonic_time();
     g_free(call);
     if (calls->orphan) {
         free_now(calls);
@@ -116,9 +143,10 @@ call_done(bool ok, bool abandoned, void *data, const GError *error, void *user)
     }
     if (abandoned)
         set_stuck(calls, true);
-    else if (!error || error->domain != LP_DRIVER_ERROR
-             || error->code != LP_DRIVER_ERROR_UNKNOWN)
+    else if (!g_error_matches(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_UNKNOWN))
         set_stuck(calls, false);
+    else if (is_stuck(calls))
+        set_stuck(calls, true);   /* not told apart from a hang: to be tried again */
     next_call(calls);
 }
 
@@ -185,6 +213,12 @@ next_call(struct LpCalls *calls)
         lp_workers_run(calls->registry->workers, calls->running->func, calls->running->data,
                        calls->running->free_data, calls->running->deadline_msec, call_done,
                        calls);
+}
+
+bool
+lp_calls_busy(const struct LpCalls *calls, int64_t since_usec)
+{
+    return calls->running || calls->last_usec >= since_usec;
 }
 
 void

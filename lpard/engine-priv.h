@@ -33,6 +33,7 @@ struct LpEngine {
     GHashTable *operations;          /* id -> LpOperation, live and lately finished */
     GQueue finished;                 /* ids, oldest first */
     GPtrArray *runs;                 /* of LpRun*, those under way */
+    GPtrArray *definitions;          /* of Definition* in recover.c, likewise */
     GArray *listeners;
     bool recovered;
 };
@@ -43,6 +44,7 @@ struct LpRun {
     LpOperation *operation;
     LpTicket *ticket;
     LpAcceptedFunc accepted;         /* not yet called, or NULL */
+    LpRun **queued;                  /* what the journal answers the queueing to, or NULL */
     void *accepted_data;
     bool dry;                        /* plan only */
 
@@ -117,6 +119,8 @@ void lp_run_end(LpRun *run, LpOpState state, const char *code, const char *messa
 void lp_run_decide(LpRun *run, LpOpState state, const char *code, const char *message);
 
 /* recover.c */
+/* Answers every definition that is under way: lpard is ending. */
+void lp_engine_end_definitions(LpEngine *engine);
 /* vCPUs that left later than waited for, taken off the record. */
 void lp_engine_tidy(LpEngine *engine, LpPartition *partition);
 

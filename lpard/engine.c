@@ -156,6 +156,8 @@ lp_run_free(LpRun *run)
         g_source_remove(run->tick_source);
     if (run->lock_source)
         g_source_remove(run->lock_source);
+    if (run->queued)
+        *run->queued = NULL;
     g_ptr_array_remove_fast(run->engine->runs, run);
     if (run->ticket)
         lp_ticket_leave(run->ticket);
@@ -277,14 +279,21 @@ enter_lanes(LpRun *run, const char *uuid, const char *other)
 static void
 queued_durable(const GError *error, void *data)
 {
-    LpRun *run = data;
-    LpAcceptedFunc accepted = run->accepted;
+    g_autofree LpRun **queued = data;
+    LpRun *run = *queued;
+    LpAcceptedFunc accepted;
 
-    run->accepted = NULL;
+    /* It may have got the lane, been cancelled or have ended while the disk was slow. */
+    if (!run)
+        return;
+    run->queued = NULL;
+    accepted = g_steal_pointer(&run->accepted);
     if (error) {
         if (accepted)
             accepted(NULL, error, run->accepted_data);
-        lp_run_end(run, LP_OP_FAILED, "journal", error->message);
+        /* One at work has its own intent to be answered for. */
+        if (!run->operation->started_usec)
+            lp_run_end(run, LP_OP_FAILED, "journal", error->message);
         return;
     }
     if (accepted)
@@ -302,9 +311,11 @@ wait_in_lane(LpRun *run)
         run->lock_source = g_timeout_add_seconds(operation->request->lock_timeout_sec,
                                                  lock_timeout, run);
     lp_operation_changed(run->engine, operation);
+    run->queued = g_new(LpRun *, 1);
+    *run->queued = run;
     lp_journal_put_operation(run->engine->journal, operation->id, run->ticket->keys[0],
                              operation->request->key, true, lp_operation_to_json(operation),
-                             queued_durable, run);
+                             queued_durable, run->queued);
 }
 
 /* A repeated key: the same request gets the same operation, another one an error. */
@@ -372,11 +383,8 @@ submit(LpEngine *engine, LpRequest *request, bool dry, LpAcceptedFunc accepted, 
     LpRun *run;
     bool answered;
 
-    if (!check_ready(engine, error) || !find_both(engine, request, &from, &to, error)
-        || !answer_repeated(engine, request, accepted, data, &answered, error))
+    if (!check_ready(engine, error) || !find_both(engine, request, &from, &to, error))
         return false;
-    if (answered)
-        return true;
     /* Names in the record are the domain's own, whatever was typed. */
     g_free(request->partition);
     request->partition = g_strdup(from->view->name);
@@ -384,6 +392,10 @@ submit(LpEngine *engine, LpRequest *request, bool dry, LpAcceptedFunc accepted, 
         g_free(request->to);
         request->to = g_strdup(to->view->name);
     }
+    if (!answer_repeated(engine, request, accepted, data, &answered, error))
+        return false;
+    if (answered)
+        return true;
     operation = lp_operation_new(g_steal_pointer(&owned));
     operation->created_sec = g_get_real_time() / G_USEC_PER_SEC;
     operation->created_usec = g_get_monotonic_time();
@@ -564,6 +576,7 @@ lp_engine_new(LpRegistry *registry, LpWorkers *workers, LpJournal *journal, LpEv
                                                operation_free);
     g_queue_init(&engine->finished);
     engine->runs = g_ptr_array_new();
+    engine->definitions = g_ptr_array_new();
     engine->listeners = g_array_new(FALSE, FALSE, sizeof(Listener));
     lp_registry_listen(registry, on_change, engine);
     return engine;
@@ -574,8 +587,15 @@ lp_engine_free(LpEngine *engine)
 {
     if (!engine)
         return;
-    while (engine->runs->len)
-        lp_run_free(g_ptr_array_index(engine->runs, 0));
+    lp_engine_end_definitions(engine);
+    while (engine->runs->len) {
+        LpRun *run = g_ptr_array_index(engine->runs, 0);
+
+        /* The journal answers nobody any more. */
+        g_clear_pointer(&run->queued, g_free);
+        lp_run_free(run);
+    }
+    g_ptr_array_unref(engine->definitions);
     g_ptr_array_unref(engine->runs);
     g_hash_table_unref(engine->operations);
     g_hash_table_unref(engine->lanes);

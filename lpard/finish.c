@@ -6,17 +6,23 @@
 #include "lpard/journal.h"
 
 static void
+drop_promise(LpPartition *partition)
+{
+    partition->promised_bytes = 0;
+    partition->promised_centi = 0;
+    memset(partition->promised_cell_bytes, 0, sizeof partition->promised_cell_bytes);
+}
+
+/* Only those of one that has the lanes: while it waits, they are its forerunner's. */
+static void
 drop_promises(LpRun *run)
 {
-    for (guint i = 0; i < run->operation->legs->len; i++) {
+    for (guint i = 0; run->operation->started_usec && i < run->operation->legs->len; i++) {
         LpLeg *leg = g_ptr_array_index(run->operation->legs, i);
         LpPartition *partition = lp_registry_by_uuid(run->engine->registry, leg->uuid);
 
-        if (!partition)
-            continue;
-        partition->promised_bytes = 0;
-        partition->promised_centi = 0;
-        memset(partition->promised_cell_bytes, 0, sizeof partition->promised_cell_bytes);
+        if (partition)
+            drop_promise(partition);
     }
 }
 
@@ -126,6 +132,15 @@ add_undo_legs(LpRun *run)
         leg->target.cpu = done->cpu_before;
         leg->target.has_mem = done->target.has_mem;
         leg->target.mem_bytes = done->mem_before_bytes;
+        if (done->target.has_capacity) {
+            /* Such an operation has one leg, and this is what it was planned from. */
+            leg->target.has_capacity = true;
+            leg->target.entitled_centi = run->bounds.entitled_centi;
+            leg->target.weight = run->bounds.weight;
+            leg->target.capped = run->bounds.capped;
+        }
+        /* Nobody else is promised the room that it comes back to. */
+        partition->promised_bytes = MAX(partition->promised_bytes, leg->target.mem_bytes);
         g_ptr_array_add(operation->legs, leg);
     }
     return operation->legs->len > n;
@@ -219,6 +234,9 @@ lp_run_leg_done(LpRun *run)
 
     run->partition = lp_registry_by_uuid(run->engine->registry, leg->uuid);
     note_now(leg, run->partition);
+    /* What was observed to have left is the next leg's room. */
+    if (run->partition)
+        drop_promise(run->partition);
     operation->confirm = operation->leg == 0 ? lp_run_confirm_level(run)
                                              : MIN(operation->confirm, lp_run_confirm_level(run));
     if (next_is_worth_it(run))

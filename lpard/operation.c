@@ -305,13 +305,14 @@ leg_from_json(const json_t *json)
 {
     const char *name = json_string_value(json_object_get(json, "partition"));
     const char *uuid = json_string_value(json_object_get(json, "uuid"));
-    const json_t *target = json_object_get(json, "target"), *before;
+    const json_t *target = json_object_get(json, "target"), *before, *now;
     uint64_t number;
     LpLeg *leg;
 
     if (!name || !uuid || !json_is_object(target))
         return NULL;
     before = json_object_get(json, "before");
+    now = json_object_get(json, "now");
     leg = lp_leg_new(uuid, name);
     leg->undo = json_is_true(json_object_get(json, "undo"));
     if (read_u64(target, "cpu", LP_MAX_CPUS, &number)) {
@@ -336,6 +337,10 @@ leg_from_json(const json_t *json)
         leg->cpu_before = leg->cpu_now = (uint32_t) number;
     if (read_u64(before, "mem_bytes", LP_MEM_MAX_BYTES, &number))
         leg->mem_before_bytes = leg->mem_now_bytes = number;
+    if (read_u64(now, "cpu", LP_MAX_CPUS, &number))
+        leg->cpu_now = (uint32_t) number;
+    if (read_u64(now, "mem_bytes", LP_MEM_MAX_BYTES, &number))
+        leg->mem_now_bytes = number;
     return leg;
 }
 

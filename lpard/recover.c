@@ -40,9 +40,13 @@ recover_one(LpEngine *engine, json_t *row)
         const LpLeg *leg = g_ptr_array_index(operation->legs, i);
 
         run->undoing |= leg->undo && leg->begun;
-        /* Legs before the last one begun have ended, or their target is reached again at once. */
-        if (leg->begun && leg->undo)
+        /* A leg was begun only when those before it had ended. */
+        if (leg->begun)
             operation->leg = i;
+    }
+    if (run->undoing) {
+        lp_run_decide(run, LP_OP_FAILED, "failed", "not all was reached");
+        run->stop = false;
     }
     run->ticket = lp_ticket_new(
         engine, first->uuid,
@@ -78,6 +82,8 @@ lp_engine_recover(LpEngine *engine)
 /* Reads, edits and defines XML: a few calls in a row. */
 #define DEFINITION_DEADLINE_MSEC 30000
 
+/* Held by the engine until it is answered, and by the worker until it lets go, which for an
+ * abandoned one may be long after. */
 typedef struct {
     LpEngine *engine;
     LpTicket *ticket;
@@ -85,7 +91,25 @@ typedef struct {
     LpDefinitionFunc func;
     LpDefinitionDone done;
     void *data;
+    GDestroyNotify free_data;     /* or NULL: the caller's own care */
+    bool over;                    /* was answered; main loop only */
 } Definition;
+
+static void
+definition_clear(void *data)
+{
+    Definition *definition = data;
+
+    if (definition->free_data)
+        definition->free_data(definition->data);
+    g_free(definition->uuid);
+}
+
+static void
+definition_release(void *data)
+{
+    g_atomic_rc_box_release_full(data, definition_clear);
+}
 
 static bool
 definition_job(const LpDriver *driver, LpConn *conn, void *data, GError **error)
@@ -101,16 +125,28 @@ definition_done(bool ok, bool abandoned, void *data, const GError *error, void *
     Definition *definition = user;
 
     (void) data;
+    (void) abandoned;
+    if (definition->over)
+        return;
+    definition->over = true;
+    g_ptr_array_remove_fast(definition->engine->definitions, definition);
     if (definition->uuid)
         lp_registry_look(definition->engine->registry, definition->uuid);
     definition->done(ok, error, definition->data);
     if (definition->ticket)
         lp_ticket_leave(definition->ticket);
-    /* An abandoned thread still holds it; it is small, and such threads are bounded. */
-    if (abandoned)
-        return;
-    g_free(definition->uuid);
-    g_free(definition);
+    definition_release(definition);
+}
+
+void
+lp_engine_end_definitions(LpEngine *engine)
+{
+    g_autoptr(GError) error = g_error_new(LP_ERROR, LP_ERROR_UNREACHABLE,
+                                          "lpard is ending; what became of it is in `lparctl "
+                                          "show` when it runs again");
+
+    while (engine->definitions->len)
+        definition_done(false, true, NULL, error, g_ptr_array_index(engine->definitions, 0));
 }
 
 static void
@@ -127,15 +163,14 @@ definition_run(LpTicket *ticket)
         definition_done(false, false, NULL, error, definition);
         return;
     }
-    lp_registry_call(definition->engine->registry, partition, definition_job, definition, NULL,
-                     DEFINITION_DEADLINE_MSEC, definition_done, definition);
+    g_atomic_rc_box_acquire(definition);
+    lp_registry_call(definition->engine->registry, partition, definition_job, definition,
+                     definition_release, DEFINITION_DEADLINE_MSEC, definition_done, definition);
 }
 
-bool
-lp_engine_definition(LpEngine *engine, const char *uuid, const char *what, LpDefinitionFunc func,
-                     LpDefinitionDone done, void *data, GError **error)
+static bool
+may_define(LpEngine *engine, const char *uuid, GError **error)
 {
-    Definition *definition;
     const char *message;
 
     if (!lp_journal_healthy(engine->journal, &message)) {
@@ -152,26 +187,48 @@ lp_engine_definition(LpEngine *engine, const char *uuid, const char *what, LpDef
         g_set_error(error, LP_ERROR, LP_ERROR_BUSY, "too many operations wait on it already");
         return false;
     }
-    definition = g_new0(Definition, 1);
+    return true;
+}
+
+static void
+enter_definition(LpEngine *engine, const char *uuid, const char *what, LpDefinitionFunc func,
+                 LpDefinitionDone done, void *data, GDestroyNotify free_data)
+{
+    Definition *definition = g_atomic_rc_box_new0(Definition);
+
+    g_ptr_array_add(engine->definitions, definition);
     definition->engine = engine;
+    definition->free_data = free_data;
     definition->uuid = g_strdup(uuid);
     definition->func = func;
     definition->done = done;
     definition->data = data;
     if (!uuid) {
-        lp_workers_run(engine->workers, definition_job, definition, NULL,
+        g_atomic_rc_box_acquire(definition);
+        lp_workers_run(engine->workers, definition_job, definition, definition_release,
                        DEFINITION_DEADLINE_MSEC, definition_done, definition);
-        return true;
+        return;
     }
     definition->ticket = lp_ticket_new(engine, uuid, NULL, what, definition_run, definition);
     lp_ticket_enter(definition->ticket);
+}
+
+bool
+lp_engine_definition(LpEngine *engine, const char *uuid, const char *what, LpDefinitionFunc func,
+                     LpDefinitionDone done, void *data, GError **error)
+{
+    if (!may_define(engine, uuid, error))
+        return false;
+    enter_definition(engine, uuid, what, func, done, data, NULL);
     return true;
 }
 
 /* ---- late removals ---- */
 
+/* One that fails is followed by a look, which would try it again at once. */
+#define TIDY_PAUSE_USEC (5 * G_USEC_PER_SEC)
+
 typedef struct {
-    LpEngine *engine;
     char *uuid, *metadata;
     LpCapacityLimits limits;
     bool set_limits;
@@ -189,10 +246,16 @@ tidy_job(const LpDriver *driver, LpConn *conn, void *data, GError **error)
 static void
 tidy_done(bool ok, const GError *error, void *data)
 {
-    Tidy *tidy = data;
-
+    (void) data;
     if (!ok)
         g_warning("a vCPU that left late could not be taken off the record: %s", error->message);
+}
+
+static void
+tidy_free(void *data)
+{
+    Tidy *tidy = data;
+
     g_free(tidy->uuid);
     g_free(tidy->metadata);
     g_free(tidy);
@@ -207,7 +270,10 @@ lp_engine_tidy(LpEngine *engine, LpPartition *partition)
 
     if (!lp_partition_has_profile(partition) || view->run != LP_RUN_RUNNING
         || lp_cpumask_covers(&view->plugged, &partition->profile.folded)
-        || lp_engine_lane_depth(engine, partition->uuid) > 0)
+        || lp_engine_lane_depth(engine, partition->uuid) > 0
+        || (partition->tidy_usec
+            && g_get_monotonic_time() - partition->tidy_usec < TIDY_PAUSE_USEC)
+        || !may_define(engine, partition->uuid, NULL))
         return;
     profile = partition->profile;
     profile.generation++;
@@ -215,8 +281,8 @@ lp_engine_tidy(LpEngine *engine, LpPartition *partition)
          c = lp_cpumask_next(&partition->profile.folded, c + 1u))
         if (!lp_cpumask_has(&view->plugged, (unsigned) c))
             lp_cpumask_remove(&profile.folded, (unsigned) c);
+    partition->tidy_usec = g_get_monotonic_time();
     tidy = g_new0(Tidy, 1);
-    tidy->engine = engine;
     tidy->uuid = g_strdup(partition->uuid);
     tidy->metadata = lp_profile_to_xml(&profile);
     tidy->set_limits = view->cgroup != LP_CGROUP_NONE && view->global_period_usec;
@@ -228,7 +294,6 @@ lp_engine_tidy(LpEngine *engine, LpPartition *partition)
                                            profile.capacity.capped, view->global_period_usec),
         .global_period_usec = view->global_period_usec,
     };
-    if (!lp_engine_definition(engine, partition->uuid, "a late vCPU removal", tidy_job, tidy_done,
-                              tidy, NULL))
-        tidy_done(true, NULL, tidy);
+    enter_definition(engine, partition->uuid, "a late vCPU removal", tidy_job, tidy_done, tidy,
+                     tidy_free);
 }

@@ -18,6 +18,10 @@ struct LpRegistry {
     uint32_t reserve_centi;
     LpWatch *watch;
     bool connected, synced, listing;
+    bool list_again;               /* something happened that the list under way may not know */
+    bool closing;
+    int64_t list_usec;             /* when it was asked for */
+    guint again_source;
     GHashTable *partitions;        /* uuid -> LpPartition */
     GArray *listeners;             /* of LpListener */
     guint tick_source;
@@ -29,6 +33,9 @@ uint64_t lp_partition_overhead(const LpPartition *partition, uint64_t overhead_b
 struct LpCalls *lp_calls_new(LpRegistry *registry, const char *uuid);
 /* Whoever waits is answered with an error; a call under way still gets its own answer. */
 void lp_calls_free(struct LpCalls *calls);
+
+/* Whether a call is under way, or one came back since then. */
+bool lp_calls_busy(const struct LpCalls *calls, int64_t since_usec);
 
 /* guest.c */
 void lp_guest_open(LpRegistry *registry, LpPartition *partition);

@@ -200,6 +200,10 @@ note_size(LpRegistry *registry, LpPartition *partition, const char *alias, uint6
             partition->view->cells[i].current_bytes = bytes;
             partition->size_event_usec[i] = g_get_monotonic_time();
         }
+    partition->told_usec = g_get_monotonic_time();
+    /* A look under way may be from before this. */
+    if (lp_calls_busy(partition->calls, partition->told_usec))
+        lp_registry_look(registry, partition->uuid);
     lp_guest_calibrate(partition);
     lp_registry_tell(registry, LP_CHANGE_VIEW, partition, alias);
 }
@@ -246,7 +250,10 @@ static void read_all(LpRegistry *registry);
 static gboolean
 read_again(gpointer data)
 {
-    read_all(data);
+    LpRegistry *registry = data;
+
+    registry->again_source = 0;
+    read_all(registry);
     return G_SOURCE_REMOVE;
 }
 
@@ -260,8 +267,15 @@ list_done(bool ok, bool abandoned, void *data, const GError *error, void *user)
     registry->listing = false;
     if (!ok || abandoned) {
         g_warning("cannot read the domains: %s; trying again", error->message);
-        if (registry->connected)
-            g_timeout_add_seconds(1, read_again, registry);
+        if (registry->connected && !registry->again_source)
+            registry->again_source = g_timeout_add_seconds(1, read_again, registry);
+        return;
+    }
+    /* A list from before the connection was lost proves nothing. */
+    if (!registry->connected)
+        return;
+    if (registry->list_again && !registry->synced) {
+        read_all(registry);
         return;
     }
     seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -269,7 +283,15 @@ list_done(bool ok, bool abandoned, void *data, const GError *error, void *user)
         LpView *view = g_ptr_array_index(list->views, i);
         g_autofree char *uuid = g_strdup(view->uuid);
 
+        LpPartition *known = lp_registry_by_uuid(registry, uuid);
+
         g_hash_table_add(seen, g_strdup(uuid));
+        /* What was read before an effect must not hide it. */
+        if (known && (lp_calls_busy(known->calls, registry->list_usec)
+                      || known->told_usec >= registry->list_usec)) {
+            lp_registry_look(registry, uuid);
+            continue;
+        }
         /* Moved out of the array, which would free it. */
         list->views->pdata[i] = NULL;
         lp_registry_update(registry, uuid, view);
@@ -278,14 +300,18 @@ list_done(bool ok, bool abandoned, void *data, const GError *error, void *user)
     registry->synced = true;
     lp_events_emit(registry->events, "hypervisor", json_pack("{s:b}", "connected", true));
     lp_registry_tell(registry, LP_CHANGE_CONNECTED, NULL, NULL);
+    if (registry->list_again)
+        read_all(registry);
 }
 
 static void
 read_all(LpRegistry *registry)
 {
+    registry->list_again = registry->listing;
     if (registry->listing)
         return;
     registry->listing = true;
+    registry->list_usec = g_get_monotonic_time();
     lp_workers_run(registry->workers, list_job, g_new0(List, 1), list_free, LIST_DEADLINE_MSEC,
                    list_done, registry);
 }
@@ -414,8 +440,11 @@ lp_registry_free(LpRegistry *registry)
 {
     if (!registry)
         return;
+    registry->closing = true;
     if (registry->tick_source)
         g_source_remove(registry->tick_source);
+    if (registry->again_source)
+        g_source_remove(registry->again_source);
     if (registry->watch)
         lp_workers_driver(registry->workers)->unwatch(registry->watch);
     g_hash_table_unref(registry->partitions);

@@ -56,6 +56,8 @@ typedef struct {
      * what was. */
     int64_t size_event_usec[LP_MAX_CELLS];
     int64_t memory_asked_usec;
+    int64_t told_usec;            /* of the last size event */
+    int64_t tidy_usec;            /* when late removals were last taken off the record */
     bool overrun;                 /* resident above grant and overhead */
     bool stuck;                   /* a call on it never returned; cleared when one does */
     /* What an admitted operation will take, counted from admission on so that two grows that

@@ -30,6 +30,7 @@ struct LpWorkers {
     GMutex mutex;
     GCond changed;
     GQueue waiting;                /* of Job* */
+    GPtrArray *jobs;               /* of Job*, all but the abandoned; main loop only */
     unsigned n_threads, n_idle, n_abandoned;
     bool stopping;
     guint refs;                    /* the owner's, and one a thread */
@@ -65,6 +66,7 @@ job_finished(gpointer data)
 
     if (job->deadline_source)
         g_source_remove(job->deadline_source);
+    g_ptr_array_remove_fast(job->workers->jobs, job);
     job->done(job->ok, false, job->data, job->error, job->user);
     job_free(job);
     return G_SOURCE_REMOVE;
@@ -76,6 +78,9 @@ job_overdue(gpointer data)
     Job *job = data;
     LpWorkers *workers = job->workers;
     g_autoptr(GError) error = NULL;
+    /* Once it is abandoned its thread may free it at any moment. */
+    LpJobDone done = job->done;
+    void *user = job->user;
     JobState state;
 
     g_mutex_lock(&workers->mutex);
@@ -83,6 +88,8 @@ job_overdue(gpointer data)
     job->deadline_source = 0;
     if (state == JOB_WAITING)
         g_queue_remove(&workers->waiting, job);
+    if (state != JOB_FINISHED)
+        g_ptr_array_remove_fast(workers->jobs, job);
     if (state == JOB_RUNNING) {
         job->state = JOB_ABANDONED;
         workers->n_abandoned++;
@@ -94,12 +101,12 @@ job_overdue(gpointer data)
     if (state == JOB_WAITING) {
         g_set_error(&error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_FAILED,
                     "no worker became free in time: other calls to the hypervisor hang");
-        job->done(false, false, job->data, error, job->user);
+        done(false, false, job->data, error, user);
         job_free(job);
     } else {
         g_set_error(&error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_UNKNOWN,
                     "the hypervisor did not answer in time");
-        job->done(false, true, NULL, error, job->user);
+        done(false, true, NULL, error, user);
     }
     return G_SOURCE_REMOVE;
 }
@@ -189,31 +196,44 @@ lp_workers_new(const char *uri)
     workers->uri = g_strdup(uri);
     workers->driver = lp_driver_for(uri);
     workers->refs = 1;
+    workers->jobs = g_ptr_array_new();
     g_mutex_init(&workers->mutex);
     g_cond_init(&workers->changed);
     g_queue_init(&workers->waiting);
     return workers;
 }
 
+/* Nobody is answered any more. The mutex is held. */
+static void
+drop_job(LpWorkers *workers, Job *job)
+{
+    while (g_source_remove_by_user_data(job))
+        ;
+    if (job->state == JOB_RUNNING) {
+        job->state = JOB_ABANDONED;
+        workers->n_abandoned++;
+    } else {
+        job_free(job);
+    }
+}
+
 void
 lp_workers_free(LpWorkers *workers)
 {
     gint64 until = g_get_monotonic_time() + DRAIN_USEC;
-    Job *job;
 
     if (!workers)
         return;
     g_mutex_lock(&workers->mutex);
     workers->stopping = true;
-    while ((job = g_queue_pop_head(&workers->waiting))) {
-        if (job->deadline_source)
-            g_source_remove(job->deadline_source);
-        job_free(job);
-    }
+    g_queue_clear(&workers->waiting);
     g_cond_broadcast(&workers->changed);
     while (workers->n_threads > workers->n_abandoned
            && g_cond_wait_until(&workers->changed, &workers->mutex, until))
         ;
+    for (guint i = 0; i < workers->jobs->len; i++)
+        drop_job(workers, g_ptr_array_index(workers->jobs, i));
+    g_ptr_array_unref(workers->jobs);
     workers_unref_unlock(workers);
 }
 
@@ -232,6 +252,7 @@ lp_workers_run(LpWorkers *workers, LpJobFunc func, void *data, GDestroyNotify fr
     job->user = user;
     job->deadline_source = g_timeout_add(deadline_msec, job_overdue, job);
 
+    g_ptr_array_add(workers->jobs, job);
     g_mutex_lock(&workers->mutex);
     g_queue_push_tail(&workers->waiting, job);
     /* Abandoned threads do not count against the ceiling: the lanes that they belong to are
