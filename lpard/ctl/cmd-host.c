@@ -29,12 +29,13 @@ print_use(const json_t *host, GString *out)
                                             ">OVERHEAD", ">FREE", NULL };
     g_autoptr(LpCtlTable) table = lp_ctl_table_new(headings);
 
-    lp_ctl_table_take(table, g_strdup("memory"), lp_ctl_text_mem(host, "memory.capacity_bytes"),
-                      lp_ctl_text_mem(host, "memory.reserve_bytes"),
-                      lp_ctl_text_mem(host, "memory.granted_bytes"),
-                      lp_ctl_text_mem(host, "memory.unmanaged_bytes"),
-                      lp_ctl_text_mem(host, "memory.overhead_bytes"),
-                      lp_ctl_text_mem(host, "memory.free_bytes"));
+    lp_ctl_table_take(table, g_strdup("memory"),
+                      lp_ctl_text_measured(host, "memory.capacity_bytes"),
+                      lp_ctl_text_measured(host, "memory.reserve_bytes"),
+                      lp_ctl_text_measured(host, "memory.granted_bytes"),
+                      lp_ctl_text_measured(host, "memory.unmanaged_bytes"),
+                      lp_ctl_text_measured(host, "memory.overhead_bytes"),
+                      lp_ctl_text_measured(host, "memory.free_bytes"));
     lp_ctl_table_take(table, g_strdup("processing units"),
                       lp_ctl_text_centi(host, "cpu.capacity_centi"),
                       lp_ctl_text_centi(host, "cpu.reserve_centi"),
@@ -69,8 +70,8 @@ print_nodes(const json_t *host, GString *out)
         const json_t *node = json_array_get(nodes, i);
 
         lp_ctl_table_take(table, lp_ctl_text_int(node, "id"), lp_ctl_text_str(node, "cpus"),
-                          lp_ctl_text_mem(node, "memory_bytes"),
-                          lp_ctl_text_mem(node, "granted_bytes"),
+                          lp_ctl_text_measured(node, "memory_bytes"),
+                          lp_ctl_text_measured(node, "granted_bytes"),
                           known ? distances_of(host, i) : g_strdup("not known"));
     }
     if (lp_ctl_table_rows(table) > 0)

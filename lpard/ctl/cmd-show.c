@@ -63,7 +63,8 @@ print_cells(const json_t *cells, GString *out)
                           lp_ctl_text_mem(cell, "requested_bytes"),
                           lp_ctl_text_mem(cell, "plugged_bytes"),
                           lp_ctl_text_mem(cell, "device_bytes"),
-                          lp_ctl_text_mem(cell, "usable_bytes"), lp_ctl_text_str(cell, "vcpus"),
+                          lp_ctl_text_measured(cell, "usable_bytes"),
+                          lp_ctl_text_str(cell, "vcpus"),
                           lp_ctl_text_str(cell, "plugged_vcpus"));
     }
     if (lp_ctl_table_rows(table) > 0)
@@ -73,10 +74,10 @@ print_cells(const json_t *cells, GString *out)
 static void
 print_memory(const json_t *p, GString *out)
 {
-    g_autofree char *resident = lp_ctl_text_mem(p, "mem.resident_bytes");
-    g_autofree char *counted = lp_ctl_text_mem(p, "mem.counted_bytes");
+    g_autofree char *resident = lp_ctl_text_measured(p, "mem.resident_bytes");
+    g_autofree char *counted = lp_ctl_text_measured(p, "mem.counted_bytes");
     g_autofree char *balloon = lp_ctl_text_mem(p, "mem.balloon_bytes");
-    g_autofree char *available = lp_ctl_text_mem(p, "mem.available_bytes");
+    g_autofree char *available = lp_ctl_text_measured(p, "mem.available_bytes");
     g_autofree char *text =
         g_strdup_printf("resident %s on the host, counted as %s, in the balloon %s, available "
                         "inside %s", resident, counted, balloon, available);

@@ -21,6 +21,8 @@ const char *lp_ctl_json_str(const json_t *json, const char *path);
 char *lp_ctl_text_str(const json_t *json, const char *path);
 char *lp_ctl_text_int(const json_t *json, const char *path);
 char *lp_ctl_text_mem(const json_t *json, const char *path);
+/* A measured amount, for which the nearest lower hundredth of its unit is enough. */
+char *lp_ctl_text_measured(const json_t *json, const char *path);
 char *lp_ctl_text_centi(const json_t *json, const char *path);
 
 /* The exact form if it is short, else to a hundredth of the unit: "5.87 GiB". */
