@@ -10,3 +10,7 @@ uninstall-bash-completion:
 	rm -f "$(DESTDIR)$(bashcompletiondir)/lparctl"
 .PHONY: install-bash-completion uninstall-bash-completion
 EXTRA_DIST += data/lparctl.bash-completion
+
+# A sample, not a configuration: without a file lpard has the same settings.
+exampledir = $(docdir)/examples
+dist_example_DATA = data/lpard.conf
