@@ -258,6 +258,14 @@ read_cputune(xmlNode *domain, LpView *view, GError **error)
     return true;
 }
 
+static bool
+read_memtune(xmlNode *domain, LpView *view, GError **error)
+{
+    xmlNode *limit = lp_xml_child(lp_xml_child(domain, "memtune"), "hard_limit");
+
+    return lp_xml_bytes(limit, &view->memory_limit_bytes, error);
+}
+
 static void
 read_channel(xmlNode *domain, LpView *view)
 {
@@ -304,7 +312,8 @@ lp_domxml_read(const char *xml, LpView *view, GError **error)
     if (!read_vcpus(domain, view, error) || !read_cells(domain, view, error))
         return false;
     read_nodes(domain, view);
-    if (!read_memory(domain, view, error) || !read_cputune(domain, view, error))
+    if (!read_memory(domain, view, error) || !read_memtune(domain, view, error) ||
+        !read_cputune(domain, view, error))
         return false;
     read_channel(domain, view);
     view->memory_locked = is_locked(domain);

@@ -105,6 +105,8 @@ struct LpDriver {
     bool (*set_balloon)(LpConn *conn, const char *uuid, uint64_t bytes, GError **error);
     bool (*set_capacity)(LpConn *conn, const char *uuid, const LpCapacityLimits *limits,
                          GError **error);
+    /* What the hypervisor's process may have resident at most, by the memory cgroup; 0: no limit. */
+    bool (*set_memory_limit)(LpConn *conn, const char *uuid, uint64_t bytes, GError **error);
     /* Live metadata only; NULL removes lpard's element. */
     bool (*set_metadata)(LpConn *conn, const char *uuid, const char *metadata, GError **error);
     /* The persistent definition only, from its own XML. */

@@ -174,6 +174,30 @@ lp_libvirt_set_balloon(LpConn *conn, const char *uuid, uint64_t bytes, GError **
 }
 
 bool
+lp_libvirt_set_memory_limit(LpConn *conn, const char *uuid, uint64_t bytes, GError **error)
+{
+    g_autoptr(LpVirDomain) domain = lp_libvirt_find_running(conn, uuid, error);
+    virTypedParameterPtr params = NULL;
+    int n = 0, max = 0, result;
+
+    if (!domain)
+        return false;
+    if (!conn->is_qemu || conn->is_session) {
+        g_set_error(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_UNSUPPORTED,
+                    "%s has no cgroups, so memory cannot be limited from outside", conn->uri);
+        return false;
+    }
+    result = virTypedParamsAddULLong(&params, &n, &max, VIR_DOMAIN_MEMORY_HARD_LIMIT,
+                                     bytes ? bytes / KIB : VIR_DOMAIN_MEMORY_PARAM_UNLIMITED);
+    if (result == 0)
+        result = virDomainSetMemoryParameters(domain, params, n, VIR_DOMAIN_AFFECT_LIVE);
+    if (result < 0)
+        lp_libvirt_fail_effect(conn, domain, "the memory limit cannot be set", error);
+    virTypedParamsFree(params, n);
+    return result >= 0;
+}
+
+bool
 lp_libvirt_set_capacity(LpConn *conn, const char *uuid, const LpCapacityLimits *limits,
                         GError **error)
 {

@@ -62,6 +62,7 @@ bool lp_libvirt_set_requested(LpConn *conn, const char *uuid, uint32_t cell, uin
 bool lp_libvirt_attach_dimm(LpConn *conn, const char *uuid, uint32_t cell, uint64_t bytes,
                             GError **error);
 bool lp_libvirt_detach_dimm(LpConn *conn, const char *uuid, const char *alias, GError **error);
+bool lp_libvirt_set_memory_limit(LpConn *conn, const char *uuid, uint64_t bytes, GError **error);
 bool lp_libvirt_set_balloon(LpConn *conn, const char *uuid, uint64_t bytes, GError **error);
 bool lp_libvirt_set_capacity(LpConn *conn, const char *uuid, const LpCapacityLimits *limits,
                              GError **error);

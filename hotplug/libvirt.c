@@ -247,6 +247,7 @@ const LpDriver lp_driver_libvirt = {
     .attach_dimm = lp_libvirt_attach_dimm,
     .detach_dimm = lp_libvirt_detach_dimm,
     .set_balloon = lp_libvirt_set_balloon,
+    .set_memory_limit = lp_libvirt_set_memory_limit,
     .set_capacity = lp_libvirt_set_capacity,
     .set_metadata = lp_libvirt_set_metadata,
     .set_config = lp_libvirt_set_config,

@@ -43,6 +43,7 @@ bool lp_sim_set_requested(LpConn *conn, const char *uuid, uint32_t index, uint64
 bool lp_sim_attach_dimm(LpConn *conn, const char *uuid, uint32_t cell, uint64_t bytes,
                         GError **error);
 bool lp_sim_detach_dimm(LpConn *conn, const char *uuid, const char *alias, GError **error);
+bool lp_sim_set_memory_limit(LpConn *conn, const char *uuid, uint64_t bytes, GError **error);
 bool lp_sim_set_balloon(LpConn *conn, const char *uuid, uint64_t bytes, GError **error);
 bool lp_sim_set_capacity(LpConn *conn, const char *uuid, const LpCapacityLimits *limits,
                          GError **error);

@@ -85,7 +85,7 @@ take_facts(LpSimDomain *domain, LpView *view)
     domain->free_pci_ports = view->free_pci_ports;
     domain->max_memory_bytes = view->max_memory_bytes;
     domain->base_bytes = view->base_bytes;
-    domain->balloon_bytes = 0;
+    domain->balloon_bytes = domain->memory_limit_bytes = 0;
     domain->has_balloon = view->has_balloon;
     domain->has_channel = view->has_channel;
     domain->memory_locked = view->memory_locked;
@@ -279,6 +279,7 @@ lp_sim_domain_view(LpSimDomain *domain)
     view->balloon_bytes = domain->balloon_bytes;
     view->requested_config_bytes = domain->requested_config_bytes;
     view->cgroup = domain->host->cgroup;
+    view->memory_limit_bytes = domain->memory_limit_bytes;
     view->cpu_shares = domain->limits.shares;
     view->global_quota_usec = domain->limits.global_quota_usec;
     view->global_period_usec = domain->limits.global_period_usec;

@@ -214,6 +214,23 @@ lp_sim_set_balloon(LpConn *conn, const char *uuid, uint64_t bytes, GError **erro
     return lp_sim_end(&call, ok, error);
 }
 
+bool
+lp_sim_set_memory_limit(LpConn *conn, const char *uuid, uint64_t bytes, GError **error)
+{
+    LpSimCall call;
+    bool ok;
+
+    if (!lp_sim_begin(&call, conn, uuid, "set_memory_limit", LP_SIM_RUNNING, error))
+        return false;
+    ok = call.host->cgroup != LP_CGROUP_NONE;
+    if (ok)
+        call.domain->memory_limit_bytes = bytes;
+    else
+        lp_sim_fail(error, LP_DRIVER_ERROR_UNSUPPORTED, call.domain->name,
+                    "the simulated host has no cgroup to limit memory with");
+    return lp_sim_end(&call, ok, error);
+}
+
 static bool
 check_limits(const LpSimCall *call, const LpCapacityLimits *limits, GError **error)
 {

@@ -73,7 +73,7 @@ struct LpSimDomain {
     LpSimCell *cells;
     GArray *dimms;                /* of LpSimDimm */
     uint32_t slots, free_pci_ports;
-    uint64_t max_memory_bytes, base_bytes, balloon_bytes;
+    uint64_t max_memory_bytes, base_bytes, balloon_bytes, memory_limit_bytes;
     bool has_balloon, has_channel, memory_locked;
     char *metadata;
     LpCapacityLimits limits;

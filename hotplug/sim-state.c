@@ -136,6 +136,7 @@ lp_sim_state_save(const LpSimDomain *domain, GError **error)
                     "the state of %s holds text that is not UTF-8", domain->name);
         return false;
     }
+    json_object_set_new(state, "memory_limit", number(domain->memory_limit_bytes));
     put_mask(state, "plugged", &domain->plugged);
     put_mask(state, "leaving", &domain->leaving);
     return write_json(domain->host, domain->name, state, error);
@@ -234,6 +235,8 @@ read_live(LpSimDomain *domain, const json_t *state, int64_t now_usec, GError **e
                           "cpu_since", &cpu_since, "booted", &booted) < 0)
         return unpack_error(&why, domain->name, error);
     domain->balloon_bytes = (uint64_t) balloon;
+    domain->memory_limit_bytes = (uint64_t) json_integer_value(json_object_get(state,
+                                                                               "memory_limit"));
     domain->limits = (LpCapacityLimits) { (uint64_t) shares, quota, (uint64_t) period };
     domain->leaving_usec = leaving_usec;
     g_free(domain->metadata);

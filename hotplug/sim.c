@@ -219,6 +219,7 @@ const LpDriver lp_driver_sim = {
     .attach_dimm = lp_sim_attach_dimm,
     .detach_dimm = lp_sim_detach_dimm,
     .set_balloon = lp_sim_set_balloon,
+    .set_memory_limit = lp_sim_set_memory_limit,
     .set_capacity = lp_sim_set_capacity,
     .set_metadata = lp_sim_set_metadata,
     .set_config = lp_sim_set_config,

@@ -87,6 +87,8 @@ typedef struct {
     int64_t global_quota_usec;     /* per period, all threads; < 0: none */
     uint64_t global_period_usec;
 
+    uint64_t memory_limit_bytes;   /* of the process, by its cgroup; 0: none */
+
     bool has_channel;              /* org.lpard.agent.0 is in the XML */
     char *channel_path;            /* its Unix socket on this host; or NULL */
     bool memory_locked;            /* <locked/>, VFIO or hugepages: pages are pinned */
