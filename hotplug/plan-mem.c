@@ -44,7 +44,7 @@ block_bytes(const LpView *view, LpVia via)
 {
     uint64_t block = 0;
 
-    if (via == LP_VIA_DIMM || (via == LP_VIA_AUTO && !has_device(view)))
+    if (via == LP_VIA_DIMM || (via != LP_VIA_VIRTIO_MEM && !has_device(view)))
         return LP_PLAN_DIMM_BLOCK_BYTES;
     for (uint32_t i = 0; i < view->n_cells; i++)
         if (view->cells[i].has_device && view->cells[i].block_bytes > block)
@@ -52,29 +52,51 @@ block_bytes(const LpView *view, LpVia via)
     return block ? block : 2ULL << 20;
 }
 
-/* The cells as candidates.  A node's room is what it has for this partition less what the
- * partition's cells hold of it already; cells that are bound to no node share the host's. */
+/* What each cell holds or was granted, whichever is more: memory that a guest has not given back
+ * takes room, and so do DIMMs. */
 static void
-fill_cells(const LpView *view, const LpRoom *room, uint64_t base_room, bool from_requested,
-           LpPlaceCell *cells)
+fill_held(const LpPlan *plan, const LpView *view, uint64_t *ret_held)
 {
     for (uint32_t i = 0; i < view->n_cells; i++) {
         const LpViewCell *cell = &view->cells[i];
-        uint64_t requested = from_requested ? cell->requested_bytes : 0;
-        uint64_t held = 0, node_room = base_room;
+        uint64_t asked = plan->requested_after_bytes[i];
+
+        ret_held[i] = cell->base_bytes + (asked > cell->current_bytes ? asked
+                                                                      : cell->current_bytes);
+    }
+    for (uint32_t i = 0; i < view->n_dimms; i++)
+        if (view->dimms[i].cell < view->n_cells)
+            ret_held[view->dimms[i].cell] += view->dimms[i].bytes;
+}
+
+/* The cells as candidates, as the plan has them so far.  A node's room is what it has for this
+ * partition less what the partition's cells hold of it already; cells that are bound to no node
+ * share the host's. */
+static void
+fill_cells(const LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t base_room,
+           LpPlaceCell *cells)
+{
+    uint64_t held[LP_MAX_CELLS];
+
+    fill_held(plan, view, held);
+    for (uint32_t i = 0; i < view->n_cells; i++) {
+        const LpViewCell *cell = &view->cells[i];
+        uint64_t requested = plan->requested_after_bytes[i], node_room = base_room, sum = 0;
 
         for (uint32_t n = 0; room && n < room->n_nodes; n++) {
             if (room->node_id[n] != cell->node)
                 continue;
             for (uint32_t j = 0; j < view->n_cells; j++)
                 if (view->cells[j].node == cell->node)
-                    held += view->cells[j].base_bytes + view->cells[j].requested_bytes;
-            node_room = room->node_room_bytes[n] > held ? room->node_room_bytes[n] - held : 0;
+                    sum += held[j];
+            node_room = room->node_room_bytes[n] > sum ? room->node_room_bytes[n] - sum : 0;
+            break;
         }
         cells[i] = (LpPlaceCell){
             .room_bytes = node_room < base_room ? node_room : base_room,
             .size_bytes = cell->base_bytes + requested,
-            .grow_bytes = cell->has_device ? cell->device_bytes - requested : 0,
+            .grow_bytes = cell->has_device && cell->device_bytes > requested
+                              ? cell->device_bytes - requested : 0,
             .shrink_bytes = requested,
             .block_bytes = cell->block_bytes ? cell->block_bytes : 2ULL << 20,
             .node = cell->node,
@@ -88,7 +110,7 @@ grow_devices(LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t spar
     LpPlaceCell cells[LP_MAX_CELLS];
     uint64_t shares[LP_MAX_CELLS] = {0}, placed;
 
-    fill_cells(view, room, spare, true, cells);
+    fill_cells(plan, view, room, spare, cells);
     placed = lp_place_grow(cells, view->n_cells, bytes, shares);
     if (placed < bytes) {
         /* The total was checked, so it is a node, or the bound devices on it, that lacks. */
@@ -115,7 +137,7 @@ shrink_devices(LpPlan *plan, const LpView *view, uint64_t bytes)
     LpPlaceCell cells[LP_MAX_CELLS];
     uint64_t shares[LP_MAX_CELLS] = {0}, taken;
 
-    fill_cells(view, NULL, UINT64_MAX, true, cells);
+    fill_cells(plan, view, NULL, UINT64_MAX, cells);
     taken = lp_place_shrink(cells, view->n_cells, bytes, shares);
     for (uint32_t i = 0; i < view->n_cells; i++)
         plan->requested_after_bytes[i] -= shares[i];
@@ -123,19 +145,26 @@ shrink_devices(LpPlan *plan, const LpView *view, uint64_t bytes)
     return taken;
 }
 
-/* DIMMs leave whole: the biggest that fits, until none does. */
+/* DIMMs leave whole: the biggest that fits (of equals the last), until none does. */
 static uint64_t
 shrink_dimms(LpPlan *plan, const LpView *view, uint64_t bytes)
 {
     uint64_t left = bytes;
 
-    for (uint32_t i = view->n_dimms; i-- > 0 && left > 0;) {
-        if (view->dimms[i].bytes > left)
-            continue;
-        left -= view->dimms[i].bytes;
-        lp_cpumask_add(&plan->dimms_removed, i);
-        plan->mem_after_bytes -= view->dimms[i].bytes;
+    for (;;) {
+        int best = -1;
+
+        for (uint32_t i = 0; i < view->n_dimms; i++)
+            if (view->dimms[i].bytes && view->dimms[i].bytes <= left
+                && !lp_cpumask_has(&plan->dimms_removed, i)
+                && (best < 0 || view->dimms[i].bytes >= view->dimms[best].bytes))
+                best = (int) i;
+        if (best < 0)
+            break;
+        left -= view->dimms[best].bytes;
+        lp_cpumask_add(&plan->dimms_removed, (unsigned) best);
     }
+    plan->mem_after_bytes -= bytes - left;
     return bytes - left;
 }
 
@@ -143,6 +172,7 @@ static void
 grow_dimm(LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t spare, uint64_t bytes)
 {
     LpPlaceCell cells[LP_MAX_CELLS];
+    uint64_t ceiling = lp_view_ceiling_bytes(view);
     uint32_t best = 0;
 
     if (view->n_cells == 0 || view->slots == 0) {
@@ -154,12 +184,13 @@ grow_dimm(LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t spare, 
                               -1);
         return;
     }
-    if (lp_view_ceiling_bytes(view) + bytes > view->max_memory_bytes) {
+    if (ceiling > view->max_memory_bytes || bytes > view->max_memory_bytes - ceiling) {
         lp_plan_add_shortfall(plan, LP_SHORT_DEVICE_SIZE, LP_RESOURCE_MEM, true, bytes,
-                              view->max_memory_bytes - lp_view_ceiling_bytes(view), -1);
+                              ceiling > view->max_memory_bytes
+                                  ? 0 : view->max_memory_bytes - ceiling, -1);
         return;
     }
-    fill_cells(view, room, spare, true, cells);
+    fill_cells(plan, view, room, spare, cells);
     for (uint32_t i = 1; i < view->n_cells; i++)
         if (cells[i].room_bytes > cells[best].room_bytes)
             best = i;
@@ -171,6 +202,18 @@ grow_dimm(LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t spare, 
     plan->dimm_cell = best;
     plan->dimm_bytes = bytes;
     plan->mem_after_bytes += bytes;
+}
+
+/* Whether a block is cut: devices are counted from what is fixed, a DIMM from what there is. */
+static bool
+cuts_block(const LpView *view, uint64_t wanted, uint64_t block, LpVia via)
+{
+    uint64_t now = lp_view_requested_bytes(view);
+    uint64_t from = via == LP_VIA_DIMM ? now : view->base_bytes + dimm_bytes(view);
+
+    if (wanted == now || (via == LP_VIA_BALLOON && wanted < now))
+        return false;
+    return (wanted > from ? wanted - from : from - wanted) % block != 0;
 }
 
 static bool
@@ -185,11 +228,33 @@ check_memory_bounds(LpPlan *plan, const LpView *view, const LpBounds *bounds, ui
     else if (wanted > bounds->mem_max_bytes)
         lp_plan_add_shortfall(plan, LP_SHORT_ABOVE_MAX, LP_RESOURCE_MEM, true, wanted,
                               bounds->mem_max_bytes, -1);
-    else if (via != LP_VIA_BALLOON
-             && (wanted > view->base_bytes ? wanted - view->base_bytes
-                                           : view->base_bytes - wanted) % block)
+    else if (cuts_block(view, wanted, block, via))
         lp_plan_add_shortfall(plan, LP_SHORT_BLOCK, LP_RESOURCE_MEM, true, wanted, block, -1);
     return !plan->refused;
+}
+
+/* What an earlier shrink asked for and the guest still holds is counted to the partition as it
+ * is: asking for it back costs no room, so that an undo never fails for want of it. */
+static uint64_t
+take_back(LpPlan *plan, const LpView *view, uint64_t bytes)
+{
+    uint64_t left = bytes;
+
+    for (uint32_t i = 0; i < view->n_cells; i++) {
+        const LpViewCell *cell = &view->cells[i];
+        uint64_t top = cell->current_bytes < cell->device_bytes ? cell->current_bytes
+                                                                : cell->device_bytes;
+        uint64_t share;
+
+        if (!cell->has_device || cell->block_bytes == 0 || top <= cell->requested_bytes)
+            continue;
+        share = top - cell->requested_bytes < left ? top - cell->requested_bytes : left;
+        share -= share % cell->block_bytes;
+        plan->requested_after_bytes[i] += share;
+        left -= share;
+    }
+    plan->mem_after_bytes += bytes - left;
+    return bytes - left;
 }
 
 static void
@@ -200,6 +265,10 @@ choose_growth(LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t byt
     uint64_t spare = room->room_bytes > counted ? room->room_bytes - counted : 0;
 
     plan->balloon_after_bytes = 0;
+    if (via != LP_VIA_DIMM)
+        bytes -= take_back(plan, view, bytes);
+    if (bytes == 0)
+        return;
     if (bytes > spare) {
         lp_plan_add_shortfall(plan, LP_SHORT_HOST_MEMORY, LP_RESOURCE_MEM, true, bytes, spare,
                               -1);
@@ -212,10 +281,9 @@ choose_growth(LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t byt
             grow_dimm(plan, view, room, spare, bytes);
         return;
     }
-    if (lp_view_requested_bytes(view) + bytes > lp_view_ceiling_bytes(view)) {
+    if (plan->mem_after_bytes + bytes > lp_view_ceiling_bytes(view)) {
         lp_plan_add_shortfall(plan, LP_SHORT_DEVICE_SIZE, LP_RESOURCE_MEM, true,
-                              lp_view_requested_bytes(view) + bytes,
-                              lp_view_ceiling_bytes(view), -1);
+                              plan->mem_after_bytes + bytes, lp_view_ceiling_bytes(view), -1);
         return;
     }
     grow_devices(plan, view, room, spare, bytes);
@@ -230,6 +298,8 @@ choose_shrink(LpPlan *plan, const LpView *view, uint64_t bytes, LpVia via)
         taken += shrink_devices(plan, view, bytes);
     if ((via == LP_VIA_AUTO || via == LP_VIA_DIMM) && taken < bytes)
         taken += shrink_dimms(plan, view, bytes - taken);
+    /* What a balloon holds beyond this comes back, or both together would go below. */
+    plan->balloon_after_bytes = 0;
     if (taken == bytes)
         return;
     if (via == LP_VIA_DIMM || (via == LP_VIA_AUTO && !view->has_balloon && view->n_dimms)) {
@@ -266,10 +336,13 @@ choose_offline(LpPlan *plan, const LpView *view, uint64_t wanted)
                               wanted < fixed ? fixed : lp_view_ceiling_bytes(view), -1);
         return;
     }
-    fill_cells(view, NULL, UINT64_MAX, false, cells);
     memset(plan->requested_after_bytes, 0, sizeof plan->requested_after_bytes);
+    fill_cells(plan, view, NULL, UINT64_MAX, cells);
     placed = lp_place_grow(cells, view->n_cells, bytes, plan->requested_after_bytes);
     plan->mem_after_bytes = fixed + placed;
+    if (placed < bytes)
+        lp_plan_add_shortfall(plan, LP_SHORT_BLOCK, LP_RESOURCE_MEM, true, wanted,
+                              block_bytes(view, LP_VIA_VIRTIO_MEM), -1);
 }
 
 void
