@@ -166,11 +166,11 @@ check_cpu_bounds(LpPlan *plan, const LpView *view, const LpBounds *bounds, uint3
  * anything at all, and what must be said about it. */
 static void
 note_cpu_limits(LpPlan *plan, const LpView *view, const LpGuestFacts *guest, bool shrinks,
-                bool may_unplug)
+                bool all_unplugged)
 {
     if (!guest->connected)
         lp_plan_add_shortfall(plan, LP_SHORT_NO_AGENT, LP_RESOURCE_CPU,
-                              shrinks && !may_unplug && view->cgroup == LP_CGROUP_NONE,
+                              shrinks && !all_unplugged && view->cgroup == LP_CGROUP_NONE,
                               plan->cpu_after, plan->cpu_before, -1);
     if (view->cgroup == LP_CGROUP_NONE)
         lp_plan_add_shortfall(plan, LP_SHORT_NO_CGROUP, LP_RESOURCE_CPU, false, plan->cpu_after,
@@ -186,12 +186,12 @@ lp_plan_choose_cpus(LpPlan *plan, const LpView *view, const LpBounds *bounds,
 {
     /* QEMU's emulator never frees an unplugged vCPU, and dies at the next hot-add. */
     bool may_unplug = view->accel != LP_ACCEL_TCG;
-    LpCpuMask running = view->plugged;
+    LpCpuMask running = view->plugged, folded_before = plan->folded_after;
 
     memset(ret_change, 0, sizeof *ret_change);
-    ret_change->folded = bounds->folded;
-    for (int c = lp_cpumask_next(&bounds->folded, 0); c >= 0;
-         c = lp_cpumask_next(&bounds->folded, c + 1u))
+    ret_change->folded = plan->folded_after;
+    for (int c = lp_cpumask_next(&plan->folded_after, 0); c >= 0;
+         c = lp_cpumask_next(&plan->folded_after, c + 1u))
         lp_cpumask_remove(&running, (unsigned) c);
     plan->run_after = running;
     if (!target->has_cpu || !check_cpu_bounds(plan, view, bounds, target->cpu))
@@ -209,7 +209,8 @@ lp_plan_choose_cpus(LpPlan *plan, const LpView *view, const LpBounds *bounds,
     plan->cpu_after = lp_cpumask_count(&running);
     plan->run_after = running;
     if (target->cpu != plan->cpu_before)
-        note_cpu_limits(plan, view, guest, ret_change->shrinks, may_unplug);
+        note_cpu_limits(plan, view, guest, ret_change->shrinks,
+                        lp_cpumask_covers(&folded_before, &plan->folded_after));
     /* The agent is told also when only the guest deviates: a reboot undoes folding. */
     ret_change->tell_agent = guest->connected && !lp_cpumask_equal(&guest->online, &running);
 }

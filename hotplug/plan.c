@@ -310,6 +310,19 @@ note_totals(LpPlan *plan)
         plan->expected_msec += msec[i];
 }
 
+/* What the record says is folded, as far as it can be: one that has left late is no vCPU to bring
+ * back, and vCPU 0 always runs.  What is left out comes off the record with the plan. */
+static void
+note_folded(LpPlan *plan, const LpView *view, const LpBounds *bounds)
+{
+    plan->folded_after = bounds->folded;
+    lp_cpumask_remove(&plan->folded_after, 0);
+    for (int c = lp_cpumask_next(&bounds->folded, 0); c >= 0 && view->run != LP_RUN_OFF;
+         c = lp_cpumask_next(&bounds->folded, c + 1u))
+        if (!lp_cpumask_has(&view->plugged, (unsigned) c))
+            lp_cpumask_remove(&plan->folded_after, (unsigned) c);
+}
+
 void
 lp_plan_make(const LpView *view, const LpBounds *bounds, const LpRoom *room,
              const LpGuestFacts *guest, const LpTarget *target, const LpPlanOptions *options,
@@ -321,8 +334,8 @@ lp_plan_make(const LpView *view, const LpBounds *bounds, const LpRoom *room,
                           : target->has_mem ? LP_RESOURCE_MEM
                                             : LP_RESOURCE_CAPACITY;
 
-    plan->folded_after = bounds->folded;
-    plan->cpu_before = plan->cpu_after = lp_plan_granted_vcpus(view, &bounds->folded);
+    note_folded(plan, view, bounds);
+    plan->cpu_before = plan->cpu_after = lp_plan_granted_vcpus(view, &plan->folded_after);
     plan->mem_before_bytes = plan->mem_after_bytes = lp_view_granted_bytes(view);
     for (uint32_t i = 0; i < view->n_cells; i++)
         plan->requested_after_bytes[i] = view->cells[i].requested_bytes;
@@ -334,11 +347,10 @@ lp_plan_make(const LpView *view, const LpBounds *bounds, const LpRoom *room,
     check_capacity(plan, view, bounds, room, target);
     if (plan->refused)
         return;
-    if (view->run == LP_RUN_OFF) {
-        lp_plan_add_step(plan, LP_STEP_CONFIG, 0);
-    } else {
+    if (view->run != LP_RUN_OFF)
         plan_running(plan, view, bounds, target, options, &cpu);
-    }
+    else if (profile_changes(plan, bounds, target) || config_changes(view, plan, target))
+        lp_plan_add_step(plan, LP_STEP_CONFIG, 0);
     if (plan->n_steps == 0)
         lp_plan_add_shortfall(plan, LP_SHORT_NO_CHANGE, resource, false, 0, 0, -1);
     note_totals(plan);
@@ -358,12 +370,27 @@ hold_again(LpPlan *plan, const LpBounds *bounds, const LpTarget *target)
                 plan->cpu_after, true, entitled, capped, plan->steps[i].global_period_usec);
 }
 
+/* Whether the plan takes this vCPU out of the grant: only such a one can be kept, whatever a guest
+ * says that it runs. */
+static bool
+is_leaving(const LpPlan *plan, const LpBounds *bounds, unsigned vcpu)
+{
+    if (lp_cpumask_has(&bounds->folded, vcpu) || lp_cpumask_has(&plan->run_after, vcpu))
+        return false;
+    for (uint32_t i = 0; i < plan->n_steps; i++)
+        if (plan->steps[i].kind == LP_STEP_PROFILE && lp_cpumask_has(&plan->steps[i].cpus, vcpu))
+            return true;
+    return false;
+}
+
 void
 lp_plan_keep_vcpus(LpPlan *plan, const LpBounds *bounds, const LpTarget *target,
                    const LpCpuMask *kept)
 {
-    plan->cpu_after += lp_cpumask_count(kept);
     for (int c = lp_cpumask_next(kept, 0); c >= 0; c = lp_cpumask_next(kept, c + 1u)) {
+        if (!is_leaving(plan, bounds, (unsigned) c))
+            continue;
+        plan->cpu_after++;
         lp_cpumask_remove(&plan->folded_after, (unsigned) c);
         lp_cpumask_add(&plan->run_after, (unsigned) c);
         for (uint32_t i = 0; i < plan->n_steps; i++)
@@ -378,6 +405,9 @@ lp_plan_keep_folded(LpPlan *plan, const LpBounds *bounds, const LpTarget *target
                     const LpCpuMask *kept)
 {
     for (int c = lp_cpumask_next(kept, 0); c >= 0; c = lp_cpumask_next(kept, c + 1u)) {
+        /* One that could not even be folded is granted still. */
+        if (lp_cpumask_has(&plan->run_after, (unsigned) c))
+            continue;
         lp_cpumask_add(&plan->folded_after, (unsigned) c);
         for (uint32_t i = 0; i < plan->n_steps; i++)
             if (plan->steps[i].kind == LP_STEP_PROFILE)

@@ -1,0 +1,593 @@
+/* The planner on partitions written down one by one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "hotplug/admit.h"
+#include "hotplug/plan.h"
+
+#define MIB (1ULL << 20)
+#define GIB (1ULL << 30)
+#define PERIOD 100000
+/* The emulator's part of a period. */
+#define ALLOWANCE 10000
+
+static LpView view;
+static LpBounds bounds;
+static LpRoom room;
+static LpGuestFacts guest;
+static LpTarget target;
+static LpPlanOptions options;
+static LpPlan *plan;
+
+static void
+set_mask(LpCpuMask *mask, const char *text)
+{
+    assert_true(lp_cpumask_parse(text, mask));
+}
+
+static void
+assert_mask(const LpCpuMask *mask, const char *text)
+{
+    char buffer[LP_CPUMASK_TEXT];
+
+    assert_string_equal(lp_cpumask_format(mask, buffer, sizeof buffer), text);
+}
+
+/* KVM with an agent: vCPUs 0-3 of 8 (0 and 1 from boot), in two cells on nodes 0 and 1, each with
+ * 1 GiB of boot memory and 1 of 4 GiB of virtio-mem. */
+static int
+set_up(void **state)
+{
+    (void) state;
+    memset(&view, 0, sizeof view);
+    memset(&bounds, 0, sizeof bounds);
+    memset(&room, 0, sizeof room);
+    memset(&guest, 0, sizeof guest);
+    memset(&target, 0, sizeof target);
+    memset(&options, 0, sizeof options);
+    view.run = LP_RUN_RUNNING;
+    view.persistent = view.has_balloon = true;
+    view.cgroup = LP_CGROUP_V2;
+    view.cpu_shares = 100;
+    view.global_quota_usec = -1;
+    view.global_period_usec = PERIOD;
+    view.vcpu_max = 8;
+    set_mask(&view.plugged, "0-3");
+    set_mask(&view.plugged_config, "0-3");
+    set_mask(&view.hotpluggable, "2-3");
+    view.n_cells = 2;
+    for (uint32_t i = 0; i < 2; i++) {
+        view.cells[i] = (LpViewCell){.node = (int32_t) i, .base_bytes = GIB, .has_device = true,
+                                     .device_bytes = 4 * GIB, .block_bytes = 2 * MIB,
+                                     .requested_bytes = GIB, .current_bytes = GIB};
+        set_mask(&view.cells[i].vcpus, i ? "1,3,5,7" : "0,2,4,6");
+    }
+    view.base_bytes = view.requested_config_bytes = 2 * GIB;
+    bounds.cpu_min = 1;
+    bounds.cpu_max = 8;
+    bounds.cpu_desired = 4;
+    bounds.mem_min_bytes = 2 * GIB;
+    bounds.mem_max_bytes = 12 * GIB;
+    bounds.mem_desired_bytes = 4 * GIB;
+    bounds.entitled_centi = 100;
+    bounds.weight = 128;
+    bounds.shares = 100;
+    room = (LpRoom){.room_bytes = 16 * GIB, .n_nodes = 2, .node_id = {0, 1},
+                    .node_room_bytes = {8 * GIB, 8 * GIB}, .room_centi = 800};
+    guest.connected = true;
+    guest.online = view.plugged;
+    plan = NULL;
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void) state;
+    lp_plan_free(plan);
+    return 0;
+}
+
+static const char *
+kinds(void)
+{
+    static char text[1024];
+    uint32_t stage = 0;
+
+    text[0] = '\0';
+    for (uint32_t i = 0; i < plan->n_steps; i++) {
+        if (i)
+            strcat(text, plan->steps[i].stage > stage ? " | " : " ");
+        else if (plan->steps[i].stage)
+            strcat(text, "| ");
+        stage = plan->steps[i].stage;
+        strcat(text, lp_step_kind_name(plan->steps[i].kind));
+    }
+    return text;
+}
+
+/* Plans; the steps must be these ("|" between stages), and the gate must let them through. */
+static void
+make(const char *steps)
+{
+    lp_plan_free(plan);
+    plan = lp_plan_new();
+    lp_plan_make(&view, &bounds, &room, &guest, &target, &options, plan);
+    assert_string_equal(kinds(), steps);
+    assert_int_equal(lp_admit(plan, &view, &bounds, &room, &target, NULL), LP_ADMIT_OK);
+}
+
+static const LpShortfall *
+find(LpShortReason reason)
+{
+    for (uint32_t i = 0; i < plan->n_shortfalls; i++)
+        if (plan->shortfalls[i].reason == reason)
+            return &plan->shortfalls[i];
+    return NULL;
+}
+
+static void
+assert_remark(LpShortReason reason)
+{
+    const LpShortfall *shortfall = find(reason);
+
+    if (!shortfall)
+        fail_msg("no remark %s", lp_short_reason_name(reason));
+    assert_false(shortfall->fatal);
+    assert_false(plan->refused);
+}
+
+/* Plans what must be refused for this. */
+static void
+refuse(LpShortReason reason, uint64_t bound)
+{
+    const LpShortfall *shortfall;
+
+    make("");
+    assert_true(plan->refused);
+    shortfall = find(reason);
+    if (!shortfall)
+        fail_msg("not refused for %s but %s", lp_short_reason_name(reason),
+                 lp_short_reason_name(plan->shortfalls[0].reason));
+    assert_true(shortfall->fatal);
+    assert_int_equal(shortfall->bound, bound);
+}
+
+static void
+want_cpu(uint32_t cpu)
+{
+    target = (LpTarget){.has_cpu = true, .cpu = cpu};
+}
+
+static void
+want_mem(uint64_t bytes)
+{
+    target = (LpTarget){.has_mem = true, .mem_bytes = bytes};
+}
+
+static void
+test_vcpus_come(void **state)
+{
+    (void) state;
+    want_cpu(6);
+    make("fold plug-vcpu plug-vcpu profile config");
+    assert_mask(&plan->run_after, "0-5");
+    assert_int_equal(plan->steps[1].vcpu, 4);
+    assert_int_equal(plan->steps[1].cell, 0);
+    assert_int_equal(plan->steps[2].cell, 1);
+    /* The cell with more memory gets them. */
+    view.cells[1].requested_bytes = view.cells[1].current_bytes = 4 * GIB;
+    make("fold plug-vcpu plug-vcpu profile config");
+    assert_mask(&plan->run_after, "0-3,5,7");
+    /* Those folded come back first, and the hold is lifted. */
+    set_mask(&bounds.folded, "2-3");
+    set_mask(&guest.online, "0-1");
+    view.global_quota_usec = 2 * PERIOD + ALLOWANCE;
+    make("capacity fold plug-vcpu plug-vcpu profile config");
+    want_cpu(3);
+    make("capacity fold profile config");
+    assert_int_equal(plan->steps[0].global_quota_usec, 3 * PERIOD + ALLOWANCE);
+    assert_int_equal(lp_cpumask_count(&plan->folded_after), 1);
+    /* Without an agent: plugged, and said. */
+    guest.connected = false;
+    want_cpu(4);
+    make("capacity profile config");
+    assert_int_equal(plan->steps[0].global_quota_usec, -1);
+    assert_remark(LP_SHORT_NO_AGENT);
+    want_cpu(9);
+    refuse(LP_SHORT_ABOVE_MAX, 8);
+    bounds.cpu_max = 9;
+    refuse(LP_SHORT_VCPU_MAX, 8);
+}
+
+static void
+test_vcpus_leave_by_stages(void **state)
+{
+    (void) state;
+    want_cpu(2);
+    make("fold | capacity profile | unplug-vcpu unplug-vcpu | capacity profile config");
+    assert_mask(&plan->steps[0].cpus, "0-1");
+    assert_int_equal(plan->steps[1].global_quota_usec, 2 * PERIOD + ALLOWANCE);
+    assert_mask(&plan->steps[2].cpus, "2-3");
+    assert_int_equal(plan->steps[5].global_quota_usec, -1);
+    assert_mask(&plan->steps[6].cpus, "");
+    assert_int_equal(plan->n_stages, 4);
+    /* One from boot is folded only, so the hold stays. */
+    want_cpu(1);
+    make("fold | capacity profile | unplug-vcpu unplug-vcpu | profile config");
+    assert_remark(LP_SHORT_BOOT_CPU);
+    assert_mask(&plan->folded_after, "1");
+    assert_mask(&plan->run_after, "0");
+    /* Under emulation all are folded only. */
+    view.accel = LP_ACCEL_TCG;
+    want_cpu(2);
+    make("fold | capacity profile config");
+    assert_remark(LP_SHORT_UNPLUG_EMULATED);
+    assert_mask(&plan->folded_after, "2-3");
+    /* Without an agent the quota alone holds; with neither, nothing does. */
+    guest.connected = false;
+    make("capacity profile config");
+    assert_remark(LP_SHORT_NO_AGENT);
+    view.cgroup = LP_CGROUP_NONE;
+    refuse(LP_SHORT_NO_AGENT, 4);
+    view.accel = LP_ACCEL_KVM;
+    make("profile | unplug-vcpu unplug-vcpu | profile config");
+    assert_remark(LP_SHORT_NO_CGROUP);
+    want_cpu(1);
+    refuse(LP_SHORT_NO_AGENT, 4);
+    want_cpu(0);
+    refuse(LP_SHORT_BELOW_MIN, 1);
+}
+
+/* A vCPU on record as folded that has left since is none to bring back. */
+static void
+test_stale_record(void **state)
+{
+    (void) state;
+    set_mask(&bounds.folded, "0,4");
+    want_cpu(5);
+    make("fold plug-vcpu profile config");
+    assert_int_equal(plan->cpu_before, 4);
+    assert_int_equal(plan->steps[1].vcpu, 4);
+    assert_mask(&plan->folded_after, "");
+    want_cpu(4);
+    make("profile config");
+}
+
+static void
+test_kept_vcpus(void **state)
+{
+    LpCpuMask kept;
+
+    (void) state;
+    set_mask(&bounds.folded, "3");
+    want_cpu(1);
+    set_mask(&guest.online, "0-2");
+    make("fold | capacity profile | unplug-vcpu | profile config");
+    assert_int_equal(plan->cpu_before, 3);
+    /* vCPU 2 was to leave; 3 was not granted before, 700 a guest's invention. */
+    set_mask(&kept, "2-3,700");
+    lp_plan_keep_vcpus(plan, &bounds, &target, &kept);
+    assert_int_equal(plan->cpu_after, 2);
+    assert_mask(&plan->run_after, "0,2");
+    assert_mask(&plan->folded_after, "1,3");
+    assert_mask(&plan->steps[2].cpus, "1,3");
+    assert_mask(&plan->steps[4].cpus, "1,3");
+    assert_int_equal(plan->steps[1].global_quota_usec, 2 * PERIOD + ALLOWANCE);
+    /* Said again, it changes nothing; and what is granted is not folded afterwards. */
+    lp_plan_keep_vcpus(plan, &bounds, &target, &kept);
+    lp_plan_keep_folded(plan, &bounds, &target, &kept);
+    assert_int_equal(plan->cpu_after, 2);
+    set_mask(&bounds.folded, "");
+    want_cpu(2);
+    make("fold | capacity profile | unplug-vcpu unplug-vcpu | capacity profile config");
+    set_mask(&kept, "3");
+    lp_plan_keep_folded(plan, &bounds, &target, &kept);
+    assert_mask(&plan->folded_after, "3");
+    assert_mask(&plan->steps[6].cpus, "3");
+    assert_int_equal(plan->steps[5].global_quota_usec, 2 * PERIOD + ALLOWANCE);
+}
+
+static void
+test_quota(void **state)
+{
+    (void) state;
+    assert_int_equal(lp_plan_quota(4, false, 100, false, PERIOD), -1);
+    assert_int_equal(lp_plan_quota(4, true, 100, false, PERIOD), 4 * PERIOD + ALLOWANCE);
+    assert_int_equal(lp_plan_quota(4, false, 150, true, PERIOD), PERIOD * 3 / 2 + ALLOWANCE);
+    assert_int_equal(lp_plan_quota(1, true, 150, true, PERIOD), PERIOD + ALLOWANCE);
+    assert_int_equal(lp_plan_quota(4, true, 5, true, 50000), 2500 + 5000);
+    assert_int_equal(lp_plan_quota(1024, true, 102400, true, 1000000), 1024100000);
+}
+
+static void
+test_capacity(void **state)
+{
+    (void) state;
+    target = (LpTarget){.has_capacity = true, .entitled_centi = 200, .weight = 200, .capped = true,
+                        .shares = 300};
+    make("capacity profile config");
+    assert_int_equal(plan->steps[0].global_quota_usec, 2 * PERIOD + ALLOWANCE);
+    assert_int_equal(plan->steps[0].shares, 300);
+    target.entitled_centi = 19;
+    refuse(LP_SHORT_ENTITLED_LOW, 20);
+    target.entitled_centi = 401;
+    refuse(LP_SHORT_ENTITLED_HIGH, 400);
+    target.entitled_centi = 200;
+    room.room_centi = 199;
+    lp_plan_free(plan);
+    plan = lp_plan_new();
+    lp_plan_make(&view, &bounds, &room, &guest, &target, &options, plan);
+    assert_true(plan->refused);
+    assert_non_null(find(LP_SHORT_HOST_CPU));
+    room.room_centi = 800;
+    view.cgroup = LP_CGROUP_NONE;
+    refuse(LP_SHORT_NO_CGROUP, 0);
+}
+
+static void
+test_memory_grows(void **state)
+{
+    (void) state;
+    want_mem(5 * GIB);
+    room.node_room_bytes[0] = 3 * GIB;
+    make("virtio-mem profile config");
+    assert_int_equal(plan->steps[0].cell, 1);
+    assert_int_equal(plan->steps[0].to_bytes, 2 * GIB);
+    want_mem(8 * GIB);
+    make("virtio-mem virtio-mem profile config");
+    assert_int_equal(plan->requested_after_bytes[0], 2 * GIB);
+    assert_int_equal(plan->requested_after_bytes[1], 4 * GIB);
+    want_mem(10 * GIB);
+    room.node_room_bytes[1] = 4 * GIB;
+    refuse(LP_SHORT_NODE_MEMORY, 3 * GIB);
+    room.room_bytes = 5 * GIB;
+    refuse(LP_SHORT_HOST_MEMORY, GIB);
+    room.room_bytes = 16 * GIB;
+    want_mem(10 * GIB + 2 * MIB);
+    refuse(LP_SHORT_DEVICE_SIZE, 10 * GIB);
+    want_mem(5 * GIB + MIB);
+    refuse(LP_SHORT_BLOCK, 2 * MIB);
+    /* Nor by the balloon's name: what it holds comes back, more is a device's. */
+    options.via = LP_VIA_BALLOON;
+    refuse(LP_SHORT_BLOCK, 2 * MIB);
+    options.via = LP_VIA_AUTO;
+    want_mem(12 * GIB + 2 * MIB);
+    refuse(LP_SHORT_ABOVE_MAX, 12 * GIB);
+    /* What a balloon holds comes first; a resident excess is no room. */
+    view.balloon_bytes = GIB;
+    want_mem(5 * GIB);
+    make("balloon virtio-mem profile config");
+    assert_int_equal(plan->steps[0].to_bytes, 0);
+    view.resident_bytes = 15 * GIB + 2 * MIB;
+    refuse(LP_SHORT_HOST_MEMORY, GIB - 2 * MIB);
+}
+
+/* A node's room counts the DIMMs there, and what has not come back. */
+static void
+test_node_room_counts_all(void **state)
+{
+    (void) state;
+    view.n_dimms = view.slots_used = view.slots = 1;
+    view.dimms[0] = (LpViewDimm){.alias = "dimm0", .cell = 0, .bytes = 2 * GIB};
+    room.node_room_bytes[0] = room.node_room_bytes[1] = 4 * GIB;
+    want_mem(8 * GIB);
+    make("virtio-mem profile config");
+    assert_int_equal(plan->requested_after_bytes[1], 3 * GIB);
+    want_mem(8 * GIB + 2 * MIB);
+    refuse(LP_SHORT_NODE_MEMORY, 2 * GIB);
+}
+
+/* A shrink that the guest did not follow is asked back without any room. */
+static void
+test_undo_needs_no_room(void **state)
+{
+    (void) state;
+    view.cells[0].requested_bytes = 0;
+    room.room_bytes = 4 * GIB;
+    room.node_room_bytes[0] = 2 * GIB;
+    want_mem(4 * GIB);
+    make("virtio-mem");
+    assert_int_equal(plan->steps[0].cell, 0);
+    assert_int_equal(plan->steps[0].to_bytes, GIB);
+    want_mem(4 * GIB + 2 * MIB);
+    refuse(LP_SHORT_HOST_MEMORY, 0);
+}
+
+static void
+test_memory_shrinks(void **state)
+{
+    (void) state;
+    view.cells[1].requested_bytes = view.cells[1].current_bytes = 3 * GIB;
+    want_mem(5 * GIB);
+    make("virtio-mem profile config");
+    assert_int_equal(plan->steps[0].cell, 1);
+    assert_true(plan->steps[0].release);
+    want_mem(3 * GIB);
+    make("virtio-mem virtio-mem profile config");
+    assert_int_equal(plan->requested_after_bytes[0] + plan->requested_after_bytes[1], GIB);
+    want_mem(2 * GIB - 2 * MIB);
+    refuse(LP_SHORT_BELOW_MIN, 2 * GIB);
+    /* The balloon goes: with the shrink it would leave less than was asked. */
+    view.balloon_bytes = GIB;
+    want_mem(3 * GIB);
+    make("balloon virtio-mem virtio-mem profile config");
+    assert_int_equal(plan->balloon_after_bytes, 0);
+    view.balloon_bytes = 0;
+    options.via = LP_VIA_BALLOON;
+    make("balloon profile config");
+    assert_int_equal(plan->steps[0].to_bytes, 3 * GIB);
+    assert_int_equal(plan->mem_after_bytes, 6 * GIB);
+    assert_remark(LP_SHORT_BALLOON_ONLY);
+    view.has_balloon = false;
+    refuse(LP_SHORT_NO_BALLOON, 0);
+}
+
+/* No virtio-mem: DIMMs of 1 GiB, 512 and 256 MiB, one slot free. */
+static void
+use_dimms(void)
+{
+    static const uint64_t sizes[] = {GIB, GIB / 2, GIB / 4};
+
+    for (uint32_t i = 0; i < 2; i++)
+        view.cells[i].has_device = false, view.cells[i].device_bytes = 0,
+        view.cells[i].requested_bytes = view.cells[i].current_bytes = 0;
+    view.n_dimms = view.slots_used = 3;
+    view.slots = 4;
+    view.max_memory_bytes = 6 * GIB;
+    for (uint32_t i = 0; i < 3; i++) {
+        view.dimms[i] = (LpViewDimm){.bytes = sizes[i]};
+        snprintf(view.dimms[i].alias, sizeof view.dimms[i].alias, "dimm%u", i);
+    }
+    view.requested_config_bytes = 0;
+    bounds.mem_desired_bytes = 2 * GIB + GIB * 7 / 4;
+}
+
+static void
+test_dimms(void **state)
+{
+    const uint64_t now = 2 * GIB + GIB * 7 / 4;
+
+    (void) state;
+    use_dimms();
+    want_mem(now + 128 * MIB);
+    make("dimm-add profile config");
+    assert_int_equal(plan->steps[0].cell, 1);
+    want_mem(now + 64 * MIB);
+    refuse(LP_SHORT_BLOCK, 128 * MIB);
+    want_mem(6 * GIB + 128 * MIB);
+    refuse(LP_SHORT_DEVICE_SIZE, 6 * GIB - now);
+    view.max_memory_bytes = GIB;
+    refuse(LP_SHORT_DEVICE_SIZE, 0);
+    view.slots = 3;
+    refuse(LP_SHORT_NO_SLOT, 3);
+    view.slots = 0;
+    refuse(LP_SHORT_NO_DEVICE, 0);
+    /* The biggest that fits leaves, though a smaller one fits too. */
+    view.slots = 4;
+    options.via = LP_VIA_DIMM;
+    want_mem(now - GIB);
+    make("dimm-remove profile config");
+    assert_string_equal(plan->steps[0].alias, "dimm0");
+    assert_int_equal(plan->mem_after_bytes, now - GIB);
+    want_mem(now - GIB * 3 / 8);
+    make("dimm-remove profile config");
+    assert_remark(LP_SHORT_DIMM_WHOLE);
+    assert_int_equal(plan->mem_after_bytes, now - GIB / 4);
+    want_mem(now - GIB / 8);
+    refuse(LP_SHORT_DIMM_WHOLE, 0);
+    options.via = LP_VIA_AUTO;
+    make("balloon profile config");
+    options.via = LP_VIA_VIRTIO_MEM;
+    refuse(LP_SHORT_NO_DEVICE, 0);
+}
+
+/* A DIMM beside virtio-mem is counted in its own blocks. */
+static void
+test_dimm_beside_device(void **state)
+{
+    (void) state;
+    view.cells[0].requested_bytes += 2 * MIB;
+    view.slots = 2;
+    view.max_memory_bytes = 64 * GIB;
+    options.via = LP_VIA_DIMM;
+    want_mem(4 * GIB + 2 * MIB + 128 * MIB);
+    make("dimm-add profile config");
+    assert_int_equal(plan->steps[0].to_bytes, 128 * MIB);
+    want_mem(4 * GIB + 128 * MIB);
+    refuse(LP_SHORT_BLOCK, 128 * MIB);
+}
+
+static void
+test_states(void **state)
+{
+    static const LpRunState busy[] = {LP_RUN_STARTING, LP_RUN_STOPPING, LP_RUN_MIGRATING};
+
+    (void) state;
+    want_cpu(2);
+    for (size_t i = 0; i < 3; i++) {
+        view.run = busy[i];
+        refuse(LP_SHORT_BUSY, 0);
+    }
+    view.run = LP_RUN_PAUSED;
+    refuse(LP_SHORT_PAUSED, 0);
+    view.run = LP_RUN_OFF;
+    make("config");
+    assert_remark(LP_SHORT_NOT_RUNNING);
+    want_mem(6 * GIB);
+    make("config");
+    assert_int_equal(plan->requested_after_bytes[0] + plan->requested_after_bytes[1], 4 * GIB);
+    want_mem(4 * GIB);
+    make("");
+    assert_remark(LP_SHORT_NO_CHANGE);
+    want_mem(12 * GIB);
+    refuse(LP_SHORT_DEVICE_SIZE, 10 * GIB);
+    view.persistent = false;
+    refuse(LP_SHORT_NOT_RUNNING, 0);
+    view.run = LP_RUN_RUNNING;
+    want_mem(5 * GIB);
+    make("virtio-mem profile");
+    assert_remark(LP_SHORT_TRANSIENT);
+    view.persistent = options.live_only = true;
+    make("virtio-mem profile");
+}
+
+static void
+test_nothing_to_do_and_drift(void **state)
+{
+    (void) state;
+    want_cpu(4);
+    make("");
+    assert_remark(LP_SHORT_NO_CHANGE);
+    want_mem(4 * GIB);
+    make("");
+    /* The guest rebooted and runs what was folded; the quota was changed by hand. */
+    set_mask(&bounds.folded, "3");
+    bounds.cpu_desired = 3;
+    set_mask(&view.plugged_config, "0-2");
+    want_cpu(3);
+    make("capacity fold");
+    assert_mask(&plan->steps[1].cpus, "0-2");
+    assert_int_equal(plan->steps[0].global_quota_usec, 3 * PERIOD + ALLOWANCE);
+    /* The definition alone deviates. */
+    set_mask(&guest.online, "0-2");
+    view.global_quota_usec = 3 * PERIOD + ALLOWANCE;
+    set_mask(&view.plugged_config, "0-7");
+    make("config");
+    /* Memory alone deviates: the profile is right already. */
+    view.cells[1].requested_bytes = view.cells[1].current_bytes = 2 * GIB;
+    target = (LpTarget){.has_mem = true, .mem_bytes = 4 * GIB};
+    make("virtio-mem");
+}
+
+static void
+test_names(void **state)
+{
+    (void) state;
+    for (uint32_t i = 0; i < LP_STEP_KINDS; i++)
+        assert_non_null(lp_step_kind_name((LpStepKind) i));
+    for (uint32_t i = 0; i < LP_SHORT_KINDS; i++)
+        assert_non_null(lp_short_reason_name((LpShortReason) i));
+    assert_string_equal(lp_step_kind_name(LP_STEP_KINDS), "unknown");
+    assert_string_equal(lp_short_reason_name(LP_SHORT_KINDS), "unknown");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_vcpus_come), TEST(test_vcpus_leave_by_stages), TEST(test_stale_record),
+        TEST(test_kept_vcpus), TEST(test_quota), TEST(test_capacity), TEST(test_memory_grows),
+        TEST(test_node_room_counts_all), TEST(test_undo_needs_no_room), TEST(test_memory_shrinks),
+        TEST(test_dimms), TEST(test_dimm_beside_device), TEST(test_states),
+        TEST(test_nothing_to_do_and_drift), TEST(test_names),
+    };
+
+    return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}
