@@ -7,6 +7,9 @@
 /* What the walk has so far: the partition as it would be after the steps already seen. */
 typedef struct {
     LpCpuMask plugged, folded;
+    LpCpuMask folded_before;  /* on record when this stage began */
+    uint32_t slots_used;
+    uint64_t balloon_bytes;
     uint64_t requested[LP_MAX_CELLS];
     uint64_t dimm_bytes[LP_MAX_CELLS];
     LpCpuMask dimms_gone;
@@ -18,6 +21,11 @@ start_walk(Walk *walk, const LpView *view, const LpBounds *bounds)
     memset(walk, 0, sizeof *walk);
     walk->plugged = view->plugged;
     walk->folded = bounds->folded;
+    /* It runs whatever a record says. */
+    lp_cpumask_remove(&walk->folded, 0);
+    walk->folded_before = walk->folded;
+    walk->slots_used = view->slots_used;
+    walk->balloon_bytes = view->balloon_bytes;
     for (uint32_t i = 0; i < view->n_cells; i++)
         walk->requested[i] = view->cells[i].requested_bytes;
     for (uint32_t i = 0; i < view->n_dimms; i++)
@@ -31,6 +39,15 @@ cell_bytes(const Walk *walk, const LpView *view, uint32_t cell)
     return view->cells[cell].base_bytes + walk->requested[cell] + walk->dimm_bytes[cell];
 }
 
+/* What the host must count the cell at: a guest holds what it has not given back. */
+static uint64_t
+cell_held_bytes(const Walk *walk, const LpView *view, uint32_t cell)
+{
+    uint64_t current = view->cells[cell].current_bytes, asked = walk->requested[cell];
+
+    return cell_bytes(walk, view, cell) + (current > asked ? current - asked : 0);
+}
+
 static uint64_t
 total_bytes(const Walk *walk, const LpView *view)
 {
@@ -39,6 +56,25 @@ total_bytes(const Walk *walk, const LpView *view)
     for (uint32_t i = 0; i < view->n_cells; i++)
         sum += cell_bytes(walk, view, i);
     return sum;
+}
+
+static uint64_t
+total_held_bytes(const Walk *walk, const LpView *view)
+{
+    uint64_t sum = view->n_cells ? 0 : view->base_bytes;
+
+    for (uint32_t i = 0; i < view->n_cells; i++)
+        sum += cell_held_bytes(walk, view, i);
+    return sum;
+}
+
+/* What the guest is left with. */
+static uint64_t
+left_bytes(const Walk *walk, const LpView *view)
+{
+    uint64_t total = total_bytes(walk, view);
+
+    return total > walk->balloon_bytes ? total - walk->balloon_bytes : 0;
 }
 
 static uint32_t
@@ -61,7 +97,7 @@ apply_virtio_mem(Walk *walk, const LpView *view, const LpStep *step)
         return false;
     cell = &view->cells[step->cell];
     if (!cell->has_device || step->to_bytes > cell->device_bytes || cell->block_bytes == 0
-        || step->to_bytes % cell->block_bytes)
+        || step->to_bytes % cell->block_bytes || step->from_bytes != walk->requested[step->cell])
         return false;
     walk->requested[step->cell] = step->to_bytes;
     return true;
@@ -76,6 +112,7 @@ apply_dimm_remove(Walk *walk, const LpView *view, const LpStep *step)
             continue;
         lp_cpumask_add(&walk->dimms_gone, i);
         walk->dimm_bytes[view->dimms[i].cell] -= view->dimms[i].bytes;
+        walk->slots_used--;
         return true;
     }
     return false;
@@ -96,8 +133,10 @@ apply(Walk *walk, const LpView *view, const LpStep *step)
         lp_cpumask_add(&walk->plugged, step->vcpu);
         return true;
     case LP_STEP_UNPLUG_VCPU:
+        /* First folded and on record as such, in a stage that is over; then unplugged. */
         if (step->vcpu == 0 || !lp_cpumask_has(&walk->plugged, step->vcpu)
-            || view->accel == LP_ACCEL_TCG)
+            || !lp_cpumask_has(&view->hotpluggable, step->vcpu)
+            || !lp_cpumask_has(&walk->folded_before, step->vcpu) || view->accel == LP_ACCEL_TCG)
             return false;
         lp_cpumask_remove(&walk->plugged, step->vcpu);
         lp_cpumask_remove(&walk->folded, step->vcpu);
@@ -106,14 +145,18 @@ apply(Walk *walk, const LpView *view, const LpStep *step)
         return apply_virtio_mem(walk, view, step);
     case LP_STEP_DIMM_ADD:
         if (step->cell >= view->n_cells || step->to_bytes == 0
-            || step->to_bytes % LP_PLAN_DIMM_BLOCK_BYTES)
+            || step->to_bytes % LP_PLAN_DIMM_BLOCK_BYTES || walk->slots_used >= view->slots)
             return false;
+        walk->slots_used++;
         walk->dimm_bytes[step->cell] += step->to_bytes;
         return true;
     case LP_STEP_DIMM_REMOVE:
         return apply_dimm_remove(walk, view, step);
     case LP_STEP_BALLOON:
-        return view->has_balloon && step->to_bytes < total_bytes(walk, view);
+        if (!view->has_balloon || step->to_bytes >= total_bytes(walk, view))
+            return false;
+        walk->balloon_bytes = step->to_bytes;
+        return true;
     case LP_STEP_PROFILE:
         if (lp_cpumask_has(&step->cpus, 0))
             return false;
@@ -129,69 +172,68 @@ apply(Walk *walk, const LpView *view, const LpStep *step)
     return false;
 }
 
-/* S3 for one node: what the partition's cells on it would hold, against the node's room. */
-static bool
-node_fits(const Walk *walk, const LpView *view, const LpRoom *room, uint32_t cell)
+static uint64_t
+node_held_bytes(const Walk *walk, const LpView *view, int32_t node)
 {
-    for (uint32_t n = 0; n < room->n_nodes; n++) {
-        uint64_t sum = 0;
+    uint64_t sum = 0;
 
-        if (room->node_id[n] != view->cells[cell].node)
-            continue;
-        for (uint32_t i = 0; i < view->n_cells; i++)
-            if (view->cells[i].node == room->node_id[n])
-                sum += cell_bytes(walk, view, i);
-        return sum <= room->node_room_bytes[n];
-    }
-    return true;
+    for (uint32_t i = 0; i < view->n_cells; i++)
+        if (view->cells[i].node == node)
+            sum += cell_held_bytes(walk, view, i);
+    return sum;
 }
 
+/* What a step does is told from before and after, not from what the step says of itself.  A
+ * partition that was outside its bounds already may come nearer, but not go further. */
 static LpAdmitVerdict
-check_memory(const Walk *walk, const LpView *view, const LpBounds *bounds, const LpRoom *room,
-             const LpStep *step)
+check_memory(const Walk *before, const Walk *after, const LpView *view, const LpBounds *bounds,
+             const LpRoom *room)
 {
-    uint64_t total = total_bytes(walk, view);
+    uint64_t total = total_bytes(after, view), held = total_held_bytes(after, view);
+    uint64_t left = left_bytes(after, view);
 
-    /* A partition that was outside its bounds already may come nearer, but not go further. */
-    if (step->release && total < bounds->mem_min_bytes)
+    if (left < left_bytes(before, view) && left < bounds->mem_min_bytes)
         return LP_ADMIT_S1_BELOW_MIN;
-    if (step->release)
-        return LP_ADMIT_OK;
-    if (total > bounds->mem_max_bytes)
+    if (total > total_bytes(before, view) && total > bounds->mem_max_bytes)
         return LP_ADMIT_S2_ABOVE_MAX;
-    if (total > room->room_bytes)
+    if (held <= total_held_bytes(before, view))
+        return LP_ADMIT_OK;
+    if (held > room->room_bytes)
         return LP_ADMIT_S3_HOST_MEMORY;
-    if (step->cell < view->n_cells && !node_fits(walk, view, room, step->cell))
-        return LP_ADMIT_S3_NODE_MEMORY;
+    for (uint32_t n = 0; n < room->n_nodes; n++) {
+        uint64_t on_node = node_held_bytes(after, view, room->node_id[n]);
+
+        if (on_node > node_held_bytes(before, view, room->node_id[n])
+            && on_node > room->node_room_bytes[n])
+            return LP_ADMIT_S3_NODE_MEMORY;
+    }
     return LP_ADMIT_OK;
 }
 
 static LpAdmitVerdict
-check_step(const Walk *walk, const LpView *view, const LpBounds *bounds, const LpRoom *room,
-           const LpStep *step)
+check_vcpus(uint32_t before, uint32_t after, const LpBounds *bounds)
 {
-    uint32_t granted = granted_vcpus(walk);
+    if (after < before && after < bounds->cpu_min)
+        return LP_ADMIT_S1_BELOW_MIN;
+    return after > before && after > bounds->cpu_max ? LP_ADMIT_S2_ABOVE_MAX : LP_ADMIT_OK;
+}
 
+static LpAdmitVerdict
+check_step(const Walk *before, const Walk *after, const LpView *view, const LpBounds *bounds,
+           const LpRoom *room, const LpStep *step)
+{
     switch (step->kind) {
     case LP_STEP_FOLD:
-        if (step->release && lp_cpumask_count(&step->cpus) < bounds->cpu_min)
-            return LP_ADMIT_S1_BELOW_MIN;
-        return lp_cpumask_count(&step->cpus) > bounds->cpu_max && !step->release
-                   ? LP_ADMIT_S2_ABOVE_MAX
-                   : LP_ADMIT_OK;
+        return check_vcpus(granted_vcpus(before), lp_cpumask_count(&step->cpus), bounds);
     case LP_STEP_PLUG_VCPU:
-        return granted > bounds->cpu_max ? LP_ADMIT_S2_ABOVE_MAX : LP_ADMIT_OK;
-    case LP_STEP_PROFILE:
     case LP_STEP_UNPLUG_VCPU:
-        return granted < bounds->cpu_min ? LP_ADMIT_S1_BELOW_MIN : LP_ADMIT_OK;
+    case LP_STEP_PROFILE:
+        return check_vcpus(granted_vcpus(before), granted_vcpus(after), bounds);
     case LP_STEP_VIRTIO_MEM:
     case LP_STEP_DIMM_ADD:
     case LP_STEP_DIMM_REMOVE:
-        return check_memory(walk, view, bounds, room, step);
     case LP_STEP_BALLOON:
-        return step->release && total_bytes(walk, view) - step->to_bytes < bounds->mem_min_bytes
-                   ? LP_ADMIT_S1_BELOW_MIN
-                   : LP_ADMIT_OK;
+        return check_memory(before, after, view, bounds, room);
     default:
         return LP_ADMIT_OK;
     }
@@ -201,7 +243,7 @@ LpAdmitVerdict
 lp_admit(const LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpRoom *room,
          const LpTarget *target, uint32_t *ret_step)
 {
-    Walk walk;
+    Walk walk, before;
     uint32_t stage = 0;
 
     start_walk(&walk, view, bounds);
@@ -216,10 +258,13 @@ lp_admit(const LpPlan *plan, const LpView *view, const LpBounds *bounds, const L
 
         if (ret_step)
             *ret_step = i;
+        before = walk;
+        if (step->stage > stage)
+            walk.folded_before = walk.folded;
         if (step->stage < stage || step->stage >= LP_PLAN_MAX_STAGES || !apply(&walk, view, step))
             return LP_ADMIT_MALFORMED;
         stage = step->stage;
-        verdict = check_step(&walk, view, bounds, room, step);
+        verdict = check_step(&before, &walk, view, bounds, room, step);
         if (verdict != LP_ADMIT_OK)
             return verdict;
     }

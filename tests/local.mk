@@ -1,5 +1,6 @@
 # Each room's tests in a part of their own.
 include tests/unit/pure.mk
+include tests/unit/plan.mk
 include tests/unit/wire.mk
 include tests/unit/hotplug.mk
 include tests/unit/sim.mk
