@@ -57,7 +57,7 @@ lp_run_look_take(void *data)
 static void plan_now(LpRun *run);
 static void look_at(LpRun *run, guint leg);
 
-/* Both partitions of a move are looked at before either is touched. */
+/* Only before a move touches anything. */
 static bool
 wants_both(const LpRun *run)
 {
@@ -102,22 +102,22 @@ static void
 looked(bool ok, bool abandoned, void *data, const GError *error, void *user)
 {
     LpRun *run = user;
-    LpLeg *leg = lp_run_leg_now(run), *second = NULL;
-    bool was_second;
+    LpLeg *leg = lp_run_leg_now(run);
+    bool other = run->looks_other;
 
-    if (wants_both(run))
-        second = g_ptr_array_index(run->operation->legs, 1);
-    if (!ok || abandoned) {
+    run->looks_other = false;
+    /* Of a leg that has ended the last word will do. */
+    if ((!ok || abandoned) && (!other || wants_both(run))) {
         run->waiting = false;
         look_failed(run, error);
         return;
     }
-    was_second = second && strcmp(((Look *) data)->uuid, second->uuid) == 0;
-    lp_registry_update(run->engine->registry, ((Look *) data)->uuid,
+    if (ok && !abandoned)
+        lp_registry_update(run->engine->registry, ((Look *) data)->uuid,
                        lp_run_look_take(data));
     run->waiting = false;
-    if (second && !was_second) {
-        look_at(run, 1);
+    if (other) {
+        look_at(run, run->operation->leg);
         return;
     }
     run->partition = lp_registry_by_uuid(run->engine->registry, leg->uuid);
@@ -428,6 +428,12 @@ plan_now(LpRun *run)
                              intent_durable, run);
 }
 
+static const LpLeg *
+other_leg(const LpRun *run)
+{
+    return g_ptr_array_index(run->operation->legs, run->operation->leg - 1);
+}
+
 void
 lp_run_begin_leg(LpRun *run)
 {
@@ -436,7 +442,14 @@ lp_run_begin_leg(LpRun *run)
     run->partition = lp_registry_by_uuid(run->engine->registry, leg->uuid);
     run->stage = run->next = 0;
     run->settling = false;
-    look_at(run, run->operation->leg);
+    /* Both partitions of a move are looked at before either is touched; later what the leg before
+     * has freed must be seen to be free. */
+    run->looks_other = wants_both(run)
+                       || (run->operation->leg > 0
+                           && lp_registry_by_uuid(run->engine->registry,
+                                                  other_leg(run)->uuid));
+    look_at(run, !run->looks_other ? run->operation->leg
+                 : wants_both(run) ? 1 : run->operation->leg - 1);
 }
 
 static gboolean

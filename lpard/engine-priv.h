@@ -52,6 +52,7 @@ struct LpRun {
     LpBounds bounds;                 /* as planned with */
     uint32_t stage, next;            /* next step to ask */
     bool waiting;                    /* a call, or the journal, will come back to this run */
+    bool looks_other;                /* the look under way is at another leg's partition */
     bool lost;                       /* the hypervisor went away: begin the leg again */
     bool stop;                       /* the leg at work asks nothing more */
     bool settling;                   /* the leg was stopped: what is unfinished is taken back */
@@ -112,6 +113,8 @@ uint64_t lp_run_progress_mark(const LpRun *run);
 LpConfirm lp_run_confirm_level(const LpRun *run);
 
 /* finish.c */
+/* Lets go of the oldest beyond LP_FINISHED_KEPT. */
+void lp_engine_keep_finished(LpEngine *engine, LpOperation *operation);
 void lp_run_leg_done(LpRun *run);
 void lp_run_end(LpRun *run, LpOpState state, const char *code, const char *message);
 

@@ -318,39 +318,53 @@ wait_in_lane(LpRun *run)
                              queued_durable, run->queued);
 }
 
+/* The operation that used the key, also before a restart; NULL: none did. */
+static LpOperation *
+find_by_key(LpEngine *engine, const char *key)
+{
+    GHashTableIter iter;
+    LpOperation *operation;
+    json_t *body;
+
+    g_hash_table_iter_init(&iter, engine->operations);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &operation))
+        if (g_strcmp0(operation->request->key, key) == 0)
+            return operation;
+    body = lp_journal_by_key(engine->journal, key, NULL);
+    operation = body ? lp_operation_from_json(body, NULL) : NULL;
+    json_decref(body);
+    if (!operation)
+        return NULL;
+    g_hash_table_insert(engine->operations, &operation->id, operation);
+    lp_engine_keep_finished(engine, operation);
+    return operation;
+}
+
 /* A repeated key: the same request gets the same operation, another one an error. */
 static bool
 answer_repeated(LpEngine *engine, const LpRequest *request, LpAcceptedFunc accepted, void *data,
                 bool *ret_answered, GError **error)
 {
-    GHashTableIter iter;
-    LpOperation *operation;
+    LpOperation *operation = request->key ? find_by_key(engine, request->key) : NULL;
+    json_t *one, *two;
 
     *ret_answered = false;
-    if (!request->key)
+    if (!operation)
         return true;
-    g_hash_table_iter_init(&iter, engine->operations);
-    while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &operation)) {
-        json_t *one, *two;
-
-        if (g_strcmp0(operation->request->key, request->key) != 0)
-            continue;
-        one = lp_request_to_json(operation->request);
-        two = lp_request_to_json(request);
-        *ret_answered = json_equal(one, two);
-        json_decref(one);
-        json_decref(two);
-        if (*ret_answered) {
-            accepted(operation, NULL, data);
-            return true;
-        }
-        g_set_error(error, LP_ERROR, LP_ERROR_CONFLICT,
-                    "the idempotency key \"%s\" was used for another request (operation "
-                    "%" G_GINT64_FORMAT ")",
-                    request->key, operation->id);
-        return false;
+    one = lp_request_to_json(operation->request);
+    two = lp_request_to_json(request);
+    *ret_answered = json_equal(one, two);
+    json_decref(one);
+    json_decref(two);
+    if (*ret_answered) {
+        accepted(operation, NULL, data);
+        return true;
     }
-    return true;
+    g_set_error(error, LP_ERROR, LP_ERROR_CONFLICT,
+                "the idempotency key \"%s\" was used for another request (operation "
+                "%" G_GINT64_FORMAT ")",
+                request->key, operation->id);
+    return false;
 }
 
 static bool

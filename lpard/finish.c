@@ -245,8 +245,8 @@ lp_run_leg_done(LpRun *run)
         end_of_legs(run);
 }
 
-static void
-keep_finished(LpEngine *engine, LpOperation *operation)
+void
+lp_engine_keep_finished(LpEngine *engine, LpOperation *operation)
 {
     g_queue_push_tail(&engine->finished, operation);
     while (g_queue_get_length(&engine->finished) > LP_FINISHED_KEPT) {
@@ -295,5 +295,5 @@ lp_run_end(LpRun *run, LpOpState state, const char *code, const char *message)
                              NULL, NULL);
     if (accepted)
         accepted(operation, NULL, accepted_data);
-    keep_finished(engine, operation);
+    lp_engine_keep_finished(engine, operation);
 }

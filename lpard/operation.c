@@ -300,6 +300,14 @@ read_u64(const json_t *json, const char *key, uint64_t max, uint64_t *ret)
     return true;
 }
 
+static GDateTime *
+read_time(const json_t *json)
+{
+    const char *text = json_string_value(json);
+
+    return text ? g_date_time_new_from_iso8601(text, NULL) : NULL;
+}
+
 static LpLeg *
 leg_from_json(const json_t *json)
 {
@@ -344,6 +352,35 @@ leg_from_json(const json_t *json)
     return leg;
 }
 
+/* How one that has ended did so. */
+static void
+read_end(LpOperation *operation, const json_t *json)
+{
+    const char *state = json_string_value(json_object_get(json, "state"));
+    const char *confirm = json_string_value(json_object_get(json, "confirm"));
+    g_autoptr(GDateTime) created = read_time(json_object_get(json, "created_at"));
+    g_autoptr(GDateTime) finished = read_time(json_object_get(json, "finished_at"));
+    const json_t *remarks = json_object_get(json, "remarks"), *remark;
+    size_t index;
+
+    if (created)
+        operation->created_sec = g_date_time_to_unix(created);
+    for (unsigned i = LP_OP_DONE; state && i < LP_OP_STATES; i++)
+        if (g_str_equal(state, state_names[i]))
+            operation->state = (LpOpState) i;
+    if (!LP_OP_IS_FINAL(operation->state))
+        return;
+    if (finished)
+        operation->finished_sec = g_date_time_to_unix(finished);
+    for (unsigned i = LP_CONFIRM_NONE; confirm && i <= LP_CONFIRM_AGENT; i++)
+        if (g_str_equal(confirm, lp_confirm_name((LpConfirm) i)))
+            operation->confirm = (LpConfirm) i;
+    operation->code = g_strdup(json_string_value(json_object_get(json, "code")));
+    operation->message = g_strdup(json_string_value(json_object_get(json, "message")));
+    json_array_foreach(remarks, index, remark)
+        g_ptr_array_add(operation->remarks, g_strdup(json_string_value(remark)));
+}
+
 LpOperation *
 lp_operation_from_json(json_t *json, GError **error)
 {
@@ -358,6 +395,7 @@ lp_operation_from_json(json_t *json, GError **error)
     operation = lp_operation_new(request);
     if (read_u64(json, "id", INT64_MAX, &id))
         operation->id = (int64_t) id;
+    read_end(operation, json);
     json_array_foreach(legs, index, item) {
         LpLeg *leg = leg_from_json(item);
 

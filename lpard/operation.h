@@ -134,7 +134,8 @@ const char *lp_stepstate_name(LpStepState state);
 
 /* The API's form of an operation, its plan included; also what the journal keeps. */
 json_t *lp_operation_to_json(const LpOperation *operation);
-/* From the journal: request, ids, and each leg's target and start, which is what recovery needs.
+/* From the journal: request, ids, each leg's target and start, which is what recovery needs, and
+ * how it ended if it has.
  * NULL with LP_ERROR_JOURNAL when it is not an operation. */
 LpOperation *lp_operation_from_json(json_t *json, GError **error);
 json_t *lp_plan_to_json(const LpPlan *plan, const LpStepProgress *progress, const char *partition);

@@ -409,6 +409,8 @@ on_tick(gpointer data)
             continue;
         if (awaits_removal(partition))
             lp_registry_look(registry, partition->uuid);
+        /* Device and guest may each have spoken last too soon after the other. */
+        lp_guest_calibrate(partition);
         if (partition->view->pid <= 0)
             continue;
         read_resident(partition->view);
