@@ -2,6 +2,10 @@
  * request, and lpard's element in the metadata. */
 #include "hotplug/domxml-priv.h"
 
+#include <string.h>
+
+#include "numa/place.h"
+
 xmlNode *
 lp_domxml_device_node(xmlNode *domain, uint32_t cell)
 {
@@ -234,7 +238,7 @@ change_vcpus(xmlNode *domain, uint32_t vcpus, GError **error)
 }
 
 static bool
-change_memory(xmlNode *domain, const uint64_t *requested_bytes, GError **error)
+write_requests(xmlNode *domain, const uint64_t *requested_bytes, GError **error)
 {
     for (uint32_t cell = 0; cell < LP_MAX_CELLS; cell++) {
         xmlNode *device = lp_domxml_device_node(domain, cell);
@@ -249,6 +253,71 @@ change_memory(xmlNode *domain, const uint64_t *requested_bytes, GError **error)
         }
     }
     return true;
+}
+
+/* Whether these are requests of this very definition: each device can take its own, and with the
+ * boot memory they come to the total. */
+static bool
+requests_fit(const LpView *view, const uint64_t *requested_bytes, uint64_t total_bytes)
+{
+    uint64_t sum = view->base_bytes;
+
+    for (uint32_t i = 0; i < LP_MAX_CELLS; i++) {
+        const LpViewCell *cell = &view->cells[i];
+        uint64_t bytes = requested_bytes[i];
+
+        if (bytes == 0)
+            continue;
+        if (i >= view->n_cells || !cell->has_device || bytes > cell->device_bytes ||
+            (cell->block_bytes > 0 && bytes % cell->block_bytes != 0))
+            return false;
+        sum += bytes;
+    }
+    return sum == total_bytes;
+}
+
+/* Evenly: where the host will have room when it boots is not known. */
+static bool
+spread_requests(const LpView *view, uint64_t total_bytes, uint64_t *ret_requested, GError **error)
+{
+    LpPlaceCell cells[LP_MAX_CELLS];
+    uint64_t wanted = total_bytes > view->base_bytes ? total_bytes - view->base_bytes : 0;
+    uint64_t placed = 0;
+
+    memset(cells, 0, sizeof cells);
+    memset(ret_requested, 0, LP_MAX_CELLS * sizeof *ret_requested);
+    for (uint32_t i = 0; i < view->n_cells; i++) {
+        cells[i].room_bytes = wanted;
+        cells[i].size_bytes = view->cells[i].base_bytes;
+        cells[i].grow_bytes = view->cells[i].has_device ? view->cells[i].device_bytes : 0;
+        cells[i].block_bytes = MAX(view->cells[i].block_bytes, LP_KIB);
+    }
+    if (view->n_cells > 0)
+        placed = lp_place_grow(cells, view->n_cells, wanted, ret_requested);
+    if (placed == wanted)
+        return true;
+    g_set_error(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_INVALID,
+                "the domain's definition cannot start with %" G_GUINT64_FORMAT " bytes of memory: "
+                "its boot memory and virtio-mem devices come to %" G_GUINT64_FORMAT " of them",
+                total_bytes, view->base_bytes + placed);
+    return false;
+}
+
+static bool
+change_memory(xmlNode *domain, const char *xml, const LpConfigChange *change, GError **error)
+{
+    g_autoptr(LpView) view = NULL;
+    uint64_t spread[LP_MAX_CELLS];
+
+    if (change->memory_bytes == 0)
+        return write_requests(domain, change->requested_bytes, error);
+    view = lp_view_new();
+    if (!lp_domxml_read(xml, view, error))
+        return false;
+    if (requests_fit(view, change->requested_bytes, change->memory_bytes))
+        return write_requests(domain, change->requested_bytes, error);
+    return spread_requests(view, change->memory_bytes, spread, error) &&
+           write_requests(domain, spread, error);
 }
 
 static void
@@ -278,7 +347,7 @@ lp_domxml_change(const char *xml, const LpConfigChange *change, GError **error)
     domain = xmlDocGetRootElement(doc);
     if (change->vcpus > 0 && !change_vcpus(domain, change->vcpus, error))
         return NULL;
-    if (change->set_memory && !change_memory(domain, change->requested_bytes, error))
+    if (change->set_memory && !change_memory(domain, xml, change, error))
         return NULL;
     if (change->metadata && !lp_domxml_metadata_replace(domain, change->metadata, error))
         return NULL;

@@ -140,6 +140,7 @@ retouch(const LpView *view, const LpDefinition *definition, GError **error)
         change.vcpus = profile->cpu.desired;
     if (old->mem.desired_bytes != profile->mem.desired_bytes) {
         change.set_memory = true;
+        change.memory_bytes = profile->mem.desired_bytes;
         memcpy(change.requested_bytes, shape->requested_bytes, sizeof change.requested_bytes);
     }
     if (lp_definition_limits(view, old, profile, profile->cpu.desired, false, &limits))

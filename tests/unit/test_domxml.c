@@ -509,6 +509,51 @@ test_change_refuses(void **state)
                    LP_DRIVER_ERROR_INVALID);
 }
 
+/* The running domain may have other cells than its definition: the total counts there. */
+static void
+test_change_spreads_a_total(void **state)
+{
+    LpShape shape = shape_of_two();
+    LpConfigChange change = { .set_memory = true, .requested_bytes = { 128 * MIB, 64 * MIB },
+                              .memory_bytes = 704 * MIB };
+    GError *error = NULL;
+    g_autofree char *xml = enable_ok(live, &shape);
+    g_autofree char *fits = lp_domxml_change(xml, &change, &error);
+    g_autofree char *spread = NULL, *wide = NULL;
+    g_autoptr(LpView) view = read_ok(fits);
+
+    (void)state;
+    /* These are the definition's own cells: kept as they are asked for. */
+    assert_int_equal(view->cells[0].requested_bytes, 128 * MIB);
+    assert_int_equal(view->cells[1].requested_bytes, 64 * MIB);
+    /* One cell runs, two are defined. */
+    memset(change.requested_bytes, 0, sizeof change.requested_bytes);
+    change.requested_bytes[0] = 700 * MIB;
+    change.memory_bytes = 1212 * MIB;
+    spread = lp_domxml_change(xml, &change, &error);
+    lp_view_free(view);
+    view = read_ok(spread);
+    assert_int_equal(view->cells[0].requested_bytes, 350 * MIB);
+    assert_int_equal(view->cells[1].requested_bytes, 350 * MIB);
+    /* Three run; and what fits but comes to another total is no hint either. */
+    change = (LpConfigChange) { .set_memory = true, .memory_bytes = 516 * MIB,
+                                .requested_bytes = { 0, 2 * MIB, 2 * MIB } };
+    wide = lp_domxml_change(xml, &change, &error);
+    lp_view_free(view);
+    view = read_ok(wide);
+    assert_int_equal(view->cells[0].requested_bytes, 2 * MIB);
+    assert_int_equal(view->cells[1].requested_bytes, 2 * MIB);
+    change.memory_bytes = 1538 * MIB;
+    assert_refused(lp_domxml_change(xml, &change, &error), &error, LP_DRIVER_ERROR_INVALID);
+    /* Less than it boots with anyway: nothing is asked of the devices. */
+    change.memory_bytes = 2 * MIB;
+    g_free(wide);
+    wide = lp_domxml_change(xml, &change, &error);
+    lp_view_free(view);
+    view = read_ok(wide);
+    assert_int_equal(view->cells[0].requested_bytes + view->cells[1].requested_bytes, 0);
+}
+
 static void
 test_device_requested(void **state)
 {
@@ -698,6 +743,7 @@ main(void)
         cmocka_unit_test(test_change),
         cmocka_unit_test(test_change_removes_vcpus_from_the_top),
         cmocka_unit_test(test_change_refuses),
+        cmocka_unit_test(test_change_spreads_a_total),
         cmocka_unit_test(test_device_requested),
         cmocka_unit_test(test_metadata_bare),
         cmocka_unit_test(test_diff),
