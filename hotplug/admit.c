@@ -164,6 +164,10 @@ apply(Walk *walk, const LpView *view, const LpStep *step)
         return true;
     case LP_STEP_CAPACITY:
         return view->cgroup != LP_CGROUP_NONE;
+    case LP_STEP_LIMIT:
+        /* Never below what the guest holds by then. */
+        return view->cgroup != LP_CGROUP_NONE
+               && step->to_bytes > total_bytes(walk, view);
     case LP_STEP_CONFIG:
         return true;
     case LP_STEP_KINDS:

@@ -260,8 +260,7 @@ take_back(LpPlan *plan, const LpView *view, uint64_t bytes)
 static void
 choose_growth(LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t bytes, LpVia via)
 {
-    uint64_t counted = view->resident_bytes > plan->mem_before_bytes ? view->resident_bytes
-                                                                      : plan->mem_before_bytes;
+    uint64_t counted = plan->mem_before_bytes;
     uint64_t spare = room->room_bytes > counted ? room->room_bytes - counted : 0;
 
     plan->balloon_after_bytes = 0;
@@ -269,6 +268,12 @@ choose_growth(LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t byt
         bytes -= take_back(plan, view, bytes);
     if (bytes == 0)
         return;
+    if (room->excess_bytes) {
+        lp_plan_add_shortfall(plan, LP_SHORT_OVERRUN, LP_RESOURCE_MEM, true,
+                              plan->mem_before_bytes + room->excess_bytes,
+                              plan->mem_before_bytes, -1);
+        return;
+    }
     if (bytes > spare) {
         lp_plan_add_shortfall(plan, LP_SHORT_HOST_MEMORY, LP_RESOURCE_MEM, true, bytes, spare,
                               -1);

@@ -18,6 +18,7 @@ static const char *const step_kind_names[LP_STEP_KINDS] = {
     [LP_STEP_DIMM_ADD] = "dimm-add",
     [LP_STEP_DIMM_REMOVE] = "dimm-remove",
     [LP_STEP_BALLOON] = "balloon",
+    [LP_STEP_LIMIT] = "memory-limit",
     [LP_STEP_PROFILE] = "profile",
     [LP_STEP_CONFIG] = "config",
 };
@@ -221,6 +222,36 @@ add_capacity_step(LpPlan *plan, const LpView *view, const LpBounds *bounds,
     *shares = want_shares;
 }
 
+/* Raised before memory comes, lowered when it is gone: a limit below what the guest was granted
+ * would have its process killed. */
+static void
+add_limit_step(LpPlan *plan, const LpView *view, const LpBounds *bounds,
+               const LpTarget *target, bool lowers, uint32_t stage)
+{
+    uint64_t limit = plan->mem_after_bytes + bounds->limit_overhead_bytes;
+    LpStep *step;
+
+    /* A device that no step moves may still hold what an earlier shrink asked for. */
+    for (uint32_t i = 0; i < view->n_cells; i++) {
+        const LpViewCell *cell = &view->cells[i];
+
+        if (plan->requested_after_bytes[i] == cell->requested_bytes
+            && cell->current_bytes > cell->requested_bytes && target->has_mem)
+            limit += cell->current_bytes - cell->requested_bytes;
+    }
+
+    if (!bounds->limit_overhead_bytes || view->cgroup == LP_CGROUP_NONE
+        || limit == view->memory_limit_bytes)
+        return;
+    /* No limit yet is the highest of all. */
+    if (lowers != (view->memory_limit_bytes == 0 || limit < view->memory_limit_bytes))
+        return;
+    step = lp_plan_add_step(plan, LP_STEP_LIMIT, stage);
+    step->release = lowers;
+    step->from_bytes = view->memory_limit_bytes;
+    step->to_bytes = limit;
+}
+
 /* The profile in the live metadata, if what it says changes. */
 static void
 add_profile_step(LpPlan *plan, const LpCpuMask *folded, uint32_t stage)
@@ -241,15 +272,32 @@ profile_changes(const LpPlan *plan, const LpBounds *bounds, const LpTarget *targ
            || !lp_cpumask_equal(&plan->folded_after, &bounds->folded);
 }
 
+/* Whether the definition's shares or cap are not those of the target. */
 static bool
-config_changes(const LpView *view, const LpPlan *plan, const LpTarget *target)
+config_capacity_differs(const LpView *view, const LpBounds *bounds, const LpTarget *target)
+{
+    uint64_t period = view->global_period_usec ? view->global_period_usec
+                                               : LP_PLAN_DEFAULT_PERIOD_USEC;
+    uint32_t vcpus = target->has_cpu ? target->cpu : bounds->cpu_desired;
+
+    return view->cgroup != LP_CGROUP_NONE && target->has_capacity
+           && (view->cpu_shares_config != target->shares
+               || view->global_quota_config_usec
+                      != lp_plan_quota(vcpus, false, target->entitled_centi, target->capped,
+                                       period));
+}
+
+static bool
+config_changes(const LpView *view, const LpBounds *bounds, const LpPlan *plan,
+               const LpTarget *target)
 {
     uint64_t requested = 0;
 
     for (uint32_t i = 0; i < view->n_cells; i++)
         requested += plan->requested_after_bytes[i];
     return (target->has_cpu && lp_cpumask_count(&view->plugged_config) != target->cpu)
-           || (target->has_mem && requested != view->requested_config_bytes);
+           || (target->has_mem && requested != view->requested_config_bytes)
+           || config_capacity_differs(view, bounds, target);
 }
 
 /* Steps on a running domain, in stages: what grows or folds first; then, with the vCPUs that
@@ -266,6 +314,7 @@ plan_running(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpT
     if (!cpu->shrinks)
         add_capacity_step(plan, view, bounds, target, plan->cpu_after,
                           lp_cpumask_count(&plan->folded_after) > 0, stage, &quota, &shares);
+    add_limit_step(plan, view, bounds, target, false, stage);
     lp_plan_add_cpu_steps(plan, view, cpu, stage);
     lp_plan_add_mem_steps(plan, view, target, options, stage);
     if (cpu->shrinks) {
@@ -286,8 +335,9 @@ plan_running(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpT
     if (!wrote_profile && (cpu->shrinks || profile_changes(plan, bounds, target)))
         add_profile_step(plan, &plan->folded_after, stage);
     if (!options->live_only && view->persistent
-        && (profile_changes(plan, bounds, target) || config_changes(view, plan, target)))
+        && (profile_changes(plan, bounds, target) || config_changes(view, bounds, plan, target)))
         lp_plan_add_step(plan, LP_STEP_CONFIG, stage);
+    add_limit_step(plan, view, bounds, target, true, stage);
     if (!view->persistent)
         lp_plan_add_shortfall(plan, LP_SHORT_TRANSIENT, LP_RESOURCE_CPU, false, 0, 0, -1);
 }
@@ -349,7 +399,7 @@ lp_plan_make(const LpView *view, const LpBounds *bounds, const LpRoom *room,
         return;
     if (view->run != LP_RUN_OFF)
         plan_running(plan, view, bounds, target, options, &cpu);
-    else if (profile_changes(plan, bounds, target) || config_changes(view, plan, target))
+    else if (profile_changes(plan, bounds, target) || config_changes(view, bounds, plan, target))
         lp_plan_add_step(plan, LP_STEP_CONFIG, 0);
     if (plan->n_steps == 0)
         lp_plan_add_shortfall(plan, LP_SHORT_NO_CHANGE, resource, false, 0, 0, -1);

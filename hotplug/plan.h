@@ -26,6 +26,7 @@ typedef enum {
     LP_STEP_DIMM_ADD,         /* `cell`, to_bytes is its size */
     LP_STEP_DIMM_REMOVE,      /* `alias` */
     LP_STEP_BALLOON,          /* from_bytes -> to_bytes inflated */
+    LP_STEP_LIMIT,            /* the memory cgroup holds the process to to_bytes */
     LP_STEP_PROFILE,          /* live metadata: desired, capacity, and `cpus` as folded */
     LP_STEP_CONFIG,           /* the persistent definition follows */
     LP_STEP_KINDS,
@@ -107,6 +108,9 @@ typedef struct {
     uint32_t entitled_centi, weight;
     bool capped;
     uint64_t shares;
+    /* What QEMU may have beside the grant where memory is held by a hard limit (enforce = hard);
+     * 0: it is not. */
+    uint64_t limit_overhead_bytes;
     LpCpuMask folded;         /* vCPUs plugged but held offline by lpard */
 } LpBounds;
 
@@ -114,6 +118,7 @@ typedef struct {
  * what every other is counted at. */
 typedef struct {
     uint64_t room_bytes;
+    uint64_t excess_bytes;    /* what this partition's guest holds beyond its grant */
     uint32_t n_nodes;
     int32_t node_id[LP_MAX_NODES];
     uint64_t node_room_bytes[LP_MAX_NODES];

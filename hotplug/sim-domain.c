@@ -124,6 +124,8 @@ lp_sim_domain_set_config(LpSimDomain *domain, const char *xml, GError **error)
     domain->requested_config_bytes = 0;
     for (uint32_t i = 0; i < view->n_cells; i++)
         domain->requested_config_bytes += view->cells[i].requested_bytes;
+    domain->cpu_shares_config = view->cpu_shares;
+    domain->global_quota_config_usec = view->global_quota_usec;
     g_free(domain->metadata_config);
     domain->metadata_config = g_strdup(view->metadata);
     if (!domain->live_xml)
@@ -279,6 +281,8 @@ lp_sim_domain_view(LpSimDomain *domain)
     view->balloon_bytes = domain->balloon_bytes;
     view->requested_config_bytes = domain->requested_config_bytes;
     view->cgroup = domain->host->cgroup;
+    view->cpu_shares_config = domain->cpu_shares_config;
+    view->global_quota_config_usec = domain->global_quota_config_usec;
     view->memory_limit_bytes = domain->memory_limit_bytes;
     view->cpu_shares = domain->limits.shares;
     view->global_quota_usec = domain->limits.global_quota_usec;

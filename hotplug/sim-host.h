@@ -74,6 +74,8 @@ struct LpSimDomain {
     GArray *dimms;                /* of LpSimDimm */
     uint32_t slots, free_pci_ports;
     uint64_t max_memory_bytes, base_bytes, balloon_bytes, memory_limit_bytes;
+    uint64_t cpu_shares_config;
+    int64_t global_quota_config_usec;
     bool has_balloon, has_channel, memory_locked;
     char *metadata;
     LpCapacityLimits limits;

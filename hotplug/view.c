@@ -10,7 +10,7 @@ lp_view_new(void)
 
     if (!view)
         abort();
-    view->global_quota_usec = -1;
+    view->global_quota_usec = view->global_quota_config_usec = -1;
     for (unsigned i = 0; i < LP_MAX_CELLS; i++)
         view->cells[i].node = -1;
     return view;

@@ -87,6 +87,9 @@ typedef struct {
     int64_t global_quota_usec;     /* per period, all threads; < 0: none */
     uint64_t global_period_usec;
 
+    /* The same at the next start. */
+    uint64_t cpu_shares_config;
+    int64_t global_quota_config_usec;
     uint64_t memory_limit_bytes;   /* of the process, by its cgroup; 0: none */
 
     bool has_channel;              /* org.lpard.agent.0 is in the XML */

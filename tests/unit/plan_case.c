@@ -113,8 +113,6 @@ make_memory(LpView *view, Random *random)
     if (view->has_balloon && random_percent(random, 30))
         view->balloon_bytes = random_below(random, view->base_bytes / MIB - 1) * MIB;
     view->requested_config_bytes = random_percent(random, 50) ? DIMM_UNIT : 0;
-    if (random_percent(random, 10))
-        view->resident_bytes = random_below(random, total + GIB);
 }
 
 static void
@@ -195,6 +193,14 @@ make_room(PlanCase *pcase, Random *random)
     if (random_percent(random, 5))
         room->room_bytes = random_below(random, room->room_bytes);
     room->room_centi = (uint32_t) random_below(random, 3200);
+    if (random_percent(random, 3))
+        room->excess_bytes = MIB;
+    if (random_percent(random, 15)) {
+        pcase->bounds.limit_overhead_bytes = 320 * MIB;
+        if (random_percent(random, 70))
+            pcase->view.memory_limit_bytes = judge_requested(&pcase->view)
+                                             + random_below(random, 640) * MIB + MIB;
+    }
     room->n_nodes = (uint32_t) random_below(random, 5);
     for (uint32_t n = 0; n < room->n_nodes; n++) {
         room->node_id[n] = nodes[n];

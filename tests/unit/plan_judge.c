@@ -144,6 +144,17 @@ do_config(PlanCase *end)
         for (uint32_t i = 0; i < view->n_cells; i++)
             view->requested_config_bytes += view->cells[i].requested_bytes;
     }
+    if (end->target.has_capacity && view->cgroup != LP_CGROUP_NONE) {
+        uint64_t period = view->global_period_usec ? view->global_period_usec : 100000;
+        uint64_t centi = 100 * (uint64_t) (end->target.has_cpu ? end->target.cpu
+                                                               : end->bounds.cpu_desired);
+
+        if (end->target.entitled_centi < centi)
+            centi = end->target.entitled_centi;
+        view->cpu_shares_config = end->target.shares;
+        view->global_quota_config_usec = end->target.capped
+                                             ? (int64_t) ((centi + 10) * period / 100) : -1;
+    }
     /* An off domain's profile is in its definition. */
     if (view->run == LP_RUN_OFF)
         do_profile(end, &(LpStep){.cpus = end->bounds.folded});
@@ -174,6 +185,9 @@ do_step(PlanCase *end, const LpStep *step, const LpCpuMask *folded_before_stage)
             return false;
         do_profile(end, step);
         return true;
+    case LP_STEP_LIMIT:
+        view->memory_limit_bytes = step->to_bytes;
+        return view->cgroup != LP_CGROUP_NONE && step->to_bytes > judge_requested(view);
     case LP_STEP_CONFIG:
         do_config(end);
         return true;
@@ -228,6 +242,7 @@ judge_step(const PlanCase *pcase, const PlanCase *before, const PlanCase *after,
         return judge_vcpus(was, judge_granted(&after->view, &after->bounds.folded),
                            &pcase->bounds);
     case LP_STEP_CAPACITY:
+    case LP_STEP_LIMIT:
     case LP_STEP_CONFIG:
         return LP_ADMIT_OK;
     default:

@@ -363,8 +363,29 @@ test_memory_grows(void **state)
     want_mem(5 * GIB);
     make("balloon virtio-mem profile config");
     assert_int_equal(plan->steps[0].to_bytes, 0);
-    view.resident_bytes = 15 * GIB + 2 * MIB;
-    refuse(LP_SHORT_HOST_MEMORY, GIB - 2 * MIB);
+    room.excess_bytes = 2 * MIB;
+    refuse(LP_SHORT_OVERRUN, 4 * GIB);
+}
+
+/* A hard limit is raised before memory comes, and lowered when it is gone. */
+static void
+test_hard_limit(void **state)
+{
+    (void) state;
+    bounds.limit_overhead_bytes = GIB;
+    want_mem(8 * GIB);
+    view.memory_limit_bytes = 5 * GIB;
+    make("memory-limit virtio-mem virtio-mem profile config");
+    assert_int_equal(plan->steps[0].to_bytes, 9 * GIB);
+    view.memory_limit_bytes = 20 * GIB;
+    make("virtio-mem virtio-mem profile config memory-limit");
+    assert_int_equal(plan->steps[4].to_bytes, 9 * GIB);
+    assert_true(plan->steps[4].release);
+    /* A domain that has none yet gets it when all else is done. */
+    view.memory_limit_bytes = 0;
+    make("virtio-mem virtio-mem profile config memory-limit");
+    bounds.limit_overhead_bytes = 0;
+    make("virtio-mem virtio-mem profile config");
 }
 
 /* A node's room counts the DIMMs there, and what has not come back. */
@@ -584,7 +605,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_vcpus_come), TEST(test_vcpus_leave_by_stages), TEST(test_stale_record),
         TEST(test_kept_vcpus), TEST(test_quota), TEST(test_capacity), TEST(test_memory_grows),
-        TEST(test_node_room_counts_all), TEST(test_undo_needs_no_room), TEST(test_memory_shrinks),
+        TEST(test_hard_limit), TEST(test_node_room_counts_all), TEST(test_undo_needs_no_room),
+        TEST(test_memory_shrinks),
         TEST(test_dimms), TEST(test_dimm_beside_device), TEST(test_states),
         TEST(test_nothing_to_do_and_drift), TEST(test_names),
     };

@@ -147,8 +147,10 @@ check_again(const PlanCase *end, uint32_t number)
 {
     LpPlan *plan = make(end);
 
+    /* A limit may come down further when a guest has given back what an earlier shrink asked. */
     for (uint32_t i = 0; i < plan->n_steps; i++)
-        CHECK(end->options.live_only && plan->steps[i].kind == LP_STEP_PROFILE);
+        CHECK((end->options.live_only && plan->steps[i].kind == LP_STEP_PROFILE)
+              || (plan->steps[i].kind == LP_STEP_LIMIT && plan->steps[i].release));
     lp_plan_free(plan);
 }
 
@@ -202,7 +204,7 @@ test_every_plan(void **state)
         if (kinds[i] < n_made / 1000)
             fail_msg("too few steps of kind %s: %u", lp_step_kind_name(i), kinds[i]);
     for (uint32_t i = 0; i < LP_SHORT_KINDS; i++)
-        if (reasons[i] == 0 && i != LP_SHORT_NONE && i != LP_SHORT_OVERRUN)
+        if (reasons[i] == 0 && i != LP_SHORT_NONE)
             fail_msg("no case reached %s", lp_short_reason_name(i));
 }
 
