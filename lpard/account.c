@@ -45,6 +45,9 @@ lp_partition_granted_cpus(const LpPartition *partition)
 {
     LpCpuMask none = {0};
 
+    /* What the host is held to: nothing, until it is started. */
+    if (partition->view->run == LP_RUN_OFF)
+        return 0;
     return lp_plan_granted_vcpus(partition->view, lp_partition_has_profile(partition)
                                                       ? &partition->profile.folded
                                                       : &none);
@@ -53,7 +56,7 @@ lp_partition_granted_cpus(const LpPartition *partition)
 uint64_t
 lp_partition_granted_bytes(const LpPartition *partition)
 {
-    return lp_view_granted_bytes(partition->view);
+    return partition->view->run == LP_RUN_OFF ? 0 : lp_view_granted_bytes(partition->view);
 }
 
 uint64_t

@@ -91,6 +91,19 @@ moved(const LpLeg *leg)
     return any;
 }
 
+/* The profile is written before anything moves: a guest that gave nothing leaves a new desired
+ * amount all the same. */
+static bool
+touched(const LpLeg *leg)
+{
+    for (uint32_t i = 0; leg->plan && leg->begun && i < leg->plan->n_steps; i++)
+        if (leg->progress[i].state == LP_STEPSTATE_CONFIRMED
+            && (leg->plan->steps[i].kind == LP_STEP_PROFILE
+                || leg->plan->steps[i].kind == LP_STEP_CONFIG))
+            return true;
+    return moved(leg);
+}
+
 /* The first thing that went wrong, for the message. */
 static const char *
 first_trouble(const LpOperation *operation)
@@ -124,7 +137,7 @@ add_undo_legs(LpRun *run)
         LpPartition *partition = lp_registry_by_uuid(run->engine->registry, done->uuid);
         LpLeg *leg;
 
-        if (!done->begun || !moved(done) || !partition)
+        if (!done->begun || !touched(done) || !partition)
             continue;
         leg = lp_leg_new(done->uuid, done->name);
         leg->undo = true;
@@ -174,7 +187,7 @@ static void
 end_of_legs(LpRun *run)
 {
     LpOperation *operation = run->operation;
-    bool all = true, any = false, undone = true;
+    bool all = true, any = false, some = false, undone = true;
     const char *trouble = first_trouble(operation);
     LpOpState state;
 
@@ -186,9 +199,10 @@ end_of_legs(LpRun *run)
         else {
             all = all && reached(leg);
             any = any || moved(leg);
+            some = some || touched(leg);
         }
     }
-    if (undo_wanted(run, all) && any && add_undo_legs(run)) {
+    if (undo_wanted(run, all) && some && add_undo_legs(run)) {
         guint first = 0;
 
         while (!((LpLeg *) g_ptr_array_index(operation->legs, first))->undo)

@@ -76,7 +76,7 @@ read_profile(LpRegistry *registry, LpPartition *partition)
                           seen ? LP_PROFILE_STATE_LOST : LP_PROFILE_STATE_NONE,
                           seen ? "the profile vanished from the domain's metadata (a stale "
                                  "definition was put back?); `lparctl profile restore` writes "
-                                 "the last one seen"
+                                 "the last one seen, `lparctl disable` forgets it"
                                : NULL);
         return;
     }
@@ -206,6 +206,19 @@ note_size(LpRegistry *registry, LpPartition *partition, const char *alias, uint6
         lp_registry_look(registry, partition->uuid);
     lp_guest_calibrate(partition);
     lp_registry_tell(registry, LP_CHANGE_VIEW, partition, alias);
+}
+
+/* Gone by the hypervisor's word: whoever is told of it must not find it there still. */
+static void
+drop_dimm(LpView *view, const char *alias)
+{
+    for (uint32_t i = 0; alias && i < view->n_dimms; i++)
+        if (strcmp(view->dimms[i].alias, alias) == 0) {
+            view->n_dimms--;
+            memmove(&view->dimms[i], &view->dimms[i + 1],
+                    (view->n_dimms - i) * sizeof view->dimms[0]);
+            return;
+        }
 }
 
 typedef struct {
@@ -350,6 +363,7 @@ on_event(const LpEvent *event, void *data)
         note_size(registry, partition, event->alias, event->bytes);
         return;
     case LP_EVENT_DEVICE_REMOVED:
+        drop_dimm(partition->view, event->alias);
         lp_registry_tell(registry, LP_CHANGE_DEVICE_REMOVED, partition, event->alias);
         break;
     case LP_EVENT_DEVICE_REFUSED:
