@@ -320,10 +320,11 @@ change_memory(xmlNode *domain, const char *xml, const LpConfigChange *change, GE
            write_requests(domain, spread, error);
 }
 
-static void
-change_limits(xmlNode *domain, const LpCapacityLimits *limits)
+void
+lp_domxml_limits(xmlNode *domain, const LpCapacityLimits *limits)
 {
-    xmlNode *tune = lp_xml_ensure(domain, "cputune");
+    xmlNode *tune = lp_xml_ensure_near(domain, "cputune",
+                                       lp_xml_child(domain, "vcpus") ? "vcpus" : "vcpu");
 
     if (limits->shares > 0)
         lp_xml_set_number(lp_xml_ensure(tune, "shares"), (int64_t)limits->shares);
@@ -352,6 +353,6 @@ lp_domxml_change(const char *xml, const LpConfigChange *change, GError **error)
     if (change->metadata && !lp_domxml_metadata_replace(domain, change->metadata, error))
         return NULL;
     if (change->limits)
-        change_limits(domain, change->limits);
+        lp_domxml_limits(domain, change->limits);
     return lp_xml_to_text(doc);
 }

@@ -110,6 +110,8 @@ lp_domxml_enable(const char *xml, const LpShape *shape, GError **error)
         return NULL;
     enable_acpi(domain);
     lp_domxml_enable_cells(domain, shape);
+    if (shape->limits)
+        lp_domxml_limits(domain, shape->limits);
     if (!lp_domxml_enable_devices(domain, shape, error))
         return NULL;
     return lp_xml_to_text(doc);

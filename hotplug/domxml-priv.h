@@ -69,6 +69,8 @@ void lp_xml_set_attr_bytes(xmlNode *node, const char *name, uint64_t bytes);
 xmlNode *lp_domxml_metadata_node(xmlNode *domain);
 /* Puts `metadata` in its place, or takes it away if NULL (domxml-change.c). */
 bool lp_domxml_metadata_replace(xmlNode *domain, const char *metadata, GError **error);
+/* Writes cputune (domxml-change.c). */
+void lp_domxml_limits(xmlNode *domain, const LpCapacityLimits *limits);
 /* The virtio-mem device of a cell, or NULL (domxml-change.c). */
 xmlNode *lp_domxml_device_node(xmlNode *domain, uint32_t cell);
 /* Sets <requested> after checking it against block and size (domxml-change.c). */

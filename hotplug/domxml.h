@@ -27,6 +27,8 @@ typedef struct {
     uint64_t block_bytes;
     uint32_t spare_slots;                    /* memory slots for DIMMs beside the devices */
     const char *metadata;                    /* lpard's element, complete */
+    const LpCapacityLimits *limits;          /* cputune; NULL: left as it is, which a
+                                                connection without cgroups needs to start it */
 } LpShape;
 
 /* Fills a view from XML: what the text alone says (not run state, pid, or resident memory). */
@@ -36,7 +38,8 @@ bool lp_domxml_read(const char *xml, LpView *view, GError **error);
  * minimum), guest cells with their vCPUs, maxMemory and slots, one `memnode mode='preferred'`
  * a bound cell and no <memory> in numatune (a domain that has mode 'restrictive' is left with
  * its numatune untouched), a virtio-mem device per cell, balloon with free page reporting and
- * autodeflate off, the agent's channel, PCIe root ports for what is added, the metadata.
+ * autodeflate off, the agent's channel, PCIe root ports for what is added, the metadata, the
+ * processor limits.
  * Caller frees. */
 char *lp_domxml_enable(const char *xml, const LpShape *shape, GError **error);
 

@@ -45,21 +45,34 @@ change_both(const LpDriver *driver, LpConn *conn, LpDefinition *definition, GErr
 }
 
 static bool
+wanted_limits(const LpDefinition *definition, const LpView *view, LpCapacityLimits *ret_limits)
+{
+    switch (definition->kind) {
+    case LP_DEFINITION_EDIT:
+        if (definition->change.has_hold)
+            return false;
+        /* fall through */
+    case LP_DEFINITION_ENABLE:
+        return lp_definition_live_limits(view, &definition->profile, ret_limits);
+    case LP_DEFINITION_DISABLE:
+        return definition->restores &&
+               lp_definition_limits_of(definition->after, view, ret_limits);
+    default:
+        return false;
+    }
+}
+
+static bool
 set_limits(const LpDriver *driver, LpConn *conn, LpDefinition *definition, const LpView *view,
            GError **error)
 {
     LpCapacityLimits limits;
-    const LpCpuMask *folded = &definition->profile.folded;
 
-    if (definition->kind != LP_DEFINITION_EDIT || !definition->running ||
-        !lp_definition_limits(view, &definition->old, &definition->profile,
-                              lp_plan_granted_vcpus(view, folded),
-                              lp_cpumask_count(folded) > 0, &limits))
+    if (!definition->running || !wanted_limits(definition, view, &limits) ||
+        driver->set_capacity(conn, definition->uuid, &limits, error))
         return true;
-    if (driver->set_capacity(conn, definition->uuid, &limits, error))
-        return true;
-    g_prefix_error(error, "the profile of %s is changed, but its running limits are not: ",
-                   definition->name);
+    g_prefix_error(error, "the profile of %s is changed, but its running processor limits are "
+                   "not: ", definition->name);
     return false;
 }
 
@@ -72,16 +85,61 @@ look_again(const LpDriver *driver, LpConn *conn, LpDefinition *definition, GErro
     return definition->view != NULL;
 }
 
+/* How capacity is enforced is known of a domain, not before there is one. */
+static bool
+limit_new(const LpDriver *driver, LpConn *conn, LpDefinition *definition, GError **error)
+{
+    g_autoptr(LpView) view = driver->look(conn, definition->uuid, error);
+    const LpProfile *profile = &definition->profile;
+    LpCapacityLimits limits;
+    LpConfigChange change = {.limits = &limits};
+
+    if (!view)
+        return false;
+    return !lp_definition_limits(view, profile, profile->cpu.desired, false, &limits) ||
+           driver->set_config(conn, definition->uuid, &change, error);
+}
+
 static bool
 apply_new(const LpDriver *driver, LpConn *conn, LpDefinition *definition, GError **error)
 {
     if (!driver->define(conn, definition->after, &definition->uuid, error))
         return false;
+    if (!limit_new(driver, conn, definition, error)) {
+        g_prefix_error(error, "%s is defined, but not its processor limits; `lparctl reconcile` "
+                       "sets them: ", definition->name);
+        definition->view = driver->look(conn, definition->uuid, NULL);
+        return false;
+    }
     if (definition->start && !driver->start(conn, definition->uuid, error)) {
         g_prefix_error(error, "%s is defined, but does not start: ", definition->name);
         definition->view = driver->look(conn, definition->uuid, NULL);
         return false;
     }
+    return look_again(driver, conn, definition, error);
+}
+
+/* The definition has the limits, unless somebody has edited it. */
+static bool
+apply_start(const LpDriver *driver, LpConn *conn, LpDefinition *definition, GError **error)
+{
+    LpCapacityLimits limits;
+    LpProfile profile;
+
+    if (!driver->start(conn, definition->uuid, error) ||
+        !look_again(driver, conn, definition, error))
+        return false;
+    if (!definition->view->metadata ||
+        !lp_profile_from_xml(definition->view->metadata, &profile, NULL) ||
+        !lp_definition_live_limits(definition->view, &profile, &limits))
+        return true;
+    if (!driver->set_capacity(conn, definition->uuid, &limits, error)) {
+        g_prefix_error(error, "%s is started, but its processor limits are not set; `lparctl "
+                       "reconcile %s` tries again: ", definition->name, definition->name);
+        return false;
+    }
+    g_clear_pointer(&definition->view, lp_view_free);
+    g_clear_pointer(&definition->defined, g_free);
     return look_again(driver, conn, definition, error);
 }
 
@@ -95,8 +153,7 @@ lp_definition_apply(const LpDriver *driver, LpConn *conn, LpDefinition *definiti
     if (definition->kind == LP_DEFINITION_NEW)
         return apply_new(driver, conn, definition, error);
     if (definition->kind == LP_DEFINITION_START)
-        return driver->start(conn, definition->uuid, error) &&
-               look_again(driver, conn, definition, error);
+        return apply_start(driver, conn, definition, error);
     if (!still_so(driver, conn, definition, &view, &same, error))
         return false;
     definition->changed_meanwhile = !same;

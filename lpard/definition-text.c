@@ -12,25 +12,60 @@
 
 /* The kernel's own default, and libvirt's. */
 #define PERIOD_USEC 100000
+#define SHARES_V1_USUAL 1024
+#define WEIGHT_V2_USUAL 100
 
 bool
-lp_definition_limits(const LpView *view, const LpProfile *old, const LpProfile *profile,
-                     uint32_t granted, bool any_folded, LpCapacityLimits *ret_limits)
+lp_definition_limits(const LpView *view, const LpProfile *profile, uint32_t granted,
+                     bool any_folded, LpCapacityLimits *ret_limits)
 {
-    const LpCapacity *a = &old->capacity, *b = &profile->capacity;
+    const LpCapacity *capacity = &profile->capacity;
     uint64_t period = view->global_period_usec ? view->global_period_usec : PERIOD_USEC;
 
-    if (view->cgroup == LP_CGROUP_NONE ||
-        (a->entitled_centi == b->entitled_centi && a->weight == b->weight &&
-         a->capped == b->capped))
+    if (view->cgroup == LP_CGROUP_NONE)
         return false;
     *ret_limits = (LpCapacityLimits){
-        .shares = lp_capacity_shares(b, view->cgroup),
-        .global_quota_usec = lp_plan_quota(granted, any_folded, b->entitled_centi, b->capped,
-                                           period),
+        .shares = lp_capacity_shares(capacity, view->cgroup),
+        .global_quota_usec = lp_plan_quota(granted, any_folded, capacity->entitled_centi,
+                                           capacity->capped, period),
         .global_period_usec = period,
     };
     return true;
+}
+
+static bool
+has_limits(const LpView *view, const LpCapacityLimits *limits)
+{
+    return view->cpu_shares == limits->shares &&
+           MAX(view->global_quota_usec, -1) == MAX(limits->global_quota_usec, -1);
+}
+
+bool
+lp_definition_live_limits(const LpView *view, const LpProfile *profile,
+                          LpCapacityLimits *ret_limits)
+{
+    const LpCpuMask *folded = &profile->folded;
+
+    return lp_definition_limits(view, profile, lp_plan_granted_vcpus(view, folded),
+                                lp_cpumask_count(folded) > 0, ret_limits) &&
+           !has_limits(view, ret_limits);
+}
+
+bool
+lp_definition_limits_of(const char *xml, const LpView *view, LpCapacityLimits *ret_limits)
+{
+    g_autoptr(LpView) stated = lp_view_new();
+    uint64_t usual = view->cgroup == LP_CGROUP_V2 ? WEIGHT_V2_USUAL : SHARES_V1_USUAL;
+
+    if (view->cgroup == LP_CGROUP_NONE || !lp_domxml_read(xml, stated, NULL))
+        return false;
+    *ret_limits = (LpCapacityLimits){
+        .shares = stated->cpu_shares ? stated->cpu_shares : usual,
+        .global_quota_usec = stated->global_quota_usec > 0 ? stated->global_quota_usec : -1,
+        .global_period_usec = stated->global_period_usec ? stated->global_period_usec
+                                                         : PERIOD_USEC,
+    };
+    return !has_limits(view, ret_limits);
 }
 
 void
@@ -40,8 +75,12 @@ lp_definition_disable_words(LpDefinition *definition, const LpView *view)
                     g_strdup_printf("%s is not a partition any more", definition->name));
     if (definition->running)
         g_ptr_array_add(definition->now,
-                        g_strdup("what it has now it keeps: vCPUs taken offline, memory and "
-                                 "limits stay as they are until it is restarted"));
+                        g_strdup_printf("what it has now it keeps: vCPUs taken offline%s memory "
+                                        "stay as they are until it is restarted%s",
+                                        definition->restores ? " and" : ", limits and",
+                                        definition->restores && view->cgroup != LP_CGROUP_NONE
+                                            ? "; its processor limits are those from before "
+                                              "`enable` again" : ""));
     if (!view->persistent)
         return;
     if (definition->restores)

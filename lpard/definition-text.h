@@ -4,10 +4,16 @@
 
 #include "lpard/definition.h"
 
-/* The limits that the new capacity needs; false when they are what they were, or when nothing
- * enforces them. */
-bool lp_definition_limits(const LpView *view, const LpProfile *old, const LpProfile *profile,
-                          uint32_t granted, bool any_folded, LpCapacityLimits *ret_limits);
+/* The limits that the profile's capacity needs with so many vCPUs; false when nothing enforces
+ * them. */
+bool lp_definition_limits(const LpView *view, const LpProfile *profile, uint32_t granted,
+                          bool any_folded, LpCapacityLimits *ret_limits);
+/* Those of the domain that is running; false also when it has them already. */
+bool lp_definition_live_limits(const LpView *view, const LpProfile *profile,
+                               LpCapacityLimits *ret_limits);
+/* Those that a definition states, or the defaults of libvirt and the kernel where it states
+ * none. */
+bool lp_definition_limits_of(const char *xml, const LpView *view, LpCapacityLimits *ret_limits);
 /* Fills now and next_start of a DISABLE. */
 void lp_definition_disable_words(LpDefinition *definition, const LpView *view);
 

@@ -116,12 +116,17 @@ new_profile(LpDefinition *definition, GError **error)
     return true;
 }
 
+/* `view` NULL: it does not exist yet, and gets its limits once it does. */
 static char *
-reshape(const char *xml, const LpDefinition *definition, GError **error)
+reshape(const char *xml, const LpView *view, const LpDefinition *definition, GError **error)
 {
     g_autofree LpShape *shape = g_new0(LpShape, 1);
+    const LpProfile *profile = &definition->profile;
+    LpCapacityLimits limits;
 
-    lp_shape_make(&definition->profile, definition->metadata, shape);
+    lp_shape_make(profile, definition->metadata, shape);
+    if (view && lp_definition_limits(view, profile, profile->cpu.desired, false, &limits))
+        shape->limits = &limits;
     return lp_domxml_enable(xml, shape, error);
 }
 
@@ -143,7 +148,8 @@ retouch(const LpView *view, const LpDefinition *definition, GError **error)
         change.memory_bytes = profile->mem.desired_bytes;
         memcpy(change.requested_bytes, shape->requested_bytes, sizeof change.requested_bytes);
     }
-    if (lp_definition_limits(view, old, profile, profile->cpu.desired, false, &limits))
+    if (!definition->change.has_hold &&
+        lp_definition_limits(view, profile, profile->cpu.desired, false, &limits))
         change.limits = &limits;
     return lp_domxml_change(definition->before, &change, error);
 }
@@ -165,7 +171,7 @@ prepare_change(const LpDriver *driver, LpConn *conn, LpDefinition *definition, G
     definition->set_live = definition->running;
     if (view->persistent) {
         if (enable || lp_profile_shape_differs(&definition->old, &definition->profile))
-            definition->after = reshape(definition->before, definition, error);
+            definition->after = reshape(definition->before, view, definition, error);
         else
             definition->after = retouch(view, definition, error);
         if (!definition->after)
@@ -259,7 +265,7 @@ prepare_new(const LpDriver *driver, LpDefinition *definition, GError **error)
     if (!new_profile(definition, error))
         return false;
     bare = lp_domxml_new(&domain);
-    definition->after = reshape(bare, definition, error);
+    definition->after = reshape(bare, NULL, definition, error);
     if (!definition->after)
         return false;
     definition->diff = lp_domxml_diff("", definition->after);

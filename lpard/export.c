@@ -215,7 +215,7 @@ capacity_json(const LpPartition *partition, bool has_profile)
     const LpView *view = partition->view;
     const LpCapacity *capacity = &partition->profile.capacity;
     bool has_quota = view->global_quota_usec > 0 && view->global_period_usec > 0;
-    const char *spare = "approximated by weight";
+    const char *spare = "by entitlement; the weight has no effect yet";
 
     if (!has_profile || (view->run != LP_RUN_OFF && view->cgroup == LP_CGROUP_NONE))
         spare = "not enforced";

@@ -25,7 +25,8 @@
 
 static const char sim_host[] =
     "{\"seed\": 7, \"cgroup\": \"v2\", \"domains\": ["
-    "{\"name\": \"one\", \"run\": \"off\"}, {\"name\": \"two\"}]}";
+    "{\"name\": \"one\", \"run\": \"off\"}, {\"name\": \"two\"}, "
+    "{\"name\": \"idle\", \"run\": \"off\"}]}";
 
 static const char enable_body[] =
     "{\"cpu\":{\"min\":1,\"desired\":1,\"max\":4},\"mem\":{\"min_bytes\":1073741824,"
@@ -314,6 +315,68 @@ test_a_definition_lives(void **state)
     refused("GET", "/v1/partitions/one", NULL, 409, "not-enabled", "one");
 }
 
+static char *
+domain_xml(const char *name, bool inactive)
+{
+    LpConn *conn = lp_driver_sim.open(world.settings.uri, NULL);
+    char *xml;
+
+    assert_non_null(conn);
+    xml = lp_driver_sim.get_xml(conn, lp_registry_find(world.registry, name, NULL)->uuid,
+                                inactive, NULL);
+    lp_driver_sim.close(conn);
+    assert_non_null(xml);
+    return xml;
+}
+
+static void
+xml_says(const char *name, bool inactive, const char *text, bool wanted)
+{
+    g_autofree char *xml = domain_xml(name, inactive);
+
+    if ((strstr(xml, text) != NULL) != wanted)
+        fail_msg("%s \"%s\" in the %s XML of %s:\n%s", wanted ? "no" : "there is", text,
+                 inactive ? "inactive" : "live", name, xml);
+}
+
+static void
+test_capacity_is_in_force(void **state)
+{
+    const char *path = "/v1/partitions/idle/profile";
+    g_autofree char *capped = g_strconcat("{\"entitled_centi\":50,\"capped\":true,",
+                                          enable_body + 1, NULL);
+    g_autofree char *new = g_strconcat("{\"name\":\"new\",\"disk\":\"/d.qcow2\","
+                                       "\"entitled_centi\":70,", enable_body + 1, NULL);
+
+    (void)state;
+    /* Off: from the next start on. */
+    json_decref(ask_for("Definition", "PUT", path, capped, 200));
+    xml_says("idle", true, "<shares>50</shares>", true);
+    xml_says("idle", true, "<global_quota>60000</global_quota>", true);
+    json_decref(ask_for("Partition", "POST", "/v1/partitions/idle/start", NULL, 200));
+    xml_says("idle", false, "<shares>50</shares>", true);
+    xml_says("idle", false, "<global_quota>60000</global_quota>", true);
+    /* Edited while it runs, also together with another shape: both now and then. */
+    json_decref(ask_for("Definition", "PUT", path,
+                        "{\"entitled_centi\":80,\"cpu\":{\"max\":6}}", 200));
+    for (unsigned inactive = 0; inactive < 2; inactive++) {
+        xml_says("idle", inactive, "<shares>80</shares>", true);
+        xml_says("idle", inactive, "<global_quota>90000</global_quota>", true);
+    }
+    /* And back. */
+    json_decref(ask_for("Definition", "DELETE", path, NULL, 200));
+    xml_says("idle", false, "<shares>100</shares>", true);
+    xml_says("idle", false, "<global_quota>90000</global_quota>", false);
+    xml_says("idle", true, "<shares>", false);
+    /* Enabled while it runs. */
+    json_decref(ask_for("Definition", "PUT", path, capped, 200));
+    xml_says("idle", false, "<shares>50</shares>", true);
+    json_decref(ask_for("Definition", "DELETE", path, NULL, 200));
+    /* Defined. */
+    json_decref(ask_for("Definition", "POST", "/v1/partitions", new, 201));
+    xml_says("new", true, "<shares>70</shares>", true);
+}
+
 static void
 test_operations(void **state)
 {
@@ -532,6 +595,7 @@ main(void)
         cmocka_unit_test(test_reading),
         cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_a_definition_lives),
+        cmocka_unit_test(test_capacity_is_in_force),
         cmocka_unit_test(test_operations),
         cmocka_unit_test(test_long_bodies_are_cut_early),
         cmocka_unit_test(test_events_stream),
