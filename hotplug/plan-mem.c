@@ -394,7 +394,7 @@ add_device_step(LpPlan *plan, const LpView *view, uint32_t cell, uint32_t stage)
     uint64_t from = view->cells[cell].requested_bytes, to = plan->requested_after_bytes[cell];
     LpStep *step = lp_plan_add_step(plan, LP_STEP_VIRTIO_MEM, stage);
 
-    step->release = to < from;
+    step->release = to < from || (to == from && to < view->cells[cell].current_bytes);
     step->cell = cell;
     memcpy(step->alias, view->cells[cell].alias, sizeof step->alias);
     step->from_bytes = from;
@@ -409,14 +409,19 @@ void
 lp_plan_add_mem_steps(LpPlan *plan, const LpView *view, const LpTarget *target,
                       const LpPlanOptions *options, uint32_t stage)
 {
-    (void) options;
+    bool by_device = options->via == LP_VIA_AUTO || options->via == LP_VIA_VIRTIO_MEM;
+
     if (!target->has_mem)
         return;
     /* What a balloon holds comes back first: it is the guest's already. */
     if (plan->balloon_after_bytes < view->balloon_bytes)
         add_balloon_step(plan, view, stage);
     for (uint32_t i = 0; i < view->n_cells; i++)
-        if (plan->requested_after_bytes[i] != view->cells[i].requested_bytes)
+        /* One that is still on its way to what it was asked for is asked again, and waited for. */
+        if (view->cells[i].has_device
+            && (plan->requested_after_bytes[i] != view->cells[i].requested_bytes
+                || (by_device
+                    && plan->requested_after_bytes[i] != view->cells[i].current_bytes)))
             add_device_step(plan, view, i, stage);
     if (plan->dimm_bytes) {
         LpStep *step = lp_plan_add_step(plan, LP_STEP_DIMM_ADD, stage);

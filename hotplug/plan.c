@@ -337,7 +337,7 @@ plan_running(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpT
     if (!options->live_only && view->persistent
         && (profile_changes(plan, bounds, target) || config_changes(view, bounds, plan, target)))
         lp_plan_add_step(plan, LP_STEP_CONFIG, stage);
-    add_limit_step(plan, view, bounds, target, true, stage);
+    add_limit_step(plan, view, bounds, target, true, stage + 1);
     if (!view->persistent)
         lp_plan_add_shortfall(plan, LP_SHORT_TRANSIENT, LP_RESOURCE_CPU, false, 0, 0, -1);
 }

@@ -14,8 +14,8 @@
 #include "numa/topology.h"
 
 #define LP_PLAN_MAX_SHORTFALLS 8
-/* Grow or fold; hold; unplug; lift the hold. */
-#define LP_PLAN_MAX_STAGES 4
+/* Grow or fold; hold; unplug; lift the hold; lower the memory limit. */
+#define LP_PLAN_MAX_STAGES 5
 
 typedef enum {
     LP_STEP_FOLD,             /* agent takes vCPUs offline / online: `cpus` are to run */

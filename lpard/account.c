@@ -20,24 +20,37 @@ lp_partition_overhead(const LpPartition *partition, uint64_t overhead_bytes)
     return overhead_bytes + (partition->view->accel == LP_ACCEL_TCG ? TCG_BUFFER_BYTES : 0);
 }
 
+/* What a running domain may have: its grant, or what an admitted operation will make of it; without
+ * a profile nothing holds it below what its definition allows. */
+static uint64_t
+may_have(const LpPartition *partition)
+{
+    uint64_t granted = partition->profile_state == LP_PROFILE_STATE_NONE
+                           ? lp_view_ceiling_bytes(partition->view)
+                           : lp_view_granted_bytes(partition->view);
+
+    return MAX(granted, partition->promised_bytes);
+}
+
 /* A guest without a virtio-mem driver can use device memory that it was never given; what is
  * resident beyond the grant is charged to it, so that nobody else is promised that room. */
 uint64_t
+lp_partition_excess_bytes(const LpPartition *partition, uint64_t overhead_bytes)
+{
+    uint64_t most = may_have(partition) + lp_partition_overhead(partition, overhead_bytes);
+
+    if (partition->view->run == LP_RUN_OFF || partition->view->resident_bytes <= most)
+        return 0;
+    return partition->view->resident_bytes - most;
+}
+
+uint64_t
 lp_partition_counted_bytes(const LpPartition *partition, uint64_t overhead_bytes)
 {
-    const LpView *view = partition->view;
-    uint64_t granted = lp_view_granted_bytes(view);
-    uint64_t most = lp_partition_overhead(partition, overhead_bytes);
-    uint64_t excess;
-
-    if (view->run == LP_RUN_OFF)
+    if (partition->view->run == LP_RUN_OFF)
         return 0;
-    /* Without a profile nothing holds it below what its definition allows. */
-    if (partition->profile_state == LP_PROFILE_STATE_NONE)
-        granted = lp_view_ceiling_bytes(view);
-    granted = MAX(granted, partition->promised_bytes);
-    excess = view->resident_bytes > granted + most ? view->resident_bytes - granted - most : 0;
-    return granted + overhead_bytes + excess;
+    return may_have(partition) + overhead_bytes
+           + lp_partition_excess_bytes(partition, overhead_bytes);
 }
 
 uint32_t
@@ -96,7 +109,7 @@ lp_capacity_shares(const LpCapacity *capacity, LpCgroup cgroup)
 }
 
 void
-lp_partition_bounds(const LpPartition *partition, LpBounds *ret_bounds)
+lp_registry_bounds(LpRegistry *registry, const LpPartition *partition, LpBounds *ret_bounds)
 {
     const LpProfile *profile = &partition->profile;
 
@@ -112,68 +125,83 @@ lp_partition_bounds(const LpPartition *partition, LpBounds *ret_bounds)
     ret_bounds->capped = profile->capacity.capped;
     ret_bounds->shares = lp_capacity_shares(&profile->capacity, partition->view->cgroup);
     ret_bounds->folded = profile->folded;
+    if (registry->enforce_hard)
+        ret_bounds->limit_overhead_bytes = lp_partition_overhead(partition,
+                                                                 registry->overhead_bytes);
 }
 
-/* What a domain holds of one host node, its part of the overhead aside. Domains that are bound
- * to no node are charged to all in proportion to the nodes' size. */
+/* A node's part, by its size, of what is bound to none.  In MiB: 128 bits are not needed then. */
 static uint64_t
-on_node(const LpPartition *partition, const LpTopology *topology, uint32_t index)
+part_of(const LpTopology *topology, uint32_t index, uint64_t bytes)
+{
+    uint64_t all = lp_topology_memory(topology) >> 20;
+
+    return all ? ((bytes >> 20) * (topology->nodes[index].memory_bytes >> 20) / all) << 20 : 0;
+}
+
+/* What the cells that are bound to `node` hold, or will. */
+static uint64_t
+bound_bytes(const LpPartition *partition, int32_t node)
 {
     const LpView *view = partition->view;
-    uint64_t all = lp_topology_memory(topology), bound = 0, unbound = 0;
+    uint64_t sum = 0;
 
-    if (view->run == LP_RUN_OFF)
-        return 0;
-    for (uint32_t i = 0; i < view->n_cells; i++) {
-        const LpViewCell *cell = &view->cells[i];
-        uint64_t bytes = cell->base_bytes
-                         + MAX(MAX(cell->requested_bytes, cell->current_bytes),
-                               partition->promised_cell_bytes[i]);
+    for (uint32_t i = 0; i < view->n_cells; i++)
+        if (view->cells[i].node == node)
+            sum += view->cells[i].base_bytes
+                   + MAX(MAX(view->cells[i].requested_bytes, view->cells[i].current_bytes),
+                         partition->promised_cell_bytes[i]);
+    return sum;
+}
 
-        if (cell->node == (int32_t) topology->nodes[index].id)
-            bound += bytes;
-        else if (cell->node < 0)
-            unbound += bytes;
+/* Takes what a domain is counted at out of the nodes' rooms: what its cells are bound to there,
+ * and the rest (QEMU itself, cells that are not bound, an excess) by the nodes' size. */
+static void
+take_from_nodes(LpRoom *room, const LpTopology *topology, const LpPartition *partition,
+                uint64_t overhead_bytes)
+{
+    uint64_t rest = lp_partition_counted_bytes(partition, overhead_bytes);
+
+    for (uint32_t n = 0; n < topology->n_nodes; n++) {
+        uint64_t bound = bound_bytes(partition, room->node_id[n]);
+
+        rest -= MIN(rest, bound);
+        room->node_room_bytes[n] -= MIN(room->node_room_bytes[n], bound);
     }
-    if (view->n_cells == 0)
-        unbound = view->base_bytes;
-    if (all == 0)
-        return bound;
-    return bound + (uint64_t) ((double) unbound * topology->nodes[index].memory_bytes / all);
+    for (uint32_t n = 0; n < topology->n_nodes; n++)
+        room->node_room_bytes[n] -= MIN(room->node_room_bytes[n], part_of(topology, n, rest));
 }
 
 void
 lp_registry_room(LpRegistry *registry, const LpPartition *partition, LpRoom *ret_room)
 {
     const LpTopology *topology = &registry->host.topology;
-    uint64_t capacity = lp_topology_memory(topology), others = registry->overhead_bytes;
-    uint32_t cpus = topology->n_cpus * 100, entitled = 0;
+    uint64_t capacity = lp_topology_memory(topology);
+    uint64_t taken = registry->reserve_bytes + registry->overhead_bytes;
+    uint32_t cpus = topology->n_cpus * 100, entitled = registry->reserve_centi;
     GHashTableIter iter;
     LpPartition *other;
 
     memset(ret_room, 0, sizeof *ret_room);
+    ret_room->excess_bytes = lp_partition_excess_bytes(partition, registry->overhead_bytes);
+    taken += ret_room->excess_bytes;
     ret_room->n_nodes = topology->n_nodes;
     for (uint32_t n = 0; n < topology->n_nodes; n++) {
         ret_room->node_id[n] = (int32_t) topology->nodes[n].id;
-        ret_room->node_room_bytes[n] = topology->nodes[n].memory_bytes;
+        ret_room->node_room_bytes[n] = topology->nodes[n].memory_bytes
+                                       - MIN(topology->nodes[n].memory_bytes,
+                                             part_of(topology, n, taken));
     }
     g_hash_table_iter_init(&iter, registry->partitions);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &other)) {
-        if (other == partition)
+        if (other == partition || other->view->run == LP_RUN_OFF)
             continue;
-        others += lp_partition_counted_bytes(other, registry->overhead_bytes);
-        if (lp_partition_has_profile(other) && other->view->run != LP_RUN_OFF)
+        taken += lp_partition_counted_bytes(other, registry->overhead_bytes);
+        take_from_nodes(ret_room, topology, other, registry->overhead_bytes);
+        if (lp_partition_has_profile(other))
             entitled += MAX(other->profile.capacity.entitled_centi, other->promised_centi);
-        for (uint32_t n = 0; n < topology->n_nodes; n++) {
-            uint64_t held = on_node(other, topology, n);
-            uint64_t *room = &ret_room->node_room_bytes[n];
-
-            *room = *room > held ? *room - held : 0;
-        }
     }
-    others += registry->reserve_bytes;
-    ret_room->room_bytes = capacity > others ? capacity - others : 0;
-    entitled += registry->reserve_centi;
+    ret_room->room_bytes = capacity > taken ? capacity - taken : 0;
     ret_room->room_centi = cpus > entitled ? cpus - entitled : 0;
 }
 

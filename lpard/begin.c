@@ -105,6 +105,8 @@ looked(bool ok, bool abandoned, void *data, const GError *error, void *user)
     LpLeg *leg = lp_run_leg_now(run);
     bool other = run->looks_other;
 
+    if (!run->operation->first_call_usec)
+        run->operation->look_usec += g_get_monotonic_time();
     run->looks_other = false;
     /* Of a leg that has ended the last word will do. */
     if ((!ok || abandoned) && (!other || wants_both(run))) {
@@ -134,6 +136,8 @@ look_at(LpRun *run, guint index)
         give_up(run, LP_OP_FAILED, "no-partition", "the domain is gone");
         return;
     }
+    if (!run->operation->first_call_usec)
+        run->operation->look_usec -= g_get_monotonic_time();
     run->waiting = true;
     lp_run_look(run, partition, looked);
 }
@@ -251,7 +255,7 @@ make_plan(LpRun *run, LpLeg *leg, LpPartition *partition, const LpRoom *room, Lp
     LpAdmitVerdict verdict;
     uint32_t step = 0;
 
-    lp_partition_bounds(partition, bounds);
+    lp_registry_bounds(run->engine->registry, partition, bounds);
     lp_partition_facts(partition, &facts);
     for (uint32_t i = 0; leg->plan && i < leg->plan->n_steps; i++)
         g_free(leg->progress[i].message);
@@ -508,7 +512,7 @@ lp_run_metadata(const LpRun *run, const LpCpuMask *folded)
     const LpTarget *target = &lp_run_leg_now(run)->target;
     LpProfile profile = run->partition->profile;
 
-    profile.generation++;
+    profile.generation = run->generation;
     if (target->has_cpu)
         profile.cpu.desired = target->cpu;
     if (target->has_mem)

@@ -50,6 +50,7 @@ struct LpRun {
 
     LpPartition *partition;          /* of the leg at work; NULL when gone */
     LpBounds bounds;                 /* as planned with */
+    uint64_t generation;             /* of the profile that this leg writes, live and persistent */
     uint32_t stage, next;            /* next step to ask */
     bool waiting;                    /* a call, or the journal, will come back to this run */
     bool looks_other;                /* the look under way is at another leg's partition */

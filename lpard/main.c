@@ -136,6 +136,8 @@ serve(LpSettings *settings, const LpHost *host, GError **error)
     workers = lp_workers_new(settings->uri);
     registry = lp_registry_new(workers, journal, events, host, settings->reserve_bytes,
                                settings->reserve_centi, settings->overhead_bytes);
+    if (settings->enforce_hard)
+        lp_registry_enforce_hard(registry);
     engine = lp_engine_new(registry, workers, journal, events, settings->timeout_sec);
     api = lp_api_new(settings, registry, engine, journal, events, error);
     if (api && lp_registry_start(registry, error)) {

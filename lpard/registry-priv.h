@@ -16,6 +16,7 @@ struct LpRegistry {
     LpHost host;
     uint64_t reserve_bytes, overhead_bytes;
     uint32_t reserve_centi;
+    bool enforce_hard;
     LpWatch *watch;
     bool connected, synced, listing;
     bool list_again;               /* something happened that the list under way may not know */

@@ -105,9 +105,7 @@ static void
 check_overrun(LpRegistry *registry, LpPartition *partition)
 {
     const LpView *view = partition->view;
-    uint64_t most = MAX(lp_view_granted_bytes(view), partition->promised_bytes)
-                    + lp_partition_overhead(partition, registry->overhead_bytes);
-    bool overrun = view->run != LP_RUN_OFF && view->resident_bytes > most;
+    bool overrun = lp_partition_excess_bytes(partition, registry->overhead_bytes) > 0;
 
     if (overrun == partition->overrun)
         return;
@@ -449,6 +447,12 @@ lp_registry_new(LpWorkers *workers, LpJournal *journal, LpEvents *events, const 
     registry->partitions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, partition_free);
     registry->listeners = g_array_new(FALSE, FALSE, sizeof(LpListener));
     return registry;
+}
+
+void
+lp_registry_enforce_hard(LpRegistry *registry)
+{
+    registry->enforce_hard = true;
 }
 
 void

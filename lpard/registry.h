@@ -91,6 +91,8 @@ typedef struct LpRegistry LpRegistry;
 LpRegistry *lp_registry_new(LpWorkers *workers, LpJournal *journal,
                             LpEvents *events, const LpHost *host, uint64_t reserve_bytes,
                             uint32_t reserve_centi, uint64_t overhead_bytes);
+/* From now on plans hold memory by a cgroup limit too. */
+void lp_registry_enforce_hard(LpRegistry *registry);
 void lp_registry_free(LpRegistry *registry);
 /* Subscribes and reads everything; false only if the URI itself is unusable. */
 bool lp_registry_start(LpRegistry *registry, GError **error);
@@ -137,7 +139,10 @@ uint64_t lp_partition_counted_bytes(const LpPartition *partition, uint64_t overh
 
 /* The cgroup weight that an entitlement makes. */
 uint64_t lp_capacity_shares(const LpCapacity *capacity, LpCgroup cgroup);
-void lp_partition_bounds(const LpPartition *partition, LpBounds *ret_bounds);
+/* Resident beyond grant and overhead, by the host's word: an overrun. */
+uint64_t lp_partition_excess_bytes(const LpPartition *partition, uint64_t overhead_bytes);
+
+void lp_registry_bounds(LpRegistry *registry, const LpPartition *partition, LpBounds *ret_bounds);
 void lp_partition_facts(const LpPartition *partition, LpGuestFacts *ret_facts);
 
 /* What is left for `partition`: all others are counted, itself is not. */

@@ -48,6 +48,8 @@ effect_job(const LpDriver *driver, LpConn *conn, void *data, GError **error)
         return driver->detach_dimm(conn, effect->uuid, step->alias, error);
     case LP_STEP_BALLOON:
         return driver->set_balloon(conn, effect->uuid, step->to_bytes, error);
+    case LP_STEP_LIMIT:
+        return driver->set_memory_limit(conn, effect->uuid, step->to_bytes, error);
     case LP_STEP_PROFILE:
         return driver->set_metadata(conn, effect->uuid, effect->metadata, error);
     case LP_STEP_CONFIG:
@@ -83,6 +85,9 @@ note_effect(LpRun *run, const Effect *effect)
         view->cpu_shares = effect->limits.shares;
         view->global_quota_usec = effect->limits.global_quota_usec;
         view->global_period_usec = effect->limits.global_period_usec;
+        break;
+    case LP_STEP_LIMIT:
+        view->memory_limit_bytes = step->to_bytes;
         break;
     case LP_STEP_VIRTIO_MEM:
         view->cells[step->cell].requested_bytes = step->to_bytes;
@@ -139,6 +144,18 @@ keep_plugged(LpRun *run, uint32_t index, const char *why)
     g_ptr_array_add(run->operation->remarks, g_strdup(message));
 }
 
+/* A vCPU that could not be plugged is not waited for in the guest. */
+static void
+forget_vcpu(LpRun *run, uint32_t vcpu)
+{
+    LpPlan *plan = lp_run_leg_now(run)->plan;
+
+    lp_cpumask_remove(&plan->run_after, vcpu);
+    for (uint32_t i = 0; i < plan->n_steps; i++)
+        if (plan->steps[i].kind == LP_STEP_FOLD)
+            lp_cpumask_remove(&plan->steps[i].cpus, vcpu);
+}
+
 static void
 step_failed(LpRun *run, uint32_t index, const GError *error)
 {
@@ -163,6 +180,8 @@ step_failed(LpRun *run, uint32_t index, const GError *error)
             keep_plugged(run, index, error->message);
         else
             set_step(run, index, LP_STEPSTATE_FAILED, error->message);
+        if (step->kind == LP_STEP_PLUG_VCPU)
+            forget_vcpu(run, step->vcpu);
         break;
     }
 }
@@ -215,6 +234,7 @@ fill_config(LpRun *run, Effect *effect)
         effect->change.vcpus = leg->target.cpu;
     if (leg->target.has_mem) {
         effect->change.set_memory = true;
+        effect->change.memory_bytes = leg->target.mem_bytes;
         memcpy(effect->change.requested_bytes, leg->plan->requested_after_bytes,
                sizeof effect->change.requested_bytes);
     }
@@ -292,6 +312,10 @@ lp_run_leg(LpRun *run)
     }
     lp_operation_set_state(run->engine, run->operation, LP_OP_RUNNING);
     run->progress_usec = g_get_monotonic_time();
+    /* A change of what runs only is no new generation, or the next start would look like a step
+     * back. */
+    run->generation = run->partition->profile.generation
+                      + !run->operation->request->live_only;
     lp_run_note_start(run);
     for (uint32_t i = 0; i < leg->plan->n_steps; i++)
         tells |= leg->plan->steps[i].kind == LP_STEP_FOLD
@@ -443,6 +467,15 @@ stage_asked(const LpRun *run)
     return run->next >= plan->n_steps || plan->steps[run->next].stage > run->stage;
 }
 
+/* A limit comes down only when the memory is gone, or it would kill the guest. */
+static bool
+stage_waits_for_memory(const LpRun *run)
+{
+    const LpStep *step = &lp_run_leg_now(run)->plan->steps[run->next];
+
+    return step->kind == LP_STEP_LIMIT && step->release;
+}
+
 void
 lp_run_pump(LpRun *run)
 {
@@ -480,7 +513,7 @@ lp_run_pump(LpRun *run)
         all = lp_run_confirm(run, &stage);
         if (run->stop)
             continue;
-        if (run->next < leg->plan->n_steps && stage) {
+        if (run->next < leg->plan->n_steps && (stage_waits_for_memory(run) ? all : stage)) {
             run->stage = leg->plan->steps[run->next].stage;
             continue;
         }

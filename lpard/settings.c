@@ -23,7 +23,7 @@
 /* As many processors as lpard handles. */
 #define MAX_RESERVE_CENTI (1024 * 100)
 
-typedef enum { KIND_TEXT, KIND_PATH, KIND_BYTES, KIND_CENTI, KIND_COUNT, KIND_LIST } Kind;
+typedef enum { KIND_TEXT, KIND_PATH, KIND_BYTES, KIND_CENTI, KIND_COUNT, KIND_LIST, KIND_ENFORCE } Kind;
 
 typedef struct {
     const char *group, *key;
@@ -42,6 +42,7 @@ static const Key KEYS[] = {
     { "host", "memory-reserve", KIND_BYTES, FIELD(reserve_bytes), 0, MAX_RESERVE_BYTES },
     { "host", "cpu-reserve", KIND_CENTI, FIELD(reserve_centi), 0, MAX_RESERVE_CENTI },
     { "host", "guest-overhead", KIND_BYTES, FIELD(overhead_bytes), 0, MAX_RESERVE_BYTES },
+    { "host", "enforce", KIND_ENFORCE, FIELD(enforce_hard), 0, 0 },
     { "operations", "timeout", KIND_COUNT, FIELD(timeout_sec), 1, MAX_TIMEOUT_SEC },
     { "operations", "keep-days", KIND_COUNT, FIELD(keep_days), 1, MAX_KEEP_DAYS },
     { "access", "viewers", KIND_LIST, FIELD(viewers), 0, 0 },
@@ -150,6 +151,11 @@ read_value(LpSettings *settings, const Key *key, const char *text)
         return read_number(settings, key, text);
     case KIND_LIST:
         return read_list(settings, key, text);
+    case KIND_ENFORCE:
+        if (strcmp(text, "soft") != 0 && strcmp(text, "hard") != 0)
+            return "there are two ways; write soft or hard";
+        G_STRUCT_MEMBER(bool, settings, key->offset) = *text == 'h';
+        return NULL;
     case KIND_PATH:
         if (!g_path_is_absolute(text))
             return "the path must begin with '/'; write it whole";

@@ -14,6 +14,7 @@ typedef struct {
     uint64_t reserve_bytes;       /* [host] memory-reserve = 512M */
     uint32_t reserve_centi;       /* [host] cpu-reserve = 0.10 */
     uint64_t overhead_bytes;      /* [host] guest-overhead = 320M */
+    bool enforce_hard;            /* [host] enforce = soft | hard */
     uint32_t timeout_sec;         /* [operations] timeout = 60 */
     uint32_t keep_days;           /* [operations] keep-days = 30 */
     char **viewers, **operators, **admins;   /* [access] groups */

@@ -308,6 +308,8 @@ lp_words_step(const LpStep *step, uint32_t n_cells)
                                from, cell);
     case LP_STEP_BALLOON:
         return g_strdup_printf("balloon: %s -> %s taken from the guest", from, to);
+    case LP_STEP_LIMIT:
+        return g_strdup_printf("limit what its process may have resident to %s", to);
     case LP_STEP_PROFILE:
         return g_strdup("write the new amounts into the running domain's profile");
     case LP_STEP_CONFIG:

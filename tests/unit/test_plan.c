@@ -378,12 +378,12 @@ test_hard_limit(void **state)
     make("memory-limit virtio-mem virtio-mem profile config");
     assert_int_equal(plan->steps[0].to_bytes, 9 * GIB);
     view.memory_limit_bytes = 20 * GIB;
-    make("virtio-mem virtio-mem profile config memory-limit");
+    make("virtio-mem virtio-mem profile config | memory-limit");
     assert_int_equal(plan->steps[4].to_bytes, 9 * GIB);
     assert_true(plan->steps[4].release);
     /* A domain that has none yet gets it when all else is done. */
     view.memory_limit_bytes = 0;
-    make("virtio-mem virtio-mem profile config memory-limit");
+    make("virtio-mem virtio-mem profile config | memory-limit");
     bounds.limit_overhead_bytes = 0;
     make("virtio-mem virtio-mem profile config");
 }
