@@ -177,6 +177,7 @@ note_before(LpLeg *leg, const LpPartition *partition)
     leg->cpu_before = off ? partition->profile.cpu.desired : lp_partition_granted_cpus(partition);
     leg->mem_before_bytes = off ? partition->profile.mem.desired_bytes
                                 : lp_partition_granted_bytes(partition);
+    leg->capacity_before = partition->profile.capacity;
     leg->cpu_now = leg->cpu_before;
     leg->mem_now_bytes = leg->mem_before_bytes;
 }

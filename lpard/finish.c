@@ -145,6 +145,10 @@ add_undo_legs(LpRun *run)
         leg->target.cpu = done->cpu_before;
         leg->target.has_mem = done->target.has_mem;
         leg->target.mem_bytes = done->mem_before_bytes;
+        leg->target.has_capacity = done->target.has_capacity;
+        leg->target.entitled_centi = done->capacity_before.entitled_centi;
+        leg->target.weight = done->capacity_before.weight;
+        leg->target.capped = done->capacity_before.capped;
         if (done->target.has_capacity) {
             /* Such an operation has one leg, and this is what it was planned from. */
             leg->target.has_capacity = true;

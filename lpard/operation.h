@@ -95,6 +95,7 @@ typedef struct {
     LpTarget target;
     uint32_t cpu_before, cpu_now;          /* granted vCPUs */
     uint64_t mem_before_bytes, mem_now_bytes;   /* granted memory */
+    LpCapacity capacity_before;            /* by the profile */
     uint32_t usable_cpu;                   /* by the agent's word; 0: unknown */
     uint64_t usable_bytes;
     LpPlan *plan;                          /* NULL until planned */
