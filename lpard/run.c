@@ -287,6 +287,11 @@ ask(LpRun *run, uint32_t index)
             run->operation->first_call_usec = g_get_monotonic_time();
         return;
     }
+    if (step->kind == LP_STEP_UNPLUG_VCPU
+        && lp_cpumask_has(&lp_run_leg_now(run)->plan->run_after, step->vcpu)) {
+        set_step(run, index, LP_STEPSTATE_SKIPPED, "the guest keeps it");
+        return;
+    }
     effect = g_new0(Effect, 1);
     effect->uuid = g_strdup(run->partition->uuid);
     effect->step = *step;
