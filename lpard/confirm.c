@@ -128,7 +128,10 @@ confirm_fold(LpRun *run, const LpStep *step, LpStepProgress *progress)
     LpCpuMask stayed = guest->state.online;
     bool answered = guest->has_reply && guest->reply.id == run->want_id;
 
-    if (guest->connected && guest->has_state && lp_cpumask_equal(&guest->state.online, &step->cpus))
+    /* One that was said to have failed may run all the same. */
+    if (guest->connected && guest->has_state
+        && (step->release ? lp_cpumask_equal(&guest->state.online, &step->cpus)
+                          : lp_cpumask_covers(&guest->state.online, &step->cpus)))
         return LP_STEPSTATE_CONFIRMED;
     if (guest->connected && answered && !guest->reply.ok) {
         for (int c = lp_cpumask_next(&step->cpus, 0); c >= 0;

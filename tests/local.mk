@@ -5,6 +5,7 @@ include tests/unit/wire.mk
 include tests/unit/hotplug.mk
 include tests/unit/sim.mk
 include tests/unit/lpard.mk
+include tests/unit/engine.mk
 include tests/unit/ctl.mk
 include tests/bench/local.mk
 include tests/lab/local.mk

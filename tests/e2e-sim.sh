@@ -1,0 +1,247 @@
+#!/bin/sh
+# The real lpard and lparctl on a simulated host: exit statuses, a second lpard, profiles edited
+# behind lpard's back, a state directory that cannot be used, and kill -9 at any moment.
+set -u
+
+build=${LP_BUILD:-.}
+lpard=$build/lpard/lpard
+lparctl=$build/lparctl
+dir=$(mktemp -d /tmp/lpard-e2e-XXXXXX)
+host=$dir/host.json
+sock=$dir/lpard.sock
+n=0
+failed=0
+pid=
+# Only a hang reaches these.
+patience=60
+kills=${LP_TEST_KILLS:-30}
+seed=${LP_TEST_SEED:-$$}
+
+clean_up() {
+    [ -n "$pid" ] && kill -9 "$pid" 2>/dev/null
+    rm -rf "$dir"
+}
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+
+result() {
+    n=$((n + 1))
+    if [ "$1" = 0 ]; then
+        echo "ok $n - $2"
+    else
+        echo "not ok $n - $2"
+        failed=1
+        sed 's/^/# /' "$dir/out" 2>/dev/null | head -20
+    fi
+}
+
+# expect STATUS WHAT COMMAND...: the exit status.
+expect() {
+    want=$1
+    what=$2
+    shift 2
+    "$@" >"$dir/out" 2>&1
+    got=$?
+    [ "$got" = "$want" ] || echo "exit status $got, not $want: $*" >>"$dir/out"
+    [ "$got" = "$want" ]
+    result $? "$what"
+}
+
+# says TEXT WHAT: the last output, in one place.
+says() {
+    grep -q -e "$1" "$dir/out"
+    result $? "$2"
+}
+
+ctl() {
+    timeout "$patience" "$lparctl" --socket "$sock" "$@"
+}
+
+other_lpard() {
+    timeout "$patience" "$lpard" --connect "sim:$host" --topology "numa:1 core:8 pu:1" "$@"
+}
+
+start_lpard() {
+    "$lpard" --connect "sim:$host" --socket "$sock" --state "$dir/state" \
+        --topology "numa:1(memory=17179869184) core:8 pu:1" >>"$dir/log" 2>&1 &
+    pid=$!
+    tries=0
+    # The socket appears, then the domains are read.
+    until ctl list --all 2>/dev/null | grep -q "^p0"; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 500 ] && kill -0 "$pid" 2>/dev/null || {
+            echo "Bail out! lpard does not answer: $(tail -3 "$dir/log" | tr '\n' ' ')"
+            exit 1
+        }
+        sleep 0.02
+    done
+}
+
+kill_lpard() {
+    kill -9 "$pid"
+    wait "$pid" 2>/dev/null
+}
+
+# tell NAME JSON: whole, or not at all.
+tell() {
+    mkdir -p "$host.faults"
+    printf '%s' "$2" >"$dir/mail" && mv "$dir/mail" "$host.faults/$1.json"
+}
+
+# until_is WHAT COMMAND...: waits for a condition.
+until_is() {
+    what=$1
+    shift
+    tries=0
+    until "$@" >"$dir/out" 2>&1; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 500 ]; then
+            result 1 "$what"
+            return
+        fi
+        sleep 0.05
+    done
+    result 0 "$what"
+}
+
+cat >"$host" <<END
+{"seed": 9, "cgroup": "v2",
+ "delays": {"call_usec": 2000, "online_cpu_usec": 3000, "unplug_cpu_usec": 3000,
+            "plug_bytes_per_sec": 8589934592, "unplug_bytes_per_sec": 8589934592,
+            "size_event_usec": 20000, "boot_usec": 10000},
+ "domains": [
+  {"name": "p%u", "count": 4, "vcpus": 2, "vcpus_max": 4, "cells": [
+    {"base_bytes": 1073741824, "device_bytes": 3221225472, "requested_bytes": 1073741824}]},
+  {"name": "plain"}]}
+END
+
+start_lpard
+for p in p0 p1 p2 p3; do
+    expect 0 "$p becomes a partition" ctl enable $p --cpu 1:2:4 --mem 1G:2G:4G --cells 1
+done
+
+# Statuses.
+expect 0 "set" ctl set p0 cpu=3 mem=3G
+expect 0 "move" ctl move cpu=1 mem=1G --from p0 --to p1
+expect 0 "capacity" ctl capacity p1 entitled=1.50 capped
+expect 0 "reconcile" ctl reconcile p1
+expect 0 "dry run" ctl set p0 cpu=4 --dry-run
+expect 0 "back" ctl move cpu=1 mem=1G --from p1 --to p0
+expect 0 "back" ctl set p0 cpu=2 mem=2G
+expect 4 "above max is refused" ctl set p0 cpu=5
+says max "and says why"
+expect 2 "a bad amount is usage" ctl set p0 mem=6X
+expect 1 "an unknown partition is an error" ctl set nobody cpu=1
+expect 1 "a plain domain is an error" ctl set plain cpu=1
+says enable "and says what to do"
+tell p2 '{"unmovable_bytes": 536870912}'
+expect 3 "a stuck shrink is partial" ctl set p2 mem=1G --timeout 1
+expect 6 "an undone one is timed out" ctl set p2 mem=1G --timeout 1 --atomic
+tell p2 '{"unmovable_bytes": 0}'
+expect 0 "later all of it is had" ctl set p2 mem=2G
+expect 8 "no lpard there" "$lparctl" --socket "$dir/none.sock" list
+
+# A second lpard.
+expect 1 "a second lpard on the same state is refused" other_lpard \
+    --socket "$dir/two.sock" --state "$dir/state"
+says "$pid" "and names the first"
+expect 1 "a second lpard on the same socket is refused" other_lpard \
+    --socket "$sock" --state "$dir/state2"
+expect 0 "the first goes on" ctl list
+
+# Profiles behind its back: the files of the simulated host, edited while lpard is down.
+edit() {
+    kill_lpard
+    sed -i "$1" "$host.state/p3.json"
+    start_lpard
+}
+expect 0 "a newer generation" ctl set p3 cpu=3
+edit '/"metadata":/s/generation=\\"[0-9]*\\"/generation=\\"0\\"/'
+edit '/"metadata":/s/<lpard:memory[^>]*>//'
+expect 1 "a garbled profile is an error" ctl set p3 cpu=2
+says profile "which says so"
+expect 0 "profile restore writes the last one seen" ctl profile restore p3
+expect 0 "and it works again" ctl set p3 cpu=2
+edit '/"metadata":/d'
+expect 1 "a lost profile is an error" ctl set p3 cpu=3
+says restore "which says what to do"
+expect 0 "profile restore writes it back" ctl profile restore p3
+expect 0 "and it works again" ctl set p3 cpu=3
+expect 0 "back" ctl set p3 cpu=2
+
+# kill -9 at any moment of a mixed load.  Targets go to and fro, so that what is doubled or lost
+# would show; amounts that leave one guest arrive in another.
+echo "# seed $seed (LP_TEST_SEED)"
+random() {
+    seed=$(((seed * 1103515245 + 12345) % 2147483648))
+    echo $((seed / 65536 % $1))
+}
+all_closed() {
+    [ "$(ctl -o json op list | grep -c '"state": *"\(queued\|checking\|running\|confirming\)"')" = 0 ]
+}
+# Hypervisor, lpard and guest agree on each, and the sums are what they were.
+sums() {
+    ctl -o json list | python3 -c '
+import json, sys
+partitions = [p for p in json.load(sys.stdin)["partitions"] if p["name"] != "plain"]
+for p in partitions:
+    mem, cpu = p["mem"], p["cpu"]
+    assert mem["requested_bytes"] == mem["plugged_bytes"] == mem["usable_bytes"], (p["name"], mem)
+    assert cpu["granted"] == cpu["usable"], (p["name"], cpu)
+print(sum(p["cpu"]["granted"] for p in partitions),
+      sum(p["mem"]["granted_bytes"] for p in partitions) >> 20)'
+}
+agree() {
+    all_closed && sums
+}
+same_sums() {
+    [ "$(sums)" = "$before" ]
+}
+until_is "all agree before" agree
+before=$(sums)
+round=0
+lost=0
+while [ "$round" -lt "$kills" ]; do
+    a=$(random 4)
+    b=$(((a + 1 + $(random 3)) % 4))
+    c=$(random 4)
+    ctl move mem=256M --from "p$a" --to "p$b" --no-wait >/dev/null 2>&1
+    ctl move cpu=1 mem=128M --from "p$b" --to "p$c" --no-wait >/dev/null 2>&1
+    ctl move mem=128M --from "p$c" --to "p$a" --no-wait >/dev/null 2>&1
+    sleep "0.0$(random 10)$(random 10)"
+    kill_lpard
+    start_lpard
+    tries=0
+    until all_closed && same_sums 2>"$dir/out"; do
+        tries=$((tries + 1))
+        [ "$tries" -gt 300 ] && lost=1 && break
+        sleep 0.05
+    done
+    if [ "$lost" = 1 ]; then
+        { echo "round $round: before $before, now $(sums)"; ctl op list; ctl list; } >>"$dir/out" 2>&1
+        break
+    fi
+    round=$((round + 1))
+done
+result "$lost" "$kills times kill -9: every operation closed, all agree, nothing lost or doubled"
+ctl -o json op list --all >"$dir/out" 2>/dev/null
+! grep -q '"state": *"failed"' "$dir/out"
+result $? "none of them failed"
+
+# The end, in good order: sanitizers speak in the exit status.
+kill -TERM "$pid"
+wait "$pid"
+result $? "lpard ends cleanly"
+pid=
+! grep -q "Sanitizer\|CRITICAL" "$dir/log"
+result $? "nothing was complained of"
+cp "$dir/log" "$dir/out"
+
+# A state directory that cannot be used.
+touch "$dir/file"
+expect 1 "a state directory that cannot be made" other_lpard \
+    --socket "$sock" --state "$dir/file/state"
+says "$dir/file" "which names it"
+
+echo "1..$n"
+exit $failed
