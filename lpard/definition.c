@@ -6,6 +6,7 @@
 #include "hotplug/plan.h"
 #include "lpard/definition-text.h"
 #include "lpard/error.h"
+#include "lpard/export.h"
 #include "lpard/profile-xml.h"
 #include "lpard/shape.h"
 
@@ -209,6 +210,25 @@ prepare_disable(const LpDriver *driver, LpConn *conn, LpDefinition *definition, 
     return true;
 }
 
+/* Reads what it will take of the host; the start itself changes no definition. */
+static bool
+prepare_start(const LpDriver *driver, LpConn *conn, LpDefinition *definition, GError **error)
+{
+    g_autoptr(LpView) view = driver->look(conn, definition->uuid, error);
+
+    if (!view)
+        return false;
+    if (view->run != LP_RUN_OFF) {
+        g_set_error(error, LP_ERROR, LP_ERROR_CONFLICT, "%s is %s already", definition->name,
+                    lp_run_state_name(view->run));
+        return false;
+    }
+    definition->boot_bytes = lp_view_requested_bytes(view);
+    definition->has_profile = view->metadata &&
+                              lp_profile_from_xml(view->metadata, &definition->profile, NULL);
+    return true;
+}
+
 static bool
 prepare_restore(const LpDriver *driver, LpConn *conn, LpDefinition *definition, GError **error)
 {
@@ -264,6 +284,7 @@ prepare_new(const LpDriver *driver, LpDefinition *definition, GError **error)
     }
     if (!new_profile(definition, error))
         return false;
+    definition->boot_bytes = definition->profile.mem.desired_bytes;
     bare = lp_domxml_new(&domain);
     definition->after = reshape(bare, NULL, definition, error);
     if (!definition->after)
@@ -289,7 +310,7 @@ lp_definition_prepare(const LpDriver *driver, LpConn *conn, LpDefinition *defini
     case LP_DEFINITION_RESTORE:
         return prepare_restore(driver, conn, definition, error);
     case LP_DEFINITION_START:
-        return true;
+        return prepare_start(driver, conn, definition, error);
     }
     g_return_val_if_reached(false);
 }

@@ -39,6 +39,7 @@ typedef struct {
     bool has_profile;             /* DISABLE: none is left */
     LpProfile old, profile;
     bool running, persistent;
+    uint64_t boot_bytes;          /* START, NEW: what it boots with */
     char *before, *before_metadata;   /* persistent XML and live metadata as read */
     char *metadata;               /* the new element; NULL: none */
     char *after;                  /* the new persistent XML; NULL: it stays */

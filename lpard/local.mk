@@ -18,7 +18,8 @@ liblp_daemon_a_SOURCES = \
 	lpard/definition-apply.c lpard/api.c lpard/api.h lpard/api-private.h \
 	lpard/api-call.c lpard/api-routes.c lpard/api-socket.c lpard/api-socket.h \
 	lpard/api-work.c lpard/api-work.h lpard/api-host.c lpard/api-partitions.c \
-	lpard/api-operations.c lpard/api-profile.c lpard/api-events.c lpard/openapi.h
+	lpard/api-operations.c lpard/api-profile.c lpard/api-change.c lpard/api-change.h \
+	lpard/api-admit.c lpard/api-events.c lpard/openapi.h
 nodist_liblp_daemon_a_SOURCES = lpard/openapi-text.c
 liblp_daemon_a_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(SOUP_CFLAGS) $(LIBVIRT_CFLAGS) \
 	$(LIBXML_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS)

@@ -71,6 +71,8 @@ read_profile(LpRegistry *registry, LpPartition *partition)
     bool seen = lp_journal_last_profile(registry->journal, partition->uuid, &generation, &last);
     LpProfile profile;
 
+    if (partition->defining > 0)
+        return;
     if (!xml) {
         set_profile_state(registry, partition,
                           seen ? LP_PROFILE_STATE_LOST : LP_PROFILE_STATE_NONE,

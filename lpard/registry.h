@@ -65,6 +65,12 @@ typedef struct {
     uint64_t promised_bytes;
     uint64_t promised_cell_bytes[LP_MAX_CELLS];
     uint32_t promised_centi;
+    /* Its definition is being changed, by so many requests: journal and domain differ for a
+     * while, which is no loss, so the profile is not read. */
+    uint32_t defining;
+    /* Off, but being started: what it will then take.  0: not being started. */
+    uint64_t starting_bytes;
+    uint32_t starting_centi;
     struct LpCalls *calls;        /* the calls waiting their turn on it; calls.c */
 } LpPartition;
 

@@ -26,7 +26,8 @@
 static const char sim_host[] =
     "{\"seed\": 7, \"cgroup\": \"v2\", \"domains\": ["
     "{\"name\": \"one\", \"run\": \"off\"}, {\"name\": \"two\"}, "
-    "{\"name\": \"idle\", \"run\": \"off\"}]}";
+    "{\"name\": \"idle\", \"run\": \"off\"}, {\"name\": \"busy\"}, "
+    "{\"name\": \"big\", \"run\": \"off\"}]}";
 
 static const char enable_body[] =
     "{\"cpu\":{\"min\":1,\"desired\":1,\"max\":4},\"mem\":{\"min_bytes\":1073741824,"
@@ -79,6 +80,14 @@ quiet(void *data)
 {
     (void)data;
     return world.api->refs == 1;
+}
+
+/* The same, but for the streams that are open. */
+static bool
+quiet_but_streams(void *data)
+{
+    (void)data;
+    return world.api->refs == 1 + world.api->streams->len;
 }
 
 static int
@@ -528,6 +537,59 @@ test_events_stream(void **state)
 }
 
 /* One that does not read: cut off, and told so when it reads at last. */
+/* Journal and domain change one after the other: nobody is to be told that a profile is lost. */
+static void
+test_changes_lose_no_profile(void **state)
+{
+    const char *path = "/v1/partitions/busy/profile";
+    Reading reading = {.sock = dial("GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n"),
+                       .text = g_string_new(NULL)};
+
+    (void)state;
+    read_until(&reading, "\r\n\r\n");
+    for (unsigned i = 0; i < 20; i++) {
+        json_decref(ask_for("Definition", "PUT", path, enable_body, 200));
+        json_decref(ask_for("Definition", "PUT", path, "{\"weight\":9}", 200));
+        json_decref(ask_for("Definition", "DELETE", path, NULL, 200));
+        refused("GET", "/v1/partitions/busy", NULL, 409, "not-enabled", "busy");
+    }
+    until(quiet_but_streams, NULL);
+    json_decref(ask_for("Definition", "PUT", path, enable_body, 200));
+    json_decref(ask_for("Definition", "PUT", path, "{\"weight\":77}", 200));
+    json_decref(ask_for("Definition", "DELETE", path, NULL, 200));
+    refused("GET", "/v1/partitions/busy", NULL, 409, "not-enabled", "busy");
+    read_until(&reading, "\"good\"");
+    until(quiet_but_streams, NULL);
+    read_until(&reading, "\"none\"");
+    if (strstr(reading.text->str, "\"lost\"") || strstr(reading.text->str, "\"older\"") ||
+        strstr(reading.text->str, "config-lost"))
+        fail_msg("%s", reading.text->str);
+    reading_clear(&reading);
+}
+
+static void
+test_start_needs_room(void **state)
+{
+    const char *path = "/v1/partitions/big/profile", *start = "/v1/partitions/big/start";
+
+    (void)state;
+    json_decref(ask_for("Definition", "PUT", path,
+                        "{\"cpu\":{\"min\":1,\"desired\":16,\"max\":16},\"entitled_centi\":1600,"
+                        "\"mem\":{\"min_bytes\":34359738368,\"desired_bytes\":68719476736,"
+                        "\"max_bytes\":68719476736}}", 200));
+    refused("POST", start, NULL, 422, "refused", "64 GiB to start");
+    json_decref(ask_for("Definition", "PUT", path, "{\"mem\":{\"desired_bytes\":34359738368}}",
+                        200));
+    refused("POST", start, NULL, 422, "refused", "entitlement of 16");
+    refused("POST", "/v1/partitions",
+            "{\"name\":\"more\",\"disk\":\"/d\",\"start\":true,"
+            "\"cpu\":{\"min\":1,\"desired\":1,\"max\":1},"
+            "\"mem\":{\"min_bytes\":68719476736,\"desired_bytes\":68719476736,"
+            "\"max_bytes\":68719476736}}", 422, "refused", "to start");
+    json_decref(ask_for("Definition", "PUT", path, "{\"entitled_centi\":100}", 200));
+    json_decref(ask_for("Partition", "POST", start, NULL, 200));
+}
+
 static void
 test_slow_streams_lose(void **state)
 {
@@ -599,6 +661,8 @@ main(void)
         cmocka_unit_test(test_operations),
         cmocka_unit_test(test_long_bodies_are_cut_early),
         cmocka_unit_test(test_events_stream),
+        cmocka_unit_test(test_changes_lose_no_profile),
+        cmocka_unit_test(test_start_needs_room),
         cmocka_unit_test(test_slow_streams_lose),
         cmocka_unit_test(test_clients_that_vanish),
         cmocka_unit_test(test_second_lpard),
