@@ -81,6 +81,27 @@ hunk_end(const GArray *edits, guint from)
     return end;
 }
 
+/* A diff is shown, logged, pasted into tickets: the password of a console is not for that. */
+static void
+append_masked(GString *out, const char *line)
+{
+    static const char name[] = "passwd=";
+    const char *from = line, *at;
+
+    while ((at = strstr(from, name)) != NULL) {
+        const char *value = at + strlen(name);
+        const char *end = *value == '\'' || *value == '"' ? strchr(value + 1, *value) : NULL;
+
+        g_string_append_len(out, from, value - from);
+        from = value;
+        if (end) {
+            g_string_append_printf(out, "%c***%c", *value, *value);
+            from = end + 1;
+        }
+    }
+    g_string_append(out, from);
+}
+
 static void
 write_hunk(GString *out, const GArray *edits, guint from, guint to, guint line_a, guint line_b)
 {
@@ -95,7 +116,9 @@ write_hunk(GString *out, const GArray *edits, guint from, guint to, guint line_a
     for (guint i = from; i < to; i++) {
         const Edit *edit = &g_array_index(edits, Edit, i);
 
-        g_string_append_printf(out, "%c%s\n", edit->kind, edit->line);
+        g_string_append_c(out, edit->kind);
+        append_masked(out, edit->line);
+        g_string_append_c(out, '\n');
     }
 }
 

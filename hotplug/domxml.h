@@ -65,7 +65,8 @@ typedef struct {
 /* Minimal XML for lp_domxml_enable() to complete; serial console on a pty.  Caller frees. */
 char *lp_domxml_new(const LpNewDomain *domain);
 
-/* A unified difference of the two texts for people, "" when equal.  Caller frees. */
+/* A unified difference of the two texts for people, "" when equal; values of passwd= are masked.
+ * Caller frees. */
 char *lp_domxml_diff(const char *before, const char *after);
 
 #endif

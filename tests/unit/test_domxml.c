@@ -654,6 +654,23 @@ seeded(const char *what)
 }
 
 static void
+test_diff_masks_passwords(void **state)
+{
+    g_autofree char *diff =
+        lp_domxml_diff("<a>\n<graphics type='vnc' passwd='hunter&apos;2' port='1'/>\n",
+                       "<b passwd='x'/><c passwd=\"y'z\"/>\n"
+                       "<graphics type='vnc' passwd='hunter&apos;2' port='1'/>\n<d passwd=''/>"
+                       "<e passwd='open\n");
+
+    (void)state;
+    assert_null(strstr(diff, "hunter"));
+    assert_null(strstr(diff, "y'z"));
+    assert_non_null(strstr(diff, " <graphics type='vnc' passwd='***' port='1'/>\n"));
+    assert_non_null(strstr(diff, "+<b passwd='***'/><c passwd=\"***\"/>\n"));
+    assert_non_null(strstr(diff, "+<d passwd='***'/><e passwd='open\n"));
+}
+
+static void
 test_diff_applies(void **state)
 {
     g_autoptr(GRand) rand = seeded("diff");
@@ -747,6 +764,7 @@ main(void)
         cmocka_unit_test(test_device_requested),
         cmocka_unit_test(test_metadata_bare),
         cmocka_unit_test(test_diff),
+        cmocka_unit_test(test_diff_masks_passwords),
         cmocka_unit_test(test_diff_applies),
         cmocka_unit_test(test_diff_of_huge_texts_is_bounded),
         cmocka_unit_test(test_fuzz),
