@@ -19,6 +19,14 @@ say(json_t *list, const char *format, ...)
     json_array_append_new(list, json_string(text));
 }
 
+/* QEMU tells of what a guest took only after a while; until then it is on its way, not missing. */
+static bool
+is_on_its_way(const LpPartition *partition)
+{
+    return partition->memory_asked_usec != 0 &&
+           g_get_monotonic_time() - partition->memory_asked_usec < LP_SIZE_EVENT_LAG_USEC;
+}
+
 static void
 cpu_drift(const LpPartition *partition, json_t *list)
 {
@@ -27,10 +35,11 @@ cpu_drift(const LpPartition *partition, json_t *list)
     uint32_t usable = lp_partition_usable_cpus(partition);
 
     if (granted != desired)
-        say(list, "%u vCPUs are granted, %u are desired: run `lparctl reconcile %s`", granted,
-            desired, partition->view->name);
+        say(list, "vCPUs: %u granted, %u desired: run `lparctl reconcile %s`", granted, desired,
+            partition->view->name);
     if (usable != 0 && usable != granted)
-        say(list, "the guest runs on %u vCPUs, %u are granted", usable, granted);
+        say(list, "the guest runs on %u vCPU%s, %u granted", usable, usable == 1 ? "" : "s",
+            granted);
 }
 
 static void
@@ -48,10 +57,10 @@ mem_drift(const LpPartition *partition, json_t *list)
         say(list, "%s of memory are granted, %s are desired: run `lparctl reconcile %s`",
             lp_units_format_bytes(granted, a, sizeof a),
             lp_units_format_bytes(desired, b, sizeof b), view->name);
-    if (plugged > requested)
+    if (plugged > requested && !is_on_its_way(partition))
         say(list, "the guest still holds %s that it was asked to give back",
             lp_units_format_bytes(plugged - requested, a, sizeof a));
-    else if (plugged < requested)
+    else if (plugged < requested && !is_on_its_way(partition))
         say(list, "the guest has not yet taken %s of what it was given",
             lp_units_format_bytes(requested - plugged, a, sizeof a));
     if (usable != 0 && usable != granted && plugged == requested && view->balloon_bytes == 0)
@@ -74,7 +83,7 @@ next_start_drift(const LpPartition *partition, json_t *list)
     if (!view->persistent)
         return;
     if (cpus != partition->profile.cpu.desired)
-        say(list, "the next start gives %u vCPUs, %u are desired", cpus,
+        say(list, "the next start gives %u vCPU%s, %u desired", cpus, cpus == 1 ? "" : "s",
             partition->profile.cpu.desired);
     if (bytes != partition->profile.mem.desired_bytes)
         say(list, "the next start gives %s of memory, %s are desired",

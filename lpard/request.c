@@ -93,6 +93,26 @@ bad_field(GError **error, const char *key, const char *what)
 }
 
 static bool
+bad_number(GError **error, const char *key, uint64_t max)
+{
+    g_autofree char *what =
+        g_strdup_printf("must be a whole number from 0 to %" G_GUINT64_FORMAT, max);
+
+    return bad_field(error, key, what);
+}
+
+static bool
+bad_name(GError **error, const char *key, const char *const *names, size_t n_names)
+{
+    g_autoptr(GString) what = g_string_new("must be");
+
+    for (size_t i = 0; i < n_names; i++)
+        g_string_append_printf(what, "%s \"%s\"", i == 0 ? "" : i + 1 < n_names ? "," : " or",
+                               names[i]);
+    return bad_field(error, key, what->str);
+}
+
+static bool
 read_name(const json_t *value, const char *key, const char *const *names, size_t n_names,
           unsigned *ret_index, GError **error)
 {
@@ -104,7 +124,7 @@ read_name(const json_t *value, const char *key, const char *const *names, size_t
             return true;
         }
     }
-    return bad_field(error, key, "has no such value");
+    return bad_name(error, key, names, n_names);
 }
 
 static bool
@@ -113,7 +133,7 @@ read_uint(const json_t *value, const char *key, uint64_t max, uint64_t *ret, GEr
     json_int_t number = json_integer_value(value);
 
     if (!json_is_integer(value) || number < 0 || (uint64_t) number > max)
-        return bad_field(error, key, "must be a whole number within its range");
+        return bad_number(error, key, max);
     *ret = (uint64_t) number;
     return true;
 }
@@ -139,6 +159,15 @@ read_bool(const json_t *value, const char *key, bool *ret, GError **error)
     return true;
 }
 
+static bool
+bad_amount(GError **error, const char *key, const char *name)
+{
+    g_autofree char *what =
+        g_strdup_printf("must be an object of \"mode\" (set, add or remove) and \"%s\"", name);
+
+    return bad_field(error, key, what);
+}
+
 /* {"mode": "set|add|remove", NAME: amount} */
 static bool
 read_amount(const json_t *json, const char *key, const char *name, uint64_t max,
@@ -148,7 +177,7 @@ read_amount(const json_t *json, const char *key, const char *name, uint64_t max,
     unsigned index = 0;
 
     if (!json_is_object(json) || json_object_size(json) != 2 || !mode || !amount)
-        return bad_field(error, key, "must be an object of \"mode\" and its amount");
+        return bad_amount(error, key, name);
     if (!read_name(mode, "mode", mode_names + 1, G_N_ELEMENTS(mode_names) - 1, &index, error)
         || !read_uint(amount, name, max, ret_amount, error))
         return false;

@@ -57,22 +57,28 @@ say(GPtrArray *list, const char *format, ...)
     va_end(args);
 }
 
+static const char *
+plural(uint32_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 static void
 cpu_effects(const char *name, const LpView *view, const LpCpuRange *old, const LpCpuRange *cpu,
             GPtrArray *now, GPtrArray *next_start)
 {
     if (!old || old->max != cpu->max) {
         if (cpu->max > view->vcpu_max)
-            say(next_start, "up to %u vCPUs: the running domain has %u at most", cpu->max,
-                view->vcpu_max);
+            say(next_start, "up to %u vCPU%s: the running domain has %u at most", cpu->max,
+                plural(cpu->max), view->vcpu_max);
         else
-            say(now, "up to %u vCPUs", cpu->max);
+            say(now, "up to %u vCPU%s", cpu->max, plural(cpu->max));
     }
     if (!old || old->min != cpu->min)
-        say(now, "not below %u vCPUs", cpu->min);
+        say(now, "not below %u vCPU%s", cpu->min, plural(cpu->min));
     if (!old || old->desired != cpu->desired)
-        say(now, "%u vCPUs are desired; to resize it to that, run `lparctl reconcile %s`",
-            cpu->desired, name);
+        say(now, "%u vCPU%s desired; to resize it to that, run `lparctl reconcile %s`",
+            cpu->desired, cpu->desired == 1 ? " is" : "s are", name);
 }
 
 static void
@@ -129,8 +135,9 @@ shape_effects(const LpView *view, const LpProfile *old, const LpProfile *profile
     if (view->n_cells != profile->n_cells ||
         (n_devices < profile->n_cells && profile->mem.max_bytes > profile->mem.min_bytes))
         say(next_start, "%u guest NUMA %s with a virtio-mem device each: the running domain has "
-            "%u cells and %u devices", profile->n_cells, profile->n_cells == 1 ? "cell" : "cells",
-            view->n_cells, n_devices);
+            "%u cell%s and %u device%s", profile->n_cells,
+            profile->n_cells == 1 ? "cell" : "cells", view->n_cells, plural(view->n_cells),
+            n_devices, plural(n_devices));
     else if (old && memcmp(old->cell_node, profile->cell_node,
                            profile->n_cells * sizeof old->cell_node[0]) != 0)
         say(next_start, "the cells' memory comes from the host nodes given");
@@ -145,9 +152,10 @@ start_effects(const LpProfile *profile, GPtrArray *next_start)
 {
     char a[LP_UNITS_TEXT], b[LP_UNITS_TEXT];
 
-    say(next_start, "%u vCPUs and %s of memory; it can grow to %u vCPUs and %s",
-        profile->cpu.desired,
+    say(next_start, "%u vCPU%s and %s of memory; it can grow to %u vCPU%s and %s",
+        profile->cpu.desired, plural(profile->cpu.desired),
         lp_units_format_bytes(profile->mem.desired_bytes, a, sizeof a), profile->cpu.max,
+        plural(profile->cpu.max),
         lp_units_format_bytes(profile->mem.max_bytes, b, sizeof b));
 }
 

@@ -67,12 +67,18 @@ word_bounds(const LpShortfall *shortfall, const Terms *terms)
         return g_strdup_printf("%s: it already has what was asked; nothing is done", name);
     case LP_SHORT_BELOW_MIN:
         return g_strdup_printf("%s: %s is below its minimum of %s; lower it with `lparctl profile "
-                               "set %s %s=MIN:DESIRED:MAX` (takes effect at the next start)",
-                               name, terms->asked, terms->bound, name, terms->resource);
+                               "set %s %s=MIN:DESIRED:MAX`%s",
+                               name, terms->asked, terms->bound, name, terms->resource,
+                               shortfall->resource == LP_RESOURCE_MEM
+                                   ? " (what it has booted with leaves at its next start only)"
+                                   : "");
     case LP_SHORT_ABOVE_MAX:
         return g_strdup_printf("%s: %s is above its maximum of %s; raise it with `lparctl profile "
-                               "set %s %s=MIN:DESIRED:MAX` (takes effect at the next start)",
-                               name, terms->asked, terms->bound, name, terms->resource);
+                               "set %s %s=MIN:DESIRED:MAX` (at once as far as the running "
+                               "domain has %s for it, beyond that at its next start)",
+                               name, terms->asked, terms->bound, name, terms->resource,
+                               shortfall->resource == LP_RESOURCE_MEM ? "devices"
+                                                                      : "places for vCPUs");
     case LP_SHORT_ENTITLED_LOW:
         return g_strdup_printf("%s: an entitlement of %s is below 0.05 for each of its vCPUs; "
                                "raise it to %s or more with `lparctl capacity %s entitled=...`",
@@ -129,7 +135,8 @@ word_memory(const LpShortfall *shortfall, const Terms *terms)
     switch ((int) shortfall->reason) {
     case LP_SHORT_BLOCK:
         return g_strdup_printf("%s: %s is not reached in whole blocks of %s from its boot memory; "
-                               "ask for a multiple of the block",
+                               "ask for a multiple of the block, or let "
+                               "lparctl do so with `--round`",
                                name, terms->asked, terms->bound);
     case LP_SHORT_NO_DEVICE:
         return g_strdup_printf("%s: it has no virtio-mem device, nor DIMMs in its place, to move "
@@ -272,9 +279,10 @@ word_capacity(const LpStep *step)
     uint64_t centi;
 
     if (step->global_quota_usec < 0 || step->global_period_usec == 0)
-        return g_strdup_printf("lift the processor quota, weight %" PRIu64, step->shares);
+        return g_strdup_printf("lift the processor quota; cgroup shares %" PRIu64, step->shares);
     centi = (uint64_t) step->global_quota_usec * CENTI_PER_CPU / step->global_period_usec;
-    return g_strdup_printf("hold to %s processors by quota (emulator included), weight %" PRIu64,
+    return g_strdup_printf("hold to %s processors by quota, QEMU's own threads included; "
+                           "cgroup shares %" PRIu64,
                            lp_units_format_centi((uint32_t) MIN(centi, UINT32_MAX), units,
                                                  sizeof(units)),
                            step->shares);
@@ -365,7 +373,7 @@ word_profile_cpu(LpProfileVerdict verdict, const LpProfile *profile)
     case LP_PROFILE_CPU_ZERO:
         return g_strdup("a minimum of 0 vCPUs cannot run; write a minimum of 1 or more");
     case LP_PROFILE_CPU_ORDER:
-        return g_strdup_printf("vCPUs %u : %u : %u are not in order; write them as "
+        return g_strdup_printf("%u : %u : %u vCPUs are not in order; write them as "
                                "MIN:DESIRED:MAX, each no less than the one before",
                                cpu->min, cpu->desired, cpu->max);
     case LP_PROFILE_CPU_MANY:
@@ -378,19 +386,20 @@ word_profile_cpu(LpProfileVerdict verdict, const LpProfile *profile)
         lp_units_format_centi((uint32_t) MIN((uint64_t) cpu->desired * LP_CENTI_PER_VCPU_MIN,
                                              UINT32_MAX),
                               limit, sizeof(limit));
-        return g_strdup_printf("an entitlement of %s processors is too little for %u vCPUs, which "
-                               "need 0.05 each; write %s or more",
-                               entitled, cpu->desired, limit);
+        return g_strdup_printf("an entitlement of %s processors is too little for %u vCPU%s at "
+                               "0.05 each; write %s or more",
+                               entitled, cpu->desired, cpu->desired == 1 ? "" : "s", limit);
     case LP_PROFILE_ENTITLED_HIGH:
         lp_units_format_centi((uint32_t) MIN((uint64_t) cpu->desired * CENTI_PER_CPU, UINT32_MAX),
                               limit, sizeof(limit));
-        return g_strdup_printf("an entitlement of %s processors is more than %u vCPUs can use; "
+        return g_strdup_printf("an entitlement of %s processors is more than %u vCPU%s can use; "
                                "write %s or less, or more desired vCPUs",
-                               entitled, cpu->desired, limit);
+                               entitled, cpu->desired, cpu->desired == 1 ? "" : "s", limit);
     case LP_PROFILE_CELLS:
         return g_strdup_printf("%u guest cells cannot be; write 1 to %d of them, and no more than "
-                               "the maximum of %u vCPUs",
-                               profile->n_cells, LP_MAX_CELLS, cpu->max);
+                               "one for each of the %u vCPU%s at most",
+                               profile->n_cells, LP_MAX_CELLS, cpu->max,
+                               cpu->max == 1 ? "" : "s");
     }
     return NULL;
 }

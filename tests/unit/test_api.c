@@ -386,6 +386,22 @@ test_capacity_is_in_force(void **state)
     xml_says("new", true, "<shares>70</shares>", true);
 }
 
+/* Who reads it knows what to write instead. */
+static void
+test_bad_fields_name_their_range(void **state)
+{
+    const char *path = "/v1/partitions/two/resize";
+
+    (void)state;
+    refused("POST", path, "{\"cpu\":{\"mode\":\"set\",\"count\":5000}}", 400, "usage",
+            "\"count\" must be a whole number from 0 to 1024");
+    refused("POST", path, "{\"cpu\":{\"mode\":\"grow\",\"count\":5}}", 400, "usage",
+            "\"mode\" must be \"set\", \"add\" or \"remove\"");
+    refused("POST", path, "{\"mem\":{\"mode\":\"set\"}}", 400, "usage", "and \"bytes\"");
+    refused("POST", path, "{\"cpu\":{\"mode\":\"set\",\"count\":2},\"via\":\"rail\"}", 400, "usage",
+            "\"dimm\" or \"balloon\"");
+}
+
 static void
 test_operations(void **state)
 {
@@ -658,6 +674,7 @@ main(void)
         cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_a_definition_lives),
         cmocka_unit_test(test_capacity_is_in_force),
+        cmocka_unit_test(test_bad_fields_name_their_range),
         cmocka_unit_test(test_operations),
         cmocka_unit_test(test_long_bodies_are_cut_early),
         cmocka_unit_test(test_events_stream),

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "lpard/drift.h"
 #include "lpard/error.h"
 #include "lpard/profile-change.h"
 #include "lpard/shape.h"
@@ -219,6 +220,43 @@ test_effects(void **state)
     g_ptr_array_unref(next);
 }
 
+static bool
+drifts(const LpPartition *partition, const char *text)
+{
+    json_t *list = lp_drift_sentences(partition);
+    bool found = false;
+
+    for (size_t i = 0; i < json_array_size(list); i++)
+        found = found || strstr(json_string_value(json_array_get(list, i)), text) != NULL;
+    json_decref(list);
+    return found;
+}
+
+/* What the device tells late has not failed to happen. */
+static void
+test_drift_waits_for_the_device(void **state)
+{
+    LpPartition *partition = g_new0(LpPartition, 1);
+    LpView *view = partition->view = lp_view_new();
+
+    (void)state;
+    view->name = strdup("web1");
+    view->run = LP_RUN_RUNNING;
+    view->base_bytes = view->cells[0].base_bytes = GIB;
+    view->n_cells = 1;
+    view->cells[0].has_device = true;
+    view->cells[0].requested_bytes = GIB;
+    partition->profile.mem.desired_bytes = 2 * GIB;
+    partition->memory_asked_usec = g_get_monotonic_time();
+    assert_false(drifts(partition, "has not yet taken"));
+    partition->memory_asked_usec -= LP_SIZE_EVENT_LAG_USEC;
+    assert_true(drifts(partition, "has not yet taken 1 GiB"));
+    partition->memory_asked_usec = 0;
+    assert_true(drifts(partition, "has not yet taken 1 GiB"));
+    lp_view_free(view);
+    g_free(partition);
+}
+
 int
 main(void)
 {
@@ -228,6 +266,7 @@ main(void)
         cmocka_unit_test(test_edit_keeps_the_rest),
         cmocka_unit_test(test_shapes_of_any_profile),
         cmocka_unit_test(test_effects),
+        cmocka_unit_test(test_drift_waits_for_the_device),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,8 +95,8 @@ test_says_what_why_and_cure(void **state)
 
     (void) state;
     assert_string_equal(a, "web1: 9 GiB is above its maximum of 8 GiB; raise it with `lparctl "
-                           "profile set web1 mem=MIN:DESIRED:MAX` (takes effect at the next "
-                           "start)");
+                           "profile set web1 mem=MIN:DESIRED:MAX` (at once as far as the "
+                           "running domain has devices for it, beyond that at its next start)");
     assert_string_equal(b, "web1: it needs 2 GiB more, but host node 1 can give it 512 MiB; ask "
                            "for less, or free memory on that node");
     assert_non_null(strstr(c, "1 vCPU is below its minimum of 2 vCPUs"));
@@ -124,9 +124,10 @@ test_steps(void **state)
     check_step(&step, 1, "plug vCPU 2");
     step = (LpStep) { .kind = LP_STEP_CAPACITY, .shares = 512, .global_quota_usec = 210000,
                       .global_period_usec = 100000 };
-    check_step(&step, 2, "hold to 2.10 processors by quota (emulator included), weight 512");
+    check_step(&step, 2, "hold to 2.10 processors by quota, QEMU's own threads included; "
+                         "cgroup shares 512");
     step.global_quota_usec = -1;
-    check_step(&step, 2, "lift the processor quota, weight 512");
+    check_step(&step, 2, "lift the processor quota; cgroup shares 512");
     step = (LpStep) { .kind = LP_STEP_FOLD, .release = true };
     lp_cpumask_first_n(&step.cpus, 2);
     check_step(&step, 1, "agent keeps vCPUs 0-1 online and takes the others offline");
