@@ -1,1 +1,8 @@
-# benchmarks
+# The benches: run by hand (--help tells), or by ./lab check as a short smoke.
+EXTRA_DIST += \
+	tests/bench/fsync \
+	tests/bench/idle \
+	tests/bench/lib.sh \
+	tests/bench/resize \
+	tests/bench/resize-sides.sh \
+	tests/bench/slow-fsync.c
