@@ -197,7 +197,7 @@ lp_run_progress_mark(const LpRun *run)
     return mark;
 }
 
-/* The agent went away and came back with older wishes: told again. */
+/* The agent came, or came back, since the leg began, and knows of older wishes: told again. */
 static void
 tell_again(LpRun *run)
 {
@@ -228,7 +228,7 @@ lp_run_confirm(LpRun *run, bool *ret_stage)
             continue;
         progress->state = confirm_step(run, step, progress);
         if (progress->state == LP_STEPSTATE_ASKED) {
-            if (step->kind == LP_STEP_FOLD)
+            if (step->kind == LP_STEP_FOLD || step->kind == LP_STEP_PLUG_VCPU)
                 tell_again(run);
             memory |= is_memory(step);
             vcpus = vcpus && is_memory(step);

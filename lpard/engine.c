@@ -500,13 +500,13 @@ lp_engine_cancel(LpEngine *engine, int64_t id, GError **error)
                     "them", id);
         return false;
     }
-    if (LP_OP_IS_FINAL(operation->state)) {
+    run = run_of(engine, operation);
+    if (LP_OP_IS_FINAL(operation->state) || !run) {
         g_set_error(error, LP_ERROR, LP_ERROR_CONFLICT,
                     "operation %" G_GINT64_FORMAT " has ended already: %s", id,
                     lp_op_state_name(operation->state));
         return false;
     }
-    run = run_of(engine, operation);
     operation->cancel_asked = true;
     lp_operation_changed(engine, operation);
     if (operation->started_usec)

@@ -274,6 +274,55 @@ lp_engine_keep_finished(LpEngine *engine, LpOperation *operation)
     }
 }
 
+typedef struct {
+    LpEngine *engine;
+    LpOperation *operation;
+    LpOpState state;
+    LpAcceptedFunc accepted;
+    void *accepted_data;
+} Ending;
+
+static void
+tell_end(const GError *error, void *data)
+{
+    Ending *ending = data;
+
+    /* Without a journal the result stands all the same; that new work is refused says the rest. */
+    (void) error;
+    lp_operation_set_state(ending->engine, ending->operation, ending->state);
+    if (ending->accepted)
+        ending->accepted(ending->operation, NULL, ending->accepted_data);
+    lp_engine_keep_finished(ending->engine, ending->operation);
+    g_free(ending);
+}
+
+/* A result is told when it is on disk, so that no restart takes up again what was told to have
+ * ended. `done` need not wait: taking it up finds nothing left to do. */
+static void
+close_operation(LpEngine *engine, LpOperation *operation, LpOpState state,
+                LpAcceptedFunc accepted, void *accepted_data)
+{
+    Ending *ending = g_new0(Ending, 1);
+    LpOpState shown = operation->state;
+    bool waits = false;
+    json_t *body;
+
+    for (guint i = 0; i < operation->legs->len; i++)
+        waits |= ((LpLeg *) g_ptr_array_index(operation->legs, i))->begun;
+    waits = waits && state != LP_OP_DONE;
+
+    *ending = (Ending){engine, operation, state, accepted, accepted_data};
+    operation->state = state;
+    body = lp_operation_to_json(operation);
+    operation->state = shown;
+    lp_journal_put_operation(engine->journal, operation->id,
+                             ((LpLeg *) g_ptr_array_index(operation->legs, 0))->uuid,
+                             operation->request->key, false, body, waits ? tell_end : NULL,
+                             waits ? ending : NULL);
+    if (!waits)
+        tell_end(NULL, ending);
+}
+
 void
 lp_run_end(LpRun *run, LpOpState state, const char *code, const char *message)
 {
@@ -306,12 +355,5 @@ lp_run_end(LpRun *run, LpOpState state, const char *code, const char *message)
         lp_registry_look(engine->registry,
                          ((LpLeg *) g_ptr_array_index(operation->legs, i))->uuid);
     lp_run_free(run);
-    lp_operation_set_state(engine, operation, state);
-    lp_journal_put_operation(engine->journal, operation->id,
-                             ((LpLeg *) g_ptr_array_index(operation->legs, 0))->uuid,
-                             operation->request->key, false, lp_operation_to_json(operation),
-                             NULL, NULL);
-    if (accepted)
-        accepted(operation, NULL, accepted_data);
-    lp_engine_keep_finished(engine, operation);
+    close_operation(engine, operation, state, accepted, accepted_data);
 }
