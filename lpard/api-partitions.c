@@ -10,6 +10,7 @@ lp_api_partition_json(LpApi *api, const LpPartition *partition)
         .overhead_bytes = api->settings->overhead_bytes, .now_usec = g_get_monotonic_time(),
         .operations_open = lp_engine_lane_depth(api->engine, partition->uuid),
         .stuck = lp_engine_lane_stuck(api->engine, partition->uuid),
+        .connected = lp_registry_connected(api->registry),
     };
 
     return lp_export_partition(partition, &facts);
@@ -23,7 +24,8 @@ lp_api_get_domains(LpCall *call)
 
     for (guint i = 0; i < list->len; i++)
         json_array_append_new(domains, lp_export_domain(g_ptr_array_index(list, i)));
-    lp_call_answer(call, SOUP_STATUS_OK, json_pack("{s:o}", "domains", domains));
+    lp_call_answer(call, SOUP_STATUS_OK, json_pack("{s:o, s:b}", "domains", domains, "connected",
+                             lp_registry_connected(call->api->registry)));
 }
 
 void
@@ -38,7 +40,8 @@ lp_api_get_partitions(LpCall *call)
         if (partition->profile_state != LP_PROFILE_STATE_NONE)
             json_array_append_new(partitions, lp_api_partition_json(call->api, partition));
     }
-    lp_call_answer(call, SOUP_STATUS_OK, json_pack("{s:o}", "partitions", partitions));
+    lp_call_answer(call, SOUP_STATUS_OK, json_pack("{s:o, s:b}", "partitions", partitions, "connected",
+                             lp_registry_connected(call->api->registry)));
 }
 
 /* A partition however bad its profile: to see it is how one learns what is wrong. */

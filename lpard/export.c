@@ -127,6 +127,8 @@ cpu_enforced(const LpPartition *partition)
 {
     const LpView *view = partition->view;
 
+    if (view->run == LP_RUN_OFF)
+        return view->cgroup != LP_CGROUP_NONE;
     if (lp_partition_granted_cpus(partition) >= lp_cpumask_count(&view->plugged))
         return true;
     return view->cgroup != LP_CGROUP_NONE && view->global_quota_usec > 0;
@@ -314,7 +316,7 @@ lp_export_partition(const LpPartition *partition, const LpExportFacts *facts)
 
     return json_pack(
         "{s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, "
-        "s:i, s:b}",
+        "s:b, s:i, s:b}",
         "name", text_or_null(view->name), "uuid", partition->uuid,
         "run", lp_run_state_name(view->run), "accel", accel_name(view->accel),
         "profile_state", lp_profile_state_name(partition->profile_state),
@@ -328,7 +330,7 @@ lp_export_partition(const LpPartition *partition, const LpExportFacts *facts)
         "agent", agent_json(partition, facts->now_usec),
         "next_start", next_start_json(view),
         "drift", has_profile ? lp_drift_sentences(partition) : json_array(),
-        "overrun", partition->overrun, "stuck", facts->stuck,
+        "overrun", partition->overrun, "stuck", facts->stuck, "connected", facts->connected,
         "operations_open", (int)facts->operations_open, "persistent", view->persistent);
 }
 

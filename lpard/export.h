@@ -14,6 +14,7 @@ typedef struct {
     int64_t now_usec;             /* monotonic */
     uint32_t operations_open;
     bool stuck;
+    bool connected;               /* else these are the last figures read */
 } LpExportFacts;
 
 json_t *lp_export_partition(const LpPartition *partition, const LpExportFacts *facts);

@@ -319,9 +319,9 @@ lp_words_step(const LpStep *step, uint32_t n_cells)
     case LP_STEP_LIMIT:
         return g_strdup_printf("limit what its process may have resident to %s", to);
     case LP_STEP_PROFILE:
-        return g_strdup("write the new amounts into the running domain's profile");
+        return g_strdup("write the running domain's profile");
     case LP_STEP_CONFIG:
-        return g_strdup("write the new amounts into the definition for the next start");
+        return g_strdup("write the definition for the next start");
     case LP_STEP_KINDS:
         break;
     }

@@ -78,29 +78,38 @@ print_nodes(const json_t *host, GString *out)
         lp_ctl_table_print(table, LP_CTL_COLUMNS, "", out);
 }
 
+/* "1 core", "2 cores". */
+static char *
+count_of(const json_t *host, const char *path, const char *what)
+{
+    g_autofree char *number = lp_ctl_text_int(host, path);
+
+    return g_strdup_printf("%s %s%s", number, what, strcmp(number, "1") == 0 ? "" : "s");
+}
+
 int
 lp_ctl_cmd_host(LpCtl *ctl, GError **error)
 {
     g_autoptr(GString) out = g_string_new(NULL);
     g_auto(LpCtlAnswer) answer = { 0 };
     g_autofree char *uri = NULL, *packages = NULL, *cores = NULL, *cpus = NULL;
+    g_autofree char *partitions = NULL, *others = NULL;
     int shown = lp_ctl_show(ctl, "GET", "/v1/host", NULL, &answer, error);
     const json_t *host = answer.json;
 
     if (shown != LP_CTL_SHOW)
         return shown;
     uri = lp_ctl_text_str(host, "uri");
-    packages = lp_ctl_text_int(host, "topology.packages");
-    cores = lp_ctl_text_int(host, "topology.cores");
-    cpus = lp_ctl_text_int(host, "topology.cpus");
-    g_string_append_printf(out, "%s: %s; %" G_GINT64_FORMAT " partitions, %" G_GINT64_FORMAT
-                           " running; %" G_GINT64_FORMAT " other domains\n", uri,
-                           lp_ctl_json_bool(host, "connected") ? "connected" : "not connected",
-                           lp_ctl_json_int(host, "partitions", 0),
-                           lp_ctl_json_int(host, "running", 0),
-                           lp_ctl_json_int(host, "unmanaged", 0));
-    g_string_append_printf(out, "topology: %s packages, %s cores, %s processors\n", packages, cores,
-                           cpus);
+    partitions = count_of(host, "partitions", "partition");
+    others = count_of(host, "unmanaged", "other domain");
+    packages = count_of(host, "topology.packages", "package");
+    cores = count_of(host, "topology.cores", "core");
+    cpus = count_of(host, "topology.cpus", "processor");
+    g_string_append_printf(out, "%s: %s; %s, %" G_GINT64_FORMAT " running; %s running\n", uri,
+                           lp_ctl_json_bool(host, "connected")
+                               ? "connected" : "NOT CONNECTED, these are the last figures read",
+                           partitions, lp_ctl_json_int(host, "running", 0), others);
+    g_string_append_printf(out, "topology: %s, %s, %s\n", packages, cores, cpus);
     print_virtualization(host, out);
     g_string_append_printf(out, "processor capacity: %s\n",
                            lp_ctl_json_bool(host, "cpu_enforced")

@@ -120,6 +120,7 @@ lp_ctl_cmd_list(LpCtl *ctl, GError **error)
                      member);
         return -1;
     }
+    lp_ctl_warn_away(answer.json);
     if (all)
         print_domains(list);
     else

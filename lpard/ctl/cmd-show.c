@@ -27,6 +27,24 @@ print_head(const json_t *partition, GString *out)
     }
 }
 
+/* One that is off has been granted nothing, and nobody in it uses anything. */
+static void
+print_amounts_off(const json_t *p, GString *out)
+{
+    static const char *const headings[] = { "", ">MIN", ">DESIRED", ">MAX", ">AT NEXT START",
+                                            NULL };
+    g_autoptr(LpCtlTable) table = lp_ctl_table_new(headings);
+
+    lp_ctl_table_take(table, g_strdup("cpu"), lp_ctl_text_int(p, "profile.cpu.min"),
+                      lp_ctl_text_int(p, "cpu.desired"), lp_ctl_text_int(p, "profile.cpu.max"),
+                      lp_ctl_text_int(p, "next_start.cpu"));
+    lp_ctl_table_take(table, g_strdup("mem"), lp_ctl_text_mem(p, "profile.mem.min_bytes"),
+                      lp_ctl_text_mem(p, "mem.desired_bytes"),
+                      lp_ctl_text_mem(p, "profile.mem.max_bytes"),
+                      lp_ctl_text_mem(p, "next_start.mem_bytes"));
+    lp_ctl_table_print(table, LP_CTL_COLUMNS, "", out);
+}
+
 static void
 print_amounts(const json_t *p, GString *out)
 {
@@ -142,7 +160,7 @@ print_rest(const json_t *p, GString *out)
     const json_t *drift = json_object_get(p, "drift");
     const json_t *next = json_object_get(p, "next_start");
 
-    if (json_is_object(next)) {
+    if (json_is_object(next) && strcmp(lp_ctl_json_str(p, "run"), "off") != 0) {
         g_autofree char *cpu = lp_ctl_text_int(next, "cpu");
         g_autofree char *mem = lp_ctl_text_mem(next, "mem_bytes");
 
@@ -188,13 +206,20 @@ lp_ctl_cmd_show(LpCtl *ctl, GError **error)
     g_autoptr(GString) out = g_string_new(NULL);
     g_auto(LpCtlAnswer) answer = { 0 };
     int shown = path ? lp_ctl_show(ctl, "GET", path, NULL, &answer, error) : -1;
+    bool off;
 
     if (shown != LP_CTL_SHOW)
         return shown;
+    lp_ctl_warn_away(answer.json);
     print_head(answer.json, out);
-    print_amounts(answer.json, out);
+    off = strcmp(lp_ctl_json_str(answer.json, "run"), "off") == 0;
+    if (off)
+        print_amounts_off(answer.json, out);
+    else
+        print_amounts(answer.json, out);
     print_cells(json_object_get(answer.json, "cells"), out);
-    print_memory(answer.json, out);
+    if (!off)
+        print_memory(answer.json, out);
     print_capacity(answer.json, out);
     print_mechanisms(json_object_get(answer.json, "mechanisms"), out);
     print_agent(answer.json, out);

@@ -69,6 +69,9 @@ lp_ctl_value(const LpCtl *ctl, LpCtlOption option)
 }
 
 /* "/v1/partitions/NAME" + suffix, escaped.  NULL and *error for what cannot be a name. */
+/* Says so, on the standard error output, where lpard has lost the hypervisor meanwhile. */
+void lp_ctl_warn_away(const json_t *answer);
+
 char *lp_ctl_partition_path(const char *name, const char *suffix, GError **error);
 bool lp_ctl_operation_path(const char *text, char **ret_path, GError **error);
 

@@ -46,7 +46,8 @@ lp_ctl_outcome_exit(const json_t *operation)
 }
 
 static void
-append_change(GString *out, const json_t *leg, const char *what, const char *field, bool mem)
+append_change(GString *out, const json_t *leg, const char *what, const char *field, bool mem,
+              bool guest)
 {
     g_autofree char *before_path = g_strconcat("before.", field, NULL);
     g_autofree char *now_path = g_strconcat("now.", field, NULL);
@@ -58,11 +59,17 @@ append_change(GString *out, const json_t *leg, const char *what, const char *fie
                                   : lp_ctl_text_int(leg, usable_path);
     /* 0 and null both mean that nobody inside has said. */
     bool known = lp_ctl_json_int(leg, usable_path, 0) > 0;
+    const json_t *target = json_object_get(leg, "target");
 
-    if (strcmp(now, "-") == 0)
+    if (strcmp(now, "-") == 0 || (strcmp(before, now) == 0 && json_is_object(target) &&
+                                  json_object_get(target, field) == NULL))
         return;
-    g_string_append_printf(out, "  %s %s -> %s (usable %s)", what, before, now,
-                           known ? usable : "not known");
+    g_string_append_printf(out, "  %s %s -> %s", what, before, now);
+    /* Nobody inside is asked about what only the definition has. */
+    if (known)
+        g_string_append_printf(out, " (usable %s)", usable);
+    else if (strcmp(before, now) != 0 && guest)
+        g_string_append(out, " (usable not known)");
 }
 
 static void
@@ -99,17 +106,45 @@ append_remaining(GString *out, const json_t *leg)
     }
 }
 
+/* What keeps a result from being done, step by step. */
 static void
-append_leg(GString *out, const json_t *leg)
+append_unconfirmed(GString *out, const json_t *leg)
+{
+    static const struct { const char *state, *text; } states[] = {
+        { "asked", "not confirmed" }, { "partial", "confirmed in part" }, { "failed", "failed" },
+    };
+    const json_t *steps = json_object_get(json_object_get(leg, "plan"), "steps");
+
+    for (gsize i = 0; i < json_array_size(steps); i++) {
+        const json_t *step = json_array_get(steps, i);
+        const char *message = lp_ctl_json_str(step, "message");
+
+        for (guint k = 0; k < G_N_ELEMENTS(states); k++) {
+            g_autofree char *line = NULL;
+
+            if (strcmp(lp_ctl_json_str(step, "state"), states[k].state) != 0)
+                continue;
+            line = g_strdup_printf("%s: %s%s%s", states[k].text, lp_ctl_json_str(step, "text"),
+                                   message[0] ? ": " : "", message);
+            lp_ctl_text_wrap(out, "    ", "      ", line);
+        }
+    }
+}
+
+static void
+append_leg(GString *out, const json_t *leg, bool guest)
 {
     g_autofree char *name = lp_ctl_text_str(leg, "partition");
+    g_autoptr(GString) line = g_string_new(NULL);
 
-    g_string_append_printf(out, "  %s%s", name,
-                           lp_ctl_json_bool(leg, "undo") ? " (undone)" : "");
-    append_change(out, leg, "cpu", "cpu", false);
-    append_change(out, leg, "mem", "mem_bytes", true);
-    append_capacity(out, leg);
-    g_string_append_c(out, '\n');
+    g_string_append_printf(line, "%s%s", name, lp_ctl_json_bool(leg, "undo") ? " (undone)" : "");
+    append_change(line, leg, "cpu", "cpu", false, guest);
+    append_change(line, leg, "mem", "mem_bytes", true, guest);
+    append_capacity(line, leg);
+    if (line->len <= LP_CTL_COLUMNS - 2)
+        g_string_append_printf(out, "  %s\n", line->str);
+    else
+        lp_ctl_text_wrap(out, "  ", "      ", line->str);
 }
 
 void
@@ -121,8 +156,8 @@ lp_ctl_outcome_text(const json_t *operation, GString *out)
     const char *state = lp_ctl_json_str(operation, "state");
     g_autofree char *clean = lp_ctl_text_clean(state);
     gint64 total = lp_ctl_json_int(operation, "timing.total_msec", -1);
-    /* Of what was refused nothing was begun, so nothing of it remains either. */
-    bool remains = strcmp(state, "done") != 0 && strcmp(state, "refused") != 0;
+    bool refused = strcmp(state, "refused") == 0, done = strcmp(state, "done") == 0;
+    bool guest = strcmp(lp_ctl_json_str(operation, "confirm"), "host") != 0;
 
     g_string_append_printf(out, "%s: operation %" G_GINT64_FORMAT, clean,
                            lp_ctl_json_int(operation, "id", 0));
@@ -136,12 +171,18 @@ lp_ctl_outcome_text(const json_t *operation, GString *out)
     if (lp_ctl_json_bool(operation, "recovered"))
         g_string_append(out, ", taken up again after a restart");
     g_string_append_c(out, '\n');
-    for (gsize i = 0; i < json_array_size(legs); i++) {
+    /* Of what was refused nothing was begun: the reason is all there is to say. */
+    for (gsize i = 0; i < json_array_size(legs) && !refused; i++) {
         const json_t *leg = json_array_get(legs, i);
 
-        append_leg(out, leg);
-        if (remains)
+        if (json_is_false(json_object_get(leg, "begun")) &&
+            !json_is_object(json_object_get(leg, "plan")))
+            continue;
+        append_leg(out, leg, guest);
+        if (!done) {
             append_remaining(out, leg);
+            append_unconfirmed(out, leg);
+        }
     }
     if (message[0] != '\0')
         lp_ctl_text_wrap(out, "  ", "  ", message);

@@ -28,10 +28,17 @@ step_amount(const json_t *step)
     return NULL;
 }
 
+/* Only what is plugged belongs to one cell. */
 static char *
 step_cell(const json_t *step)
 {
-    return lp_ctl_json_int(step, "cell", -1) < 0 ? NULL : lp_ctl_text_int(step, "cell");
+    static const char *const with_cell[] = { "plug-vcpu", "unplug-vcpu", "virtio-mem", "dimm-add",
+                                             "dimm-remove", NULL };
+
+    if (!g_strv_contains(with_cell, lp_ctl_json_str(step, "kind")) ||
+        lp_ctl_json_int(step, "cell", -1) < 0)
+        return NULL;
+    return lp_ctl_text_int(step, "cell");
 }
 
 static void
@@ -99,11 +106,44 @@ plan_head(const json_t *leg, GString *out)
         g_string_append_printf(out, "; %zu step%s, about %s\n", n, n == 1 ? "" : "s", time);
 }
 
+static bool
+is_told(const json_t *operation, const char *text)
+{
+    const json_t *legs = json_object_get(operation, "legs");
+
+    for (gsize i = 0; i < json_array_size(legs); i++) {
+        const json_t *plan = json_object_get(json_array_get(legs, i), "plan");
+        const json_t *list = json_object_get(plan, "shortfalls");
+
+        for (gsize k = 0; k < json_array_size(list); k++) {
+            if (strcmp(lp_ctl_json_str(json_array_get(list, k), "text"), text) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* What the plans' own lists have not said already. */
+static void
+append_rest(const json_t *operation, GString *out)
+{
+    const json_t *remarks = json_object_get(operation, "remarks");
+    const char *message = lp_ctl_json_str(operation, "message");
+
+    if (message[0] != '\0' && !is_told(operation, message))
+        lp_ctl_text_wrap(out, "", "", message);
+    for (gsize i = 0; i < json_array_size(remarks); i++) {
+        const char *remark = json_string_value(json_array_get(remarks, i));
+
+        if (remark && !is_told(operation, remark))
+            lp_ctl_text_wrap(out, "- ", "  ", remark);
+    }
+}
+
 void
 lp_ctl_plan_text(const json_t *operation, GString *out)
 {
     const json_t *legs = json_object_get(operation, "legs");
-    const char *message = lp_ctl_json_str(operation, "message");
 
     g_string_append(out, "Dry run: nothing is changed.\n");
     for (gsize i = 0; i < json_array_size(legs); i++) {
@@ -114,9 +154,7 @@ lp_ctl_plan_text(const json_t *operation, GString *out)
         steps_table(json_object_get(plan, "steps"), false, out);
         shortfalls(json_object_get(plan, "shortfalls"), out);
     }
-    if (message[0] != '\0')
-        lp_ctl_text_wrap(out, "", "", message);
-    lp_ctl_text_list(out, "", json_object_get(operation, "remarks"));
+    append_rest(operation, out);
 }
 
 void

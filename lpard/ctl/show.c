@@ -31,6 +31,14 @@ lp_ctl_show(LpCtl *ctl, const char *method, const char *path, const json_t *body
     return LP_CTL_SHOWN;
 }
 
+void
+lp_ctl_warn_away(const json_t *answer)
+{
+    if (json_is_false(json_object_get(answer, "connected")))
+        fputs("lparctl: libvirtd cannot be reached: these are the last figures that lpard read\n",
+              stderr);
+}
+
 char *
 lp_ctl_partition_path(const char *name, const char *suffix, GError **error)
 {

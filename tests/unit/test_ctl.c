@@ -257,13 +257,40 @@ test_outcome(void **state)
     lp_ctl_outcome_text(json, out);
     assert_string_equal(out->str,
                         "partial: operation 5, 61 s, confirmed by the device\n"
-                        "  web1  cpu 2 -> 2 (usable not known)  mem 4 GiB -> 4092 MiB "
+                        "  web1  cpu 2 -> 2  mem 4 GiB -> 4092 MiB "
                         "(usable not known)\n"
                         "    remains: 1 vCPU to remove\n"
                         "    remains: 512 MiB (536870912 bytes) to remove\n"
                         "  the guest holds pages\n"
                         "  - a remark\n");
     assert_int_equal(lp_ctl_outcome_exit(json), LP_CTL_EXIT_PARTIAL);
+    json_decref(json);
+}
+
+/* Each thing is said once, and a cell only of what belongs to one. */
+static void
+test_plan_says_it_once(void **state)
+{
+    json_t *json = operation(
+        "{\"state\":\"queued\",\"message\":\"no agent\",\"remarks\":[\"no agent\",\"another\"],"
+        "\"legs\":[{\"partition\":\"web1\",\"before\":{\"cpu\":2,\"mem_bytes\":0},\"plan\":{"
+        "\"expected_msec\":10,\"after\":{\"cpu\":3,\"mem_bytes\":0},\"steps\":["
+        "{\"kind\":\"fold\",\"stage\":0,\"cell\":0,\"cpus\":\"0-2\",\"text\":\"F\"},"
+        "{\"kind\":\"plug-vcpu\",\"stage\":0,\"cell\":1,\"vcpu\":2,\"text\":\"P\"}],"
+        "\"shortfalls\":[{\"fatal\":false,\"text\":\"no agent\"}]}}]}");
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    (void)state;
+    lp_ctl_plan_text(json, out);
+    assert_string_equal(out->str,
+                        "Dry run: nothing is changed.\n"
+                        "web1: cpu 2 -> 3, mem 0 B -> 0 B; 2 steps, about 0.01 s\n"
+                        "  STAGE  HOW        CELL  AMOUNT      TIME  STEP\n"
+                        "      0  fold          -  vCPU 0-2  0.00 s  F\n"
+                        "      0  plug-vcpu     1  vCPU 2    0.00 s  P\n"
+                        "  Not attainable:\n"
+                        "  - no agent\n"
+                        "- another\n");
     json_decref(json);
 }
 
@@ -370,6 +397,7 @@ main(void)
         cmocka_unit_test(test_fuzz_table_width),
         cmocka_unit_test(test_progress),
         cmocka_unit_test(test_outcome),
+        cmocka_unit_test(test_plan_says_it_once),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_sse),
         cmocka_unit_test(test_sse_bounded),

@@ -225,7 +225,12 @@ test_final_states(void **state)
         /* Not a terminal: silent until the end. */
         assert_string_equal(ran.err, "");
         assert_non_null(strstr(ran.out, "confirmed by the agent"));
-        assert_non_null(strstr(ran.out, "mem 4 GiB -> 5.5 GiB (usable 5.5 GiB)"));
+        /* Nothing was begun of what was refused: its reason is all. */
+        assert_true((strstr(ran.out, "mem 4 GiB -> 5.5 GiB (usable 5.5 GiB)") != NULL) ==
+                    (finals[i].exit_status != 4));
+        /* What keeps it from being done is named. */
+        assert_true((strstr(ran.out, "    not confirmed: grow cell 0\n") != NULL) ==
+                    (finals[i].exit_status != 0 && finals[i].exit_status != 4));
         assert_true((strstr(ran.out, "512 MiB (536870912 bytes) to add") != NULL) ==
                     (finals[i].exit_status != 0 && finals[i].exit_status != 4));
         ran_clear(&ran);
@@ -459,6 +464,11 @@ test_tables_fit(void **state)
     fake_server_answer(server, 200, "{\"partitions\":[]}");
     ran = run_lparctl(server, "list");
     assert_non_null(strstr(ran.out, "lparctl enable DOMAIN"));
+    assert_string_equal(ran.err, "");
+    ran_clear(&ran);
+    fake_server_answer(server, 200, "{\"partitions\":[],\"connected\":false}");
+    ran = run_lparctl(server, "list");
+    assert_non_null(strstr(ran.err, "the last figures that lpard read"));
     ran_clear(&ran);
     g_free(fake_server_asked(server));
 }
