@@ -43,7 +43,11 @@ lp_sim_json_load(const char *path, GError **error)
     json_error_t why;
     json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
 
-    if (!root)
+    /* Without a line it is not about what the file says. */
+    if (!root && why.line < 0 && !g_file_test(path, G_FILE_TEST_EXISTS))
+        g_set_error_literal(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_INVALID,
+                            "there is no such file; lpard(8) shows what to write into it");
+    else if (!root)
         g_set_error(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_INVALID, "%s, line %d: %s", path,
                     why.line, why.text);
     return root;

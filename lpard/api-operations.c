@@ -163,6 +163,72 @@ concerns(const LpOperation *operation, const char *uuid, const char *name)
            g_strcmp0(request->to, uuid) == 0 || g_strcmp0(request->to, name) == 0;
 }
 
+/* A move is filed under its giver; its receiver finds it by what the record says. */
+static bool
+row_concerns(const json_t *row, const char *uuid)
+{
+    const json_t *legs = json_object_get(json_object_get(row, "body"), "legs");
+
+    if (!uuid || g_strcmp0(json_string_value(json_object_get(row, "uuid")), uuid) == 0)
+        return true;
+    for (size_t i = 0; i < json_array_size(legs); i++) {
+        const json_t *leg = json_object_get(json_array_get(legs, i), "uuid");
+
+        if (g_strcmp0(json_string_value(leg), uuid) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int64_t
+row_id(const json_t *row)
+{
+    return json_integer_value(json_object_get(row, "id"));
+}
+
+/* Newest first, which both lists are, each row once. */
+static json_t *
+merge_rows(const json_t *a, const json_t *b)
+{
+    json_t *merged = json_array();
+    size_t i = 0, j = 0;
+
+    while (i < json_array_size(a) || j < json_array_size(b)) {
+        json_t *left = json_array_get(a, i), *right = json_array_get(b, j);
+
+        if (left && right && row_id(left) == row_id(right))
+            j++;
+        if (left && (!right || row_id(left) >= row_id(right))) {
+            json_array_append(merged, left);
+            i++;
+        } else {
+            json_array_append(merged, right);
+            j++;
+        }
+    }
+    return merged;
+}
+
+/* All that it gave or did alone, and of the latest of everybody what it was given. */
+static json_t *
+history_of(LpJournal *journal, const char *uuid, unsigned n_rows, GError **error)
+{
+    json_t *own = lp_journal_history(journal, uuid, INT64_MAX, n_rows, error);
+    json_t *all, *merged;
+
+    if (!own || !uuid)
+        return own;
+    all = lp_journal_history(journal, NULL, INT64_MAX, LIST_MAX, error);
+    for (size_t i = json_array_size(all); i > 0; i--) {
+        if (!row_concerns(json_array_get(all, i - 1), uuid))
+            json_array_remove(all, i - 1);
+    }
+    merged = all ? merge_rows(own, all) : NULL;
+    json_decref(own);
+    json_decref(all);
+    return merged;
+}
+
 /* What the engine no longer has in memory, from the journal. */
 static bool
 append_history(LpCall *call, json_t *list, GHashTable *known, const char *uuid, size_t limit,
@@ -170,17 +236,16 @@ append_history(LpCall *call, json_t *list, GHashTable *known, const char *uuid, 
 {
     /* Those that are in both do not count. */
     unsigned n_rows = (unsigned)MIN(limit + g_hash_table_size(known), LIST_MAX);
-    json_t *rows = lp_journal_history(call->api->journal, uuid, INT64_MAX, n_rows, error);
+    json_t *rows = history_of(call->api->journal, uuid, n_rows, error);
 
     if (!rows)
         return false;
     for (size_t i = 0; i < json_array_size(rows) && json_array_size(list) < limit; i++) {
         json_t *row = json_array_get(rows, i);
-        int64_t id = json_integer_value(json_object_get(row, "id"));
-        json_t *body = json_object_get(row, "body");
+        int64_t id = row_id(row);
 
         if (!g_hash_table_contains(known, &id))
-            json_array_append(list, body);
+            json_array_append(list, json_object_get(row, "body"));
     }
     json_decref(rows);
     return true;

@@ -78,7 +78,7 @@ word_bounds(const LpShortfall *shortfall, const Terms *terms)
                                "domain has %s for it, beyond that at its next start)",
                                name, terms->asked, terms->bound, name, terms->resource,
                                shortfall->resource == LP_RESOURCE_MEM ? "devices"
-                                                                      : "places for vCPUs");
+                                                                      : "vCPU slots");
     case LP_SHORT_ENTITLED_LOW:
         return g_strdup_printf("%s: an entitlement of %s is below 0.05 for each of its vCPUs; "
                                "raise it to %s or more with `lparctl capacity %s entitled=...`",

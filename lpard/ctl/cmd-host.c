@@ -99,6 +99,7 @@ lp_ctl_cmd_host(LpCtl *ctl, GError **error)
 
     if (shown != LP_CTL_SHOW)
         return shown;
+    lp_ctl_warn_away(host);
     uri = lp_ctl_text_str(host, "uri");
     partitions = count_of(host, "partitions", "partition");
     others = count_of(host, "unmanaged", "other domain");
@@ -106,8 +107,7 @@ lp_ctl_cmd_host(LpCtl *ctl, GError **error)
     cores = count_of(host, "topology.cores", "core");
     cpus = count_of(host, "topology.cpus", "processor");
     g_string_append_printf(out, "%s: %s; %s, %" G_GINT64_FORMAT " running; %s running\n", uri,
-                           lp_ctl_json_bool(host, "connected")
-                               ? "connected" : "NOT CONNECTED, these are the last figures read",
+                           lp_ctl_json_bool(host, "connected") ? "connected" : "not connected",
                            partitions, lp_ctl_json_int(host, "running", 0), others);
     g_string_append_printf(out, "topology: %s, %s, %s\n", packages, cores, cpus);
     print_virtualization(host, out);

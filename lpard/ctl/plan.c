@@ -71,17 +71,27 @@ steps_table(const json_t *steps, bool progress, GString *out)
 }
 
 static void
-shortfalls(const json_t *list, GString *out)
+shortfalls_of(const json_t *list, bool fatal, const char *heading, GString *out)
 {
-    if (json_array_size(list) == 0)
-        return;
-    g_string_append(out, "  Not attainable:\n");
+    bool any = false;
+
     for (gsize i = 0; i < json_array_size(list); i++) {
         const json_t *shortfall = json_array_get(list, i);
 
-        lp_ctl_text_wrap(out, lp_ctl_json_bool(shortfall, "fatal") ? "  - (refused) " : "  - ",
-                         "    ", lp_ctl_json_str(shortfall, "text"));
+        if (lp_ctl_json_bool(shortfall, "fatal") != fatal)
+            continue;
+        if (!any)
+            g_string_append(out, heading);
+        any = true;
+        lp_ctl_text_wrap(out, "  - ", "    ", lp_ctl_json_str(shortfall, "text"));
     }
+}
+
+static void
+shortfalls(const json_t *list, GString *out)
+{
+    shortfalls_of(list, true, "  Refused, since:\n", out);
+    shortfalls_of(list, false, "  Remarks:\n", out);
 }
 
 static void

@@ -388,6 +388,50 @@ test_capacity_is_in_force(void **state)
 
 /* Who reads it knows what to write instead. */
 static void
+on_kept(const GError *error, void *data)
+{
+    assert_null(error);
+    *(bool *)data = true;
+}
+
+static bool
+is_set(void *data)
+{
+    return *(bool *)data;
+}
+
+/* Of the journal too, where it is filed under the partition that gave. */
+static void
+test_a_receiver_has_its_moves(void **state)
+{
+    const char *giver = lp_registry_find(world.registry, "one", NULL)->uuid;
+    const char *receiver = lp_registry_find(world.registry, "idle", NULL)->uuid;
+    struct {
+        const char *name;
+        bool wanted;
+    } rows[] = {{"one", true}, {"idle", true}, {"two", false}};
+    int64_t id = lp_journal_next_id(world.journal);
+    bool kept = false;
+
+    (void)state;
+    lp_journal_put_operation(world.journal, id, giver, NULL, false,
+                             json_pack("{s:I, s:[{s:s}, {s:s}]}", "id", (json_int_t)id, "legs",
+                                       "uuid", giver, "uuid", receiver), on_kept, &kept);
+    until(is_set, &kept);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *path = g_strconcat("/v1/operations?partition=", rows[i].name, NULL);
+        json_t *json = ask("GET", path, NULL, 200);
+        const json_t *list = json_object_get(json, "operations");
+        unsigned n = 0;
+
+        for (size_t k = 0; k < json_array_size(list); k++)
+            n += json_integer_value(json_object_get(json_array_get(list, k), "id")) == id;
+        assert_int_equal(n, rows[i].wanted);
+        json_decref(json);
+    }
+}
+
+static void
 test_bad_fields_name_their_range(void **state)
 {
     const char *path = "/v1/partitions/two/resize";
@@ -674,6 +718,7 @@ main(void)
         cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_a_definition_lives),
         cmocka_unit_test(test_capacity_is_in_force),
+        cmocka_unit_test(test_a_receiver_has_its_moves),
         cmocka_unit_test(test_bad_fields_name_their_range),
         cmocka_unit_test(test_operations),
         cmocka_unit_test(test_long_bodies_are_cut_early),

@@ -288,7 +288,7 @@ test_plan_says_it_once(void **state)
                         "  STAGE  HOW        CELL  AMOUNT      TIME  STEP\n"
                         "      0  fold          -  vCPU 0-2  0.00 s  F\n"
                         "      0  plug-vcpu     1  vCPU 2    0.00 s  P\n"
-                        "  Not attainable:\n"
+                        "  Remarks:\n"
                         "  - no agent\n"
                         "- another\n");
     json_decref(json);
