@@ -103,6 +103,22 @@ services_start() {
     done
 }
 
+# libvirtd dies at once and is not started again by itself; services_start brings it back.
+libvirtd_kill() {
+    local pid
+    if [[ -d /run/systemd/system ]]; then
+        systemctl stop libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket 2>/dev/null
+        systemctl kill -s KILL libvirtd.service
+        systemctl stop libvirtd.service 2>/dev/null
+        return
+    fi
+    pid=$(cat /run/libvirtd.pid) && [[ $(cat "/proc/$pid/comm" 2>/dev/null) == libvirtd ]] &&
+        kill -KILL "$pid"
+    while kill -0 "$pid" 2>/dev/null; do
+        sleep 0.1
+    done
+}
+
 # Stops what a lab started, when this was the last lab and nobody else's domain runs.
 services_stop() {
     local how lab
@@ -272,13 +288,16 @@ lpard_stop() {
 }
 
 # --- guests ---------------------------------------------------------------------------------
-# partition_define NAME AGENT CPU MEM [OPTIONS...]: a partition of this lab, started.
+# partition_define NAME AGENT CPU MEM [OPTIONS...]: a partition of this lab, started; with the
+# words in $guest_words on its kernel's command line.
 partition_define() {
     local name=$prefix-$1 cmdline
     cmdline="console=ttyS0 quiet panic=-1 psi=1 lpard.name=$name lpard.agent=$2"
+    cmdline+=${guest_words:+ $guest_words}
     # Without an agent somebody else must bring memory online: the guest's own kernel.
     [[ $2 == none ]] && cmdline+=" memhp_default_state=online_movable"
-    lparctl define "$name" --cpu "$3" --mem "$4" --cells 2 --kernel "$boot_dir/vmlinuz" \
+    [[ "${*:5}" == *--cells* ]] || set -- "$@" --cells 2
+    lparctl define "$name" --cpu "$3" --mem "$4" --kernel "$boot_dir/vmlinuz" \
         --initrd "$boot_dir/initrd" --cmdline "$cmdline" --start "${@:5}"
 }
 
@@ -317,7 +336,7 @@ guest_ready() {
         touch "$log_dir/console-$name.log"
         die_with_log "the guest $name does not come up" "$log_dir/console-$name.log"
     }
-    guest_mem_kib "$name" >"$run_dir/base-$name" || die "the guest $name does not tell its memory"
+    guest_measure "$name" || die "the guest $name does not tell its memory"
     [[ $1 == plain ]] && return 0
     wait_for 60 agent_connected "$name" ||
         die "the agent in $name does not reach lpard; see $log_dir/lpard.log"
@@ -326,6 +345,12 @@ guest_ready() {
 # --- what a guest itself says ----------------------------------------------------------------
 # The lab's guests start with this much memory, none of it in a device.
 base_mib=512
+
+# guest_measure NAME: takes what the guest has now, which is its boot memory, to measure by.
+guest_measure() {
+    local kib
+    kib=$(guest_mem_kib "$1") && echo "$kib" >"$run_dir/base-$1"
+}
 
 guest_mem_kib() {
     guest "$1" "awk '\$1 == \"MemTotal:\" { print \$2 }' /proc/meminfo"

@@ -102,6 +102,57 @@ guest_has() {
     is "$got" "$2 cpus $(($3 * MiB)) bytes" "$4: granted, by lpard"
 }
 
+# three_agree PARTITION BYTES TEXT: libvirt, lpard and the guest give one figure.
+three_agree() {
+    local text=$3 figures
+    # QEMU tells of a device's size at most once a second.
+    wait_for 5 eval '[[ $(libvirt_bytes "$1") == "$2" ]]'
+    figures="$(libvirt_bytes "$1") $(field "$1" .mem.granted_bytes) $(guest_mem_bytes "$1")"
+    is "$figures" "$2 $2 $2" "$text: libvirt, lpard and the guest agree"
+}
+
+# device_sum PARTITION ELEMENT: over libvirt's virtio-mem devices, in bytes (its XML is in KiB).
+device_sum() {
+    vsh dumpxml "$1" | sed -n "s/.*<$2 unit='KiB'>\([0-9]*\)<.*/\1/p" |
+        awk '{ n += $1 } END { print n * 1024 }'
+}
+
+# libvirt_bytes PARTITION: boot memory, DIMMs aside, and what is plugged, if that is what was
+# asked for.
+libvirt_bytes() {
+    local requested current
+    requested=$(device_sum "$1" requested)
+    current=$(device_sum "$1" current)
+    if [[ $requested == "$current" ]]; then
+        echo $((base_mib * MiB + current))
+    else
+        echo "requested:$requested,current:$current"
+    fi
+}
+
+# op_ended PARTITION: no operation on it is open.
+op_ended() {
+    [[ $(field "$1" .operations_open) == 0 ]]
+}
+
+# guest_new NAME [OPTIONS...]: one more partition for this test, up to 2 GiB, with an agent.
+guest_new() {
+    local name=$1
+    shift
+    partition_define "$name" lpar 1:1:4 512M:512M:2G "$@" >"$log_dir/define-$name.log" 2>&1 ||
+        die_with_log "lparctl define $prefix-$name failed" "$log_dir/define-$name.log"
+    guest_ready "$name"
+}
+
+# guest_remove NAME: without a trace.
+guest_remove() {
+    local name=$prefix-$1
+    console_detach "$name"
+    vsh destroy "$name" >/dev/null 2>&1
+    vsh undefine "$name" --managed-save >/dev/null 2>&1
+    rm -f "$run_dir"/*-"$name"*
+}
+
 # at_start PARTITION...: each with 1 vCPU and 512 MiB again, whatever the test before has left.
 at_start() {
     local name

@@ -128,7 +128,19 @@ kernel_fetch() {
     (cd "$1" && apt-get -q "${options[@]}" download "$package")
 }
 
-# Writes $cache_dir/initrd with the agent just built.
+# guest_programs DIR: what the guests need that busybox has not; made once.
+guest_programs() {
+    local source program
+    for source in "$top"/tests/lab/guest/*.c; do
+        program=$lab_dir/guest-${source##*/}
+        program=${program%.c}
+        [[ $program -nt $source ]] ||
+            gcc -O1 -Wall -static -s -o "$program" "$source" 2>>"$log_dir/guest.log" || return 1
+        cp "$program" "$1/$(basename "$source" .c)" || return 1
+    done
+}
+
+# Writes $lab_dir/initrd with the agent just built.
 setup_image() {
     local root=$lab_dir/initramfs module
     mkdir -p "$cache_dir"
@@ -136,7 +148,8 @@ setup_image() {
     rm -rf "$root"
     mkdir -p "$root/bin" "$root/lib/modules"
     cp /bin/busybox "$root/bin/busybox" && cp "$top"/tests/lab/guest/init "$root/init" &&
-        cp "$top"/tests/lab/guest/lab-* "$root/bin/" && chmod 0755 "$root/init" "$root"/bin/* ||
+        cp "$top"/tests/lab/guest/lab-* "$root/bin/" && rm "$root"/bin/lab-*.c &&
+        guest_programs "$root/bin" && chmod 0755 "$root/init" "$root"/bin/* ||
         die "cannot make the guests' image in $root"
     for module in "${guest_modules[@]}"; do
         cp "$kernel_dir/$module.ko" "$root/lib/modules/"

@@ -28,7 +28,7 @@ shares() {
 
 if ((EUID != 0)); then
     ends 4 "refused where there are no cgroups" capacity "$alpha" entitled=0.50 capped
-    says 'cgroup' "... for that reason"
+    says 'cgroup|control group' "... for that reason"
     skip "the cap is in the kernel" "a plain user's session has no cgroups"
     tests_end
 fi
