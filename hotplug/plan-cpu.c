@@ -89,6 +89,23 @@ drop_one(const LpView *view, LpCpuMask *running, LpCpuMask *pool)
     return vcpu;
 }
 
+/* In the emulator ids are filled without a gap, whatever the cell: QEMU loses the interrupts
+ * between vCPUs past a missing id, and the guest then waits seconds for each on- or offlining. */
+static int
+take_new(const LpView *view, LpCpuMask *running, LpCpuMask *pool)
+{
+    int vcpu;
+
+    if (view->accel != LP_ACCEL_TCG)
+        return take_one(view, running, pool);
+    vcpu = lp_cpumask_next(pool, 0);
+    if (vcpu >= 0) {
+        lp_cpumask_add(running, (unsigned) vcpu);
+        lp_cpumask_remove(pool, (unsigned) vcpu);
+    }
+    return vcpu;
+}
+
 /* Those that are plugged but folded come back first (milliseconds), then new ones. */
 static void
 choose_growth(LpPlan *plan, const LpView *view, LpCpuMask *running, uint32_t wanted,
@@ -104,7 +121,7 @@ choose_growth(LpPlan *plan, const LpView *view, LpCpuMask *running, uint32_t wan
         ;
     change->folded = folded;
     while (lp_cpumask_count(running) < wanted) {
-        int vcpu = take_one(view, running, &free_vcpus);
+        int vcpu = take_new(view, running, &free_vcpus);
 
         if (vcpu < 0)
             break;

@@ -30,8 +30,8 @@ con() {
     printf '%s\necho "@@%s $?"\n' "$2" "$id" >&"${con_in[$1]}"
     while IFS= read -r -t "${3:-20}" -u "${con_out[$1]}" line; do
         line=${line%$'\r'}
-        if [[ $line == "@@$id "* ]]; then
-            status=${line#* }
+        if [[ $line =~ ^"@@$id "([0-9]+)$ ]]; then
+            status=${BASH_REMATCH[1]}
             return "$status"
         fi
         con_said=$line
@@ -131,7 +131,7 @@ events_say() {
 }
 
 guest_total_kib() {
-    con "$1" 'read -r _ t _ </proc/meminfo; echo $t' && echo_kib=$con_said
+    con "$1" 'read -r _ t _ </proc/meminfo; echo $t' && [[ $con_said =~ ^[0-9]+$ ]] && echo_kib=$con_said
 }
 
 # guests_show SIGN NAME...: until each guest's MemTotal is 512 MiB above (+) or back at (-) what
