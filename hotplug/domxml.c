@@ -231,6 +231,7 @@ read_memory(xmlNode *domain, LpView *view, GError **error)
         view->base_bytes = total > in_devices ? total - in_devices : 0;
     for (uint32_t i = 0; i < view->n_cells; i++)
         view->requested_config_bytes += view->cells[i].requested_bytes;
+    view->base_config_bytes = view->base_bytes;
     read_balloon(domain, view, current);
     return true;
 }

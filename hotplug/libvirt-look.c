@@ -255,6 +255,7 @@ fill_config(LpConn *conn, virDomainPtr domain, LpView *view, GError **error)
     view->metadata_config = g_steal_pointer(&config->metadata);
     view->plugged_config = config->plugged;
     view->requested_config_bytes = config->requested_config_bytes;
+    view->base_config_bytes = config->base_bytes;
     view->cpu_shares_config = config->cpu_shares;
     view->global_quota_config_usec = config->global_quota_usec;
     return true;

@@ -122,6 +122,7 @@ lp_sim_domain_set_config(LpSimDomain *domain, const char *xml, GError **error)
     domain->config_xml = copy;
     domain->plugged_config = view->plugged;
     domain->requested_config_bytes = 0;
+    domain->base_config_bytes = view->base_bytes;
     for (uint32_t i = 0; i < view->n_cells; i++)
         domain->requested_config_bytes += view->cells[i].requested_bytes;
     domain->cpu_shares_config = view->cpu_shares;
@@ -280,6 +281,7 @@ lp_sim_domain_view(LpSimDomain *domain)
     view->has_balloon = domain->has_balloon;
     view->balloon_bytes = domain->balloon_bytes;
     view->requested_config_bytes = domain->requested_config_bytes;
+    view->base_config_bytes = domain->base_config_bytes;
     view->cgroup = domain->host->cgroup;
     view->cpu_shares_config = domain->cpu_shares_config;
     view->global_quota_config_usec = domain->global_quota_config_usec;

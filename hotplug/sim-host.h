@@ -63,7 +63,7 @@ struct LpSimDomain {
     LpSimManners manners;
 
     LpCpuMask plugged_config;     /* by config_xml */
-    uint64_t requested_config_bytes;
+    uint64_t requested_config_bytes, base_config_bytes;
     char *metadata_config;
 
     /* By live_xml or, when off, config_xml; and what was done since. */

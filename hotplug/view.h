@@ -80,7 +80,8 @@ typedef struct {
     uint64_t base_bytes;           /* all boot memory */
     bool has_balloon;
     uint64_t balloon_bytes;        /* inflated: taken from the guest by the balloon */
-    uint64_t requested_config_bytes; /* virtio-mem requested at the next start, all cells */
+    /* At the next start, whose cells may be others: virtio-mem requested, and boot memory. */
+    uint64_t requested_config_bytes, base_config_bytes;
 
     LpCgroup cgroup;
     uint64_t cpu_shares;           /* v1 shares or v2 weight, as libvirt gives them */

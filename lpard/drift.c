@@ -78,7 +78,7 @@ next_start_drift(const LpPartition *partition, json_t *list)
     char a[LP_UNITS_TEXT], b[LP_UNITS_TEXT];
     const LpView *view = partition->view;
     uint32_t cpus = lp_cpumask_count(&view->plugged_config);
-    uint64_t bytes = view->base_bytes + view->requested_config_bytes;
+    uint64_t bytes = view->base_config_bytes + view->requested_config_bytes;
 
     if (!view->persistent)
         return;

@@ -305,7 +305,7 @@ next_start_json(const LpView *view)
     if (!view->persistent)
         return json_null();
     return json_pack("{s:i, s:o}", "cpu", (int)lp_cpumask_count(&view->plugged_config),
-                     "mem_bytes", integer(view->base_bytes + view->requested_config_bytes));
+                     "mem_bytes", integer(view->base_config_bytes + view->requested_config_bytes));
 }
 
 json_t *

@@ -106,9 +106,9 @@ append_remaining(GString *out, const json_t *leg)
     }
 }
 
-/* What keeps a result from being done, step by step. */
+/* What keeps a result from being done, step by step; `told` is said of it as a whole. */
 static void
-append_unconfirmed(GString *out, const json_t *leg)
+append_unconfirmed(GString *out, const json_t *leg, const char *told)
 {
     static const struct { const char *state, *text; } states[] = {
         { "asked", "not confirmed" }, { "partial", "confirmed in part" }, { "failed", "failed" },
@@ -118,6 +118,7 @@ append_unconfirmed(GString *out, const json_t *leg)
     for (gsize i = 0; i < json_array_size(steps); i++) {
         const json_t *step = json_array_get(steps, i);
         const char *message = lp_ctl_json_str(step, "message");
+        bool twice = message[0] == '\0' || strcmp(message, told) == 0;
 
         for (guint k = 0; k < G_N_ELEMENTS(states); k++) {
             g_autofree char *line = NULL;
@@ -125,7 +126,7 @@ append_unconfirmed(GString *out, const json_t *leg)
             if (strcmp(lp_ctl_json_str(step, "state"), states[k].state) != 0)
                 continue;
             line = g_strdup_printf("%s: %s%s%s", states[k].text, lp_ctl_json_str(step, "text"),
-                                   message[0] ? ": " : "", message);
+                                   twice ? "" : ": ", twice ? "" : message);
             lp_ctl_text_wrap(out, "    ", "      ", line);
         }
     }
@@ -181,7 +182,7 @@ lp_ctl_outcome_text(const json_t *operation, GString *out)
         append_leg(out, leg, guest);
         if (!done) {
             append_remaining(out, leg);
-            append_unconfirmed(out, leg);
+            append_unconfirmed(out, leg, message);
         }
     }
     if (message[0] != '\0')

@@ -627,6 +627,24 @@ test_changes_lose_no_profile(void **state)
     reading_clear(&reading);
 }
 
+/* Another boot memory than that which runs: no drift, when it starts as desired. */
+static void
+test_next_start_is_the_definitions(void **state)
+{
+    json_t *json;
+
+    (void)state;
+    json_decref(ask_for("Definition", "PUT", "/v1/partitions/busy/profile",
+                        "{\"cpu\":{\"min\":1,\"desired\":1,\"max\":4},\"mem\":{"
+                        "\"min_bytes\":2147483648,\"desired_bytes\":3221225472,"
+                        "\"max_bytes\":4294967296}}", 200));
+    json = ask_for("Partition", "GET", "/v1/partitions/busy", NULL, 200);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "next_start"),
+                                                        "mem_bytes")), 3221225472);
+    json_decref(json);
+    json_decref(ask_for("Definition", "DELETE", "/v1/partitions/busy/profile", NULL, 200));
+}
+
 static void
 test_start_needs_room(void **state)
 {
@@ -724,6 +742,7 @@ main(void)
         cmocka_unit_test(test_long_bodies_are_cut_early),
         cmocka_unit_test(test_events_stream),
         cmocka_unit_test(test_changes_lose_no_profile),
+        cmocka_unit_test(test_next_start_is_the_definitions),
         cmocka_unit_test(test_start_needs_room),
         cmocka_unit_test(test_slow_streams_lose),
         cmocka_unit_test(test_clients_that_vanish),
