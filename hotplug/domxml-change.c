@@ -276,13 +276,13 @@ requests_fit(const LpView *view, const uint64_t *requested_bytes, uint64_t total
     return sum == total_bytes;
 }
 
-/* Evenly: where the host will have room when it boots is not known. */
-static bool
-spread_requests(const LpView *view, uint64_t total_bytes, uint64_t *ret_requested, GError **error)
+/* Evenly: where the host will have room when it boots is not known.  What its devices do not hold
+ * runs on DIMMs, which are not in the definition. */
+static void
+spread_requests(const LpView *view, uint64_t total_bytes, uint64_t *ret_requested)
 {
     LpPlaceCell cells[LP_MAX_CELLS];
     uint64_t wanted = total_bytes > view->base_bytes ? total_bytes - view->base_bytes : 0;
-    uint64_t placed = 0;
 
     memset(cells, 0, sizeof cells);
     memset(ret_requested, 0, LP_MAX_CELLS * sizeof *ret_requested);
@@ -293,14 +293,7 @@ spread_requests(const LpView *view, uint64_t total_bytes, uint64_t *ret_requeste
         cells[i].block_bytes = MAX(view->cells[i].block_bytes, LP_KIB);
     }
     if (view->n_cells > 0)
-        placed = lp_place_grow(cells, view->n_cells, wanted, ret_requested);
-    if (placed == wanted)
-        return true;
-    g_set_error(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_INVALID,
-                "the domain's definition cannot start with %" G_GUINT64_FORMAT " bytes of memory: "
-                "its boot memory and virtio-mem devices come to %" G_GUINT64_FORMAT " of them",
-                total_bytes, view->base_bytes + placed);
-    return false;
+        lp_place_grow(cells, view->n_cells, wanted, ret_requested);
 }
 
 static bool
@@ -316,8 +309,8 @@ change_memory(xmlNode *domain, const char *xml, const LpConfigChange *change, GE
         return false;
     if (requests_fit(view, change->requested_bytes, change->memory_bytes))
         return write_requests(domain, change->requested_bytes, error);
-    return spread_requests(view, change->memory_bytes, spread, error) &&
-           write_requests(domain, spread, error);
+    spread_requests(view, change->memory_bytes, spread);
+    return write_requests(domain, spread, error);
 }
 
 void

@@ -67,9 +67,9 @@ typedef struct {
     uint32_t vcpus;                /* 0: unset */
     bool set_memory;
     uint64_t requested_bytes[LP_MAX_CELLS];   /* virtio-mem of each cell, if set_memory */
-    /* Boot memory and virtio-mem together, if set_memory; 0: unset.  The definition may have
-     * other cells than what runs: then requested_bytes do not fit it, and this is spread over
-     * the devices that it has. */
+    /* All that is desired, if set_memory; 0: unset.  The definition may have other cells than
+     * what runs: then requested_bytes do not fit it, and this, less its boot memory, is spread
+     * over the devices that it has, as far as they hold it. */
     uint64_t memory_bytes;
     const char *metadata;          /* lpard's element, complete; NULL: unset */
     const LpCapacityLimits *limits;           /* NULL: unset */

@@ -40,7 +40,8 @@ lp_api_get_partitions(LpCall *call)
         if (partition->profile_state != LP_PROFILE_STATE_NONE)
             json_array_append_new(partitions, lp_api_partition_json(call->api, partition));
     }
-    lp_call_answer(call, SOUP_STATUS_OK, json_pack("{s:o, s:b}", "partitions", partitions, "connected",
+    lp_call_answer(call, SOUP_STATUS_OK,
+                   json_pack("{s:o, s:b}", "partitions", partitions, "connected",
                              lp_registry_connected(call->api->registry)));
 }
 
