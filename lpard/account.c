@@ -48,7 +48,7 @@ uint64_t
 lp_partition_counted_bytes(const LpPartition *partition, uint64_t overhead_bytes)
 {
     if (partition->view->run == LP_RUN_OFF)
-        return 0;
+        return partition->starting_bytes ? partition->starting_bytes + overhead_bytes : 0;
     return may_have(partition) + overhead_bytes
            + lp_partition_excess_bytes(partition, overhead_bytes);
 }
@@ -183,7 +183,8 @@ lp_registry_room(LpRegistry *registry, const LpPartition *partition, LpRoom *ret
     LpPartition *other;
 
     memset(ret_room, 0, sizeof *ret_room);
-    ret_room->excess_bytes = lp_partition_excess_bytes(partition, registry->overhead_bytes);
+    if (partition)
+        ret_room->excess_bytes = lp_partition_excess_bytes(partition, registry->overhead_bytes);
     taken += ret_room->excess_bytes;
     ret_room->n_nodes = topology->n_nodes;
     for (uint32_t n = 0; n < topology->n_nodes; n++) {
@@ -194,11 +195,15 @@ lp_registry_room(LpRegistry *registry, const LpPartition *partition, LpRoom *ret
     }
     g_hash_table_iter_init(&iter, registry->partitions);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &other)) {
-        if (other == partition || other->view->run == LP_RUN_OFF)
+        uint64_t counted = lp_partition_counted_bytes(other, registry->overhead_bytes);
+
+        if (other == partition || counted == 0)
             continue;
-        taken += lp_partition_counted_bytes(other, registry->overhead_bytes);
+        taken += counted;
         take_from_nodes(ret_room, topology, other, registry->overhead_bytes);
-        if (lp_partition_has_profile(other))
+        if (other->view->run == LP_RUN_OFF)
+            entitled += other->starting_centi;
+        else if (lp_partition_has_profile(other))
             entitled += MAX(other->profile.capacity.entitled_centi, other->promised_centi);
     }
     ret_room->room_bytes = capacity > taken ? capacity - taken : 0;

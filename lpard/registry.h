@@ -151,7 +151,8 @@ uint64_t lp_partition_excess_bytes(const LpPartition *partition, uint64_t overhe
 void lp_registry_bounds(LpRegistry *registry, const LpPartition *partition, LpBounds *ret_bounds);
 void lp_partition_facts(const LpPartition *partition, LpGuestFacts *ret_facts);
 
-/* What is left for `partition`: all others are counted, itself is not. */
+/* What is left for `partition`: all others are counted, those that are just being started too;
+ * itself is not.  NULL: for a domain that is not there yet. */
 void lp_registry_room(LpRegistry *registry, const LpPartition *partition, LpRoom *ret_room);
 /* Host totals for display. */
 typedef struct {
