@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "lpard/api.h"
-#include "lpard/engine.h"
+#include "lpard/api/api.h"
+#include "lpard/engine/engine.h"
 #include "lpard/error.h"
 #include "lpard/settings.h"
 

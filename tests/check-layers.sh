@@ -27,7 +27,7 @@ result() {                      # FILE-OF-FAULTS DESCRIPTION
     fi
 }
 
-rooms="numa policy hotplug wire agent lpard ctl"
+rooms="numa policy hotplug wire agent lpard journal registry engine define api main ctl"
 echo "1..$(($(echo $rooms | wc -w) + 2 + $#))"
 
 # file:line:included header, for every quoted include of every room.
@@ -40,7 +40,8 @@ echo "1..$(($(echo $rooms | wc -w) + 2 + $#))"
 awk -F: '
     function room(path) {
         if (path ~ /^agent\/wire\//) return "wire"
-        if (path ~ /^lpard\/ctl\//) return "ctl"
+        if (path == "lpard/main.c") return "main"
+        if (path ~ /^lpard\/[a-z]+\//) { split(path, part, "/"); return part[2] }
         return path ~ /\// ? substr(path, 1, index(path, "/") - 1) : "-"
     }
     $3 != "config.h" { print room($1), room($3), $1 ":" $2, $3 }' "$work/includes" >"$work/arrows"
@@ -54,6 +55,14 @@ allowed() {
     wire) echo '^numa/cpumask[.]h$' ;;
     agent) echo '^(numa/cpumask[.]h$|agent/wire/)' ;;
     lpard) echo '^(hotplug|policy|numa|agent/wire)/' ;;
+    journal) echo '^lpard/[^/]*[.]h$' ;;
+    registry) echo '^((hotplug|policy|numa|agent/wire|lpard/journal)/|lpard/[^/]*[.]h$)' ;;
+    engine | define)
+        echo '^((hotplug|policy|numa|agent/wire|lpard/(journal|registry))/|lpard/[^/]*[.]h$)' ;;
+    api)
+        echo '^((hotplug|policy|numa|agent/wire)/|lpard/(journal|registry|engine|define)/)' \
+            '|^lpard/[^/]*[.]h$' | tr -d ' ' ;;
+    main) echo '^((hotplug|policy|numa)/|lpard/)' ;;
     # Amounts and their limits have one home, so a bad one is refused before it is sent; all else
     # lparctl knows through the API alone.
     ctl) echo '^(policy/(units|profile)|numa/cpumask|lpard/error)[.]h$' ;;
@@ -78,7 +87,7 @@ result "$work/faults" "the rooms form no cycle"
 
 # A folder of C that no rule covers would be a room without a door.
 (cd "$src" && find . -name '*.[ch]' ! -path './.git/*' ! -path './tests/*' ! -path './lab/*' |
-    sed 's|^\./||' | grep -Ev '^(numa|policy|hotplug|agent(/wire)?|lpard(/ctl)?)/[^/]*$') |
+    sed 's|^\./||' | grep -Ev '^(numa|policy|hotplug|agent(/wire)?|lpard(/(ctl|api|define|engine|registry|journal))?)/[^/]*$') |
     grep -Ev '^(config[.]h|_build/|build[^/]*/|lpard-[0-9][^/]*/)' |
     sed 's/$/ is in no room of this test/' >"$work/faults"
 result "$work/faults" "every source file is in a room"

@@ -15,9 +15,9 @@
 #include <glib/gstdio.h>
 #include <libsoup/soup.h>
 
-#include "lpard/api-private.h"
+#include "lpard/api/api-private.h"
 #include "lpard/error.h"
-#include "lpard/openapi.h"
+#include "lpard/api/openapi.h"
 #include "tests/unit/schema.h"
 
 /* Far more than any answer takes here; only a hang ends it. */

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "lpard/access.h"
+#include "lpard/api/access.h"
 #include "lpard/error.h"
 
 static char g1[] = "60001", g2[] = "60002", g3[] = "60003", all_users[] = "*",

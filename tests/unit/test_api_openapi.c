@@ -7,11 +7,11 @@
 
 #include <cmocka.h>
 
-#include "lpard/api-private.h"
-#include "lpard/check.h"
-#include "lpard/export.h"
-#include "lpard/metrics.h"
-#include "lpard/openapi.h"
+#include "lpard/api/api-private.h"
+#include "lpard/api/check.h"
+#include "lpard/api/export.h"
+#include "lpard/api/metrics.h"
+#include "lpard/api/openapi.h"
 #include "tests/unit/schema.h"
 
 #define MIB (1ULL << 20)

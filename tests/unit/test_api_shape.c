@@ -8,10 +8,10 @@
 
 #include <cmocka.h>
 
-#include "lpard/drift.h"
+#include "lpard/api/drift.h"
 #include "lpard/error.h"
-#include "lpard/profile-change.h"
-#include "lpard/shape.h"
+#include "lpard/define/profile-change.h"
+#include "lpard/define/shape.h"
 
 #define MIB (1ULL << 20)
 #define GIB (1ULL << 30)

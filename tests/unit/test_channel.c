@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lpard/channel.h"
+#include "lpard/registry/channel.h"
 
 /* --- the clock --- */
 

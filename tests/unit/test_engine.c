@@ -16,10 +16,10 @@
 
 #include "hotplug/domxml.h"
 #include "hotplug/sim.h"
-#include "lpard/engine.h"
+#include "lpard/engine/engine.h"
 #include "lpard/error.h"
 #include "lpard/events.h"
-#include "lpard/journal.h"
+#include "lpard/journal/journal.h"
 #include "lpard/profile-xml.h"
 
 #define MIB (1ULL << 20)

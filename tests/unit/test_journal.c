@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "lpard/error.h"
-#include "lpard/journal.h"
+#include "lpard/journal/journal.h"
 
 #define TABLES 4
 

@@ -1,0 +1,170 @@
+/* The daemon itself, the host, the metrics, and the description of this API. */
+#include <string.h>
+
+#include "config.h"
+#include "lpard/api/api-private.h"
+#include "lpard/api/api-work.h"
+#include "lpard/api/export.h"
+#include "lpard/api/metrics.h"
+#include "lpard/api/openapi.h"
+
+/* The version in the paths. */
+#define API_VERSION 1
+
+typedef struct {
+    char *text;
+} Description;
+
+static void
+clear_description(void *data)
+{
+    Description *description = data;
+
+    g_free(description->text);
+}
+
+static void *
+ref_description(void *data)
+{
+    return g_atomic_rc_box_acquire(data);
+}
+
+static void
+unref_description(void *data)
+{
+    g_atomic_rc_box_release_full(data, clear_description);
+}
+
+static bool
+describe(const LpDriver *driver, LpConn *conn, void *data, GError **error)
+{
+    Description *description = data;
+
+    description->text = driver->describe(conn, error);
+    return description->text != NULL;
+}
+
+static void
+described(const GError *error, void *data, void *user)
+{
+    const Description *description = data;
+    LpApi *api = user;
+
+    /* The old word is kept: it says what was there while it is away. */
+    if (!error) {
+        g_free(api->hypervisor);
+        api->hypervisor = g_utf8_make_valid(description->text, -1);
+    }
+    lp_api_unref(api);
+}
+
+void
+lp_api_ask_hypervisor(LpApi *api)
+{
+    Description *description = g_atomic_rc_box_new0(Description);
+
+    if (!lp_api_work(api, NULL, "describe", describe, description, ref_description,
+                     unref_description, described, lp_api_ref(api), NULL))
+        lp_api_unref(api);
+    unref_description(description);
+}
+
+void
+lp_api_get_root(LpCall *call)
+{
+    LpApi *api = call->api;
+    const char *message = NULL;
+    bool healthy = lp_journal_healthy(api->journal, &message);
+
+    lp_call_answer(call, SOUP_STATUS_OK, json_pack(
+        "{s:s, s:s, s:i, s:s, s:b, s:s?, s:s, s:{s:b, s:s?}, s:i}",
+        "name", "lpard", "version", PACKAGE_VERSION, "api", API_VERSION,
+        "uri", lp_registry_uri(api->registry),
+        "connected", lp_registry_connected(api->registry), "hypervisor", api->hypervisor,
+        "role", lp_role_name(call->role),
+        "journal", "healthy", healthy, "message", healthy ? NULL : message,
+        "stuck_lanes", (int)lp_registry_n_stuck(api->registry)));
+}
+
+/* Memory that partitions may hold on each node, by the nodes' order in the topology. */
+static void
+granted_by_node(LpApi *api, const LpTopology *topology, uint64_t *ret_bytes)
+{
+    g_autoptr(GPtrArray) list = lp_registry_list(api->registry);
+
+    memset(ret_bytes, 0, LP_MAX_NODES * sizeof *ret_bytes);
+    for (guint i = 0; i < list->len; i++) {
+        const LpView *view = ((const LpPartition *)g_ptr_array_index(list, i))->view;
+
+        for (uint32_t c = 0; view->run != LP_RUN_OFF && c < view->n_cells; c++) {
+            const LpViewCell *cell = &view->cells[c];
+            int index = cell->node < 0 ? -1 : lp_topology_find(topology, (uint32_t)cell->node);
+
+            if (index >= 0)
+                ret_bytes[index] += cell->base_bytes +
+                                    MAX(cell->requested_bytes, cell->current_bytes);
+        }
+    }
+}
+
+/* By what runs; with nothing running by the connection, since a user's session has no cgroups. */
+static bool
+cpu_enforced(LpApi *api)
+{
+    g_autoptr(GPtrArray) list = lp_registry_list(api->registry);
+    bool any_runs = false;
+
+    for (guint i = 0; i < list->len; i++) {
+        const LpView *view = ((const LpPartition *)g_ptr_array_index(list, i))->view;
+
+        if (view->run != LP_RUN_OFF && view->cgroup != LP_CGROUP_NONE)
+            return true;
+        any_runs = any_runs || view->run != LP_RUN_OFF;
+    }
+    return !any_runs && !g_str_has_suffix(lp_registry_uri(api->registry), "/session");
+}
+
+void
+lp_api_get_host(LpCall *call)
+{
+    LpApi *api = call->api;
+    const LpHost *host = lp_registry_host(api->registry);
+    uint64_t granted[LP_MAX_NODES];
+    LpHostUse use;
+
+    lp_registry_use(api->registry, &use);
+    granted_by_node(api, &host->topology, granted);
+    lp_call_answer(call, SOUP_STATUS_OK,
+                   lp_export_host(lp_registry_uri(api->registry),
+                                  lp_registry_connected(api->registry), cpu_enforced(api), host,
+                                  &use, granted));
+}
+
+void
+lp_api_get_metrics(LpCall *call)
+{
+    LpApi *api = call->api;
+    g_autoptr(GPtrArray) list = lp_registry_list(api->registry);
+    g_autoptr(GPtrArray) operations = lp_engine_list(api->engine);
+    g_autofree char *text = NULL;
+    LpHostUse use;
+    LpMetrics metrics = {
+        .partitions = list, .operations = operations, .use = &use, .counts = api->counts,
+        .connected = lp_registry_connected(api->registry),
+        .journal_healthy = lp_journal_healthy(api->journal, NULL),
+        .n_stuck = lp_registry_n_stuck(api->registry), .n_streams = api->streams->len,
+        .version = PACKAGE_VERSION,
+    };
+
+    lp_registry_use(api->registry, &use);
+    text = lp_metrics_text(&metrics);
+    lp_call_answer_text(call, SOUP_STATUS_OK, "text/plain; version=0.0.4; charset=utf-8", text,
+                        strlen(text));
+}
+
+void
+lp_api_get_openapi(LpCall *call)
+{
+    lp_call_answer_text(call, SOUP_STATUS_OK, "application/json", lp_openapi_text,
+                        lp_openapi_length);
+}

@@ -1,0 +1,35 @@
+/* What lpard knows, as the JSON of the API.  Main loop only; new references. */
+#ifndef LP_LPARD_EXPORT_H
+#define LP_LPARD_EXPORT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lpard/registry/registry.h"
+
+/* What the partition's own record does not say. */
+typedef struct {
+    uint64_t overhead_bytes;      /* of a hypervisor process, beside its guest's memory */
+    int64_t now_usec;             /* monotonic */
+    uint32_t operations_open;
+    bool stuck;
+    bool connected;               /* else these are the last figures read */
+} LpExportFacts;
+
+json_t *lp_export_partition(const LpPartition *partition, const LpExportFacts *facts);
+json_t *lp_export_domain(const LpPartition *partition);
+json_t *lp_export_profile(const LpProfile *profile);
+/* node_granted_bytes: by the nodes' order in the topology. */
+json_t *lp_export_host(const char *uri, bool connected, bool cpu_is_enforced,
+                       const LpHost *host, const LpHostUse *use,
+                       const uint64_t *node_granted_bytes);
+
+const char *lp_profile_state_name(LpProfileState state);
+const char *lp_run_state_name(LpRunState state);
+/* "connected", "absent", "silent", "no-channel". */
+const char *lp_export_agent_state(const LpPartition *partition);
+/* How cell `index` changes its memory: "virtio-mem", "dimm", "none". */
+const char *lp_export_cell_mechanism(const LpView *view, uint32_t index);
+
+#endif

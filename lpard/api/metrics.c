@@ -1,0 +1,240 @@
+#include "lpard/api/metrics.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "lpard/engine/engine.h"
+#include "lpard/api/export.h"
+#include "lpard/engine/operation.h"
+
+/* An operation may be told of again after its end (a late removal, say); it is counted once.
+ * As many are remembered as the engine keeps. */
+#define ENDED_KEPT LP_FINISHED_KEPT
+
+struct LpCounts {
+    uint64_t events;
+    uint64_t ended[LP_OP_STATES];
+    int64_t ended_ids[ENDED_KEPT];
+    unsigned n_ended;
+};
+
+LpCounts *
+lp_counts_new(void)
+{
+    return g_new0(LpCounts, 1);
+}
+
+void
+lp_counts_free(LpCounts *counts)
+{
+    g_free(counts);
+}
+
+static bool
+counted(LpCounts *counts, int64_t id)
+{
+    for (unsigned i = 0; i < MIN(counts->n_ended, ENDED_KEPT); i++) {
+        if (counts->ended_ids[i] == id)
+            return true;
+    }
+    counts->ended_ids[counts->n_ended++ % ENDED_KEPT] = id;
+    return false;
+}
+
+void
+lp_counts_event(LpCounts *counts, const LpEventItem *item)
+{
+    json_t *body;
+    json_int_t id;
+    const char *state;
+
+    counts->events++;
+    if (strcmp(item->type, "operation") != 0)
+        return;
+    body = json_loads(item->text, 0, NULL);
+    if (body && json_unpack(body, "{s:I, s:s}", "id", &id, "state", &state) == 0) {
+        for (unsigned s = LP_OP_DONE; s < LP_OP_STATES; s++) {
+            if (strcmp(state, lp_op_state_name(s)) == 0 && !counted(counts, id))
+                counts->ended[s]++;
+        }
+    }
+    json_decref(body);
+}
+
+static void
+head(GString *out, const char *name, const char *type, const char *help)
+{
+    g_string_append_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* A label's value, where a backslash, a quote and a new line must be escaped. */
+static char *
+label(const char *text)
+{
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
+    GString *out = g_string_new(NULL);
+
+    for (const char *c = valid; *c; c++) {
+        if (*c == '\\' || *c == '"')
+            g_string_append_c(out, '\\');
+        if (*c == '\n')
+            g_string_append(out, "\\n");
+        else
+            g_string_append_c(out, *c);
+    }
+    return g_string_free(out, FALSE);
+}
+
+static void
+single(GString *out, const char *name, const char *help, uint64_t value)
+{
+    head(out, name, "gauge", help);
+    g_string_append_printf(out, "%s %" G_GUINT64_FORMAT "\n", name, value);
+}
+
+static void
+figure(GString *out, const char *name, const char *partition, const char *which, uint64_t value)
+{
+    g_string_append_printf(out, "%s{partition=\"%s\",figure=\"%s\"} %" G_GUINT64_FORMAT "\n",
+                           name, partition, which, value);
+}
+
+typedef void (*EachFunc)(GString *out, const LpPartition *partition, const char *name);
+
+static void
+each_partition(GString *out, const LpMetrics *metrics, EachFunc func)
+{
+    for (guint i = 0; i < metrics->partitions->len; i++) {
+        const LpPartition *partition = g_ptr_array_index(metrics->partitions, i);
+
+        if (partition->profile_state != LP_PROFILE_STATE_NONE) {
+            g_autofree char *name = label(partition->view->name);
+
+            func(out, partition, name);
+        }
+    }
+}
+
+static void
+cpu_of(GString *out, const LpPartition *partition, const char *name)
+{
+    uint32_t usable = lp_partition_usable_cpus(partition);
+
+    if (lp_partition_has_profile(partition))
+        figure(out, "lpard_partition_cpu", name, "desired", partition->profile.cpu.desired);
+    figure(out, "lpard_partition_cpu", name, "granted", lp_partition_granted_cpus(partition));
+    if (usable > 0)
+        figure(out, "lpard_partition_cpu", name, "usable", usable);
+}
+
+static void
+mem_of(GString *out, const LpPartition *partition, const char *name)
+{
+    uint64_t usable = lp_partition_usable_bytes(partition);
+
+    if (lp_partition_has_profile(partition))
+        figure(out, "lpard_partition_memory_bytes", name, "desired",
+               partition->profile.mem.desired_bytes);
+    figure(out, "lpard_partition_memory_bytes", name, "granted",
+           lp_partition_granted_bytes(partition));
+    if (usable > 0)
+        figure(out, "lpard_partition_memory_bytes", name, "usable", usable);
+}
+
+static void
+agent_of(GString *out, const LpPartition *partition, const char *name)
+{
+    g_string_append_printf(out, "lpard_partition_agent_connected{partition=\"%s\"} %d\n", name,
+                           partition->guest.connected);
+}
+
+static void
+run_of(GString *out, const LpPartition *partition, const char *name)
+{
+    g_string_append_printf(out, "lpard_partition_running{partition=\"%s\"} %d\n", name,
+                           partition->view->run == LP_RUN_RUNNING);
+}
+
+static void
+overrun_of(GString *out, const LpPartition *partition, const char *name)
+{
+    g_string_append_printf(out, "lpard_partition_overrun{partition=\"%s\"} %d\n", name,
+                           partition->overrun);
+}
+
+static void
+partitions(GString *out, const LpMetrics *metrics)
+{
+    head(out, "lpard_partition_cpu", "gauge", "vCPUs: desired, granted, usable by the guest.");
+    each_partition(out, metrics, cpu_of);
+    head(out, "lpard_partition_memory_bytes", "gauge",
+         "Memory: desired, granted, usable by the guest.");
+    each_partition(out, metrics, mem_of);
+    head(out, "lpard_partition_agent_connected", "gauge", "Whether lpar-agent answers.");
+    each_partition(out, metrics, agent_of);
+    head(out, "lpard_partition_running", "gauge", "Whether the partition runs.");
+    each_partition(out, metrics, run_of);
+    head(out, "lpard_partition_overrun", "gauge",
+         "Whether the guest holds more memory than it was granted.");
+    each_partition(out, metrics, overrun_of);
+}
+
+static void
+host(GString *out, const LpHostUse *use)
+{
+    single(out, "lpard_host_memory_capacity_bytes", "Memory of the host.", use->capacity_bytes);
+    single(out, "lpard_host_memory_granted_bytes", "Memory granted to partitions.",
+           use->granted_bytes);
+    single(out, "lpard_host_memory_unmanaged_bytes", "Memory that plain domains may use.",
+           use->unmanaged_bytes);
+    single(out, "lpard_host_memory_free_bytes", "Memory that can still be granted.",
+           use->free_bytes);
+    single(out, "lpard_host_cpu_entitled_centi", "Processing units entitled, in hundredths.",
+           use->entitled_centi);
+    single(out, "lpard_host_cpu_free_centi", "Processing units not entitled, in hundredths.",
+           use->free_centi);
+    single(out, "lpard_partitions", "Partitions known.", use->n_partitions);
+    single(out, "lpard_domains_unmanaged", "Running domains without a profile.",
+           use->n_unmanaged);
+}
+
+static void
+operations(GString *out, const LpMetrics *metrics)
+{
+    uint32_t open[LP_OP_STATES] = {0};
+
+    for (guint i = 0; i < metrics->operations->len; i++)
+        open[((const LpOperation *)g_ptr_array_index(metrics->operations, i))->state]++;
+    head(out, "lpard_operations_open", "gauge", "Operations under way, by state.");
+    for (unsigned s = 0; s < LP_OP_DONE; s++)
+        g_string_append_printf(out, "lpard_operations_open{state=\"%s\"} %u\n",
+                               lp_op_state_name(s), open[s]);
+    head(out, "lpard_operations_total", "counter",
+         "Operations ended since lpard started, by final state.");
+    for (unsigned s = LP_OP_DONE; s < LP_OP_STATES; s++)
+        g_string_append_printf(out, "lpard_operations_total{state=\"%s\"} %" G_GUINT64_FORMAT
+                               "\n", lp_op_state_name(s), metrics->counts->ended[s]);
+}
+
+char *
+lp_metrics_text(const LpMetrics *metrics)
+{
+    GString *out = g_string_new(NULL);
+
+    head(out, "lpard_build_info", "gauge", "The version that runs.");
+    g_string_append_printf(out, "lpard_build_info{version=\"%s\"} 1\n", metrics->version);
+    single(out, "lpard_hypervisor_connected", "Whether the hypervisor's daemon answers.",
+           metrics->connected);
+    single(out, "lpard_journal_healthy", "Whether the last write of the journal succeeded.",
+           metrics->journal_healthy);
+    single(out, "lpard_stuck_lanes", "Partitions whose hypervisor call does not return.",
+           metrics->n_stuck);
+    single(out, "lpard_event_streams", "Clients that follow the events.", metrics->n_streams);
+    head(out, "lpard_events_total", "counter", "Events told since lpard started.");
+    g_string_append_printf(out, "lpard_events_total %" G_GUINT64_FORMAT "\n",
+                           metrics->counts->events);
+    host(out, metrics->use);
+    partitions(out, metrics);
+    operations(out, metrics);
+    return g_string_free(out, FALSE);
+}

@@ -1,0 +1,31 @@
+/* What lpard knows, as Prometheus text. */
+#ifndef LP_LPARD_METRICS_H
+#define LP_LPARD_METRICS_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "lpard/events.h"
+#include "lpard/registry/registry.h"
+
+/* What only ever grows: events by type, operations by the state they ended in. */
+typedef struct LpCounts LpCounts;
+
+LpCounts *lp_counts_new(void);
+void lp_counts_free(LpCounts *counts);
+void lp_counts_event(LpCounts *counts, const LpEventItem *item);
+
+typedef struct {
+    const GPtrArray *partitions;  /* of LpPartition*, plain domains among them */
+    const GPtrArray *operations;  /* of LpOperation* */
+    const LpHostUse *use;
+    const LpCounts *counts;
+    bool connected, journal_healthy;
+    uint32_t n_stuck, n_streams;
+    const char *version;
+} LpMetrics;
+
+/* Caller frees. */
+char *lp_metrics_text(const LpMetrics *metrics);
+
+#endif

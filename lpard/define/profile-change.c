@@ -1,0 +1,250 @@
+#include "lpard/define/profile-change.h"
+
+#include <string.h>
+
+#include "lpard/body.h"
+#include "lpard/error.h"
+#include "lpard/words.h"
+
+static bool
+parse_cpu(const json_t *cpu, LpProfileChange *change, GError **error)
+{
+    static const char *const known[] = {"min", "desired", "max", NULL};
+    struct {
+        const char *field;
+        bool *has;
+        uint32_t *value;
+    } fields[] = {
+        {"min", &change->has_cpu_min, &change->cpu.min},
+        {"desired", &change->has_cpu_desired, &change->cpu.desired},
+        {"max", &change->has_cpu_max, &change->cpu.max},
+    };
+
+    if (!cpu)
+        return true;
+    if (!lp_body_known(cpu, "cpu.", known, error))
+        return false;
+    for (size_t i = 0; i < G_N_ELEMENTS(fields); i++) {
+        uint64_t value = 0;
+
+        if (!lp_body_integer(cpu, "cpu.", fields[i].field, G_MAXUINT32, fields[i].has, &value,
+                             error))
+            return false;
+        *fields[i].value = (uint32_t)value;
+    }
+    return true;
+}
+
+static bool
+parse_mem(const json_t *mem, LpProfileChange *change, GError **error)
+{
+    static const char *const known[] = {"min_bytes", "desired_bytes", "max_bytes", NULL};
+
+    if (!mem)
+        return true;
+    return lp_body_known(mem, "mem.", known, error) &&
+           lp_body_integer(mem, "mem.", "min_bytes", G_MAXINT64, &change->has_mem_min,
+                           &change->mem.min_bytes, error) &&
+           lp_body_integer(mem, "mem.", "desired_bytes", G_MAXINT64, &change->has_mem_desired,
+                           &change->mem.desired_bytes, error) &&
+           lp_body_integer(mem, "mem.", "max_bytes", G_MAXINT64, &change->has_mem_max,
+                           &change->mem.max_bytes, error);
+}
+
+static bool
+parse_capacity(const json_t *body, LpProfileChange *change, GError **error)
+{
+    uint64_t entitled = 0, weight = 0;
+
+    if (!lp_body_integer(body, "", "entitled_centi", LP_MAX_CPUS * 100, &change->has_entitled,
+                         &entitled, error) ||
+        !lp_body_integer(body, "", "weight", LP_WEIGHT_MAX, &change->has_weight, &weight,
+                         error) ||
+        !lp_body_bool(body, "", "capped", &change->has_capped, &change->capacity.capped, error))
+        return false;
+    change->capacity.entitled_centi = (uint32_t)entitled;
+    change->capacity.weight = (uint32_t)weight;
+    return true;
+}
+
+static bool
+parse_cells(const json_t *body, LpProfileChange *change, GError **error)
+{
+    const json_t *cells = json_object_get(body, "cells");
+    uint64_t n_cells = 0;
+
+    if (!lp_body_integer(body, "", "n_cells", LP_MAX_CELLS, &change->has_n_cells, &n_cells,
+                         error))
+        return false;
+    change->n_cells = (uint32_t)n_cells;
+    if (!cells)
+        return true;
+    if (!json_is_array(cells) || json_array_size(cells) > LP_MAX_CELLS) {
+        g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
+                    "\"cells\" must be an array of at most %d host node numbers", LP_MAX_CELLS);
+        return false;
+    }
+    for (size_t i = 0; i < json_array_size(cells); i++) {
+        const json_t *node = json_array_get(cells, i);
+
+        if (!json_is_integer(node) || json_integer_value(node) < 0 ||
+            json_integer_value(node) > G_MAXINT32) {
+            g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
+                        "\"cells\"[%zu] must be the number of a host node", i);
+            return false;
+        }
+        change->cell_node[i] = (int32_t)json_integer_value(node);
+    }
+    if (change->has_n_cells && n_cells != json_array_size(cells)) {
+        g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
+                    "\"n_cells\" and the length of \"cells\" differ: give one of them");
+        return false;
+    }
+    change->has_cells = true;
+    change->n_cells = (uint32_t)json_array_size(cells);
+    return true;
+}
+
+bool
+lp_profile_change_parse(const json_t *body, LpProfileChange *ret_change, GError **error)
+{
+    LpProfileChange change = {0};
+
+    if (!parse_cpu(json_object_get(body, "cpu"), &change, error) ||
+        !parse_mem(json_object_get(body, "mem"), &change, error) ||
+        !parse_capacity(body, &change, error) || !parse_cells(body, &change, error))
+        return false;
+    *ret_change = change;
+    return true;
+}
+
+static bool
+whole(const LpProfileChange *change, GError **error)
+{
+    const struct {
+        bool has;
+        const char *field;
+    } needed[] = {
+        {change->has_cpu_min, "cpu.min"}, {change->has_cpu_desired, "cpu.desired"},
+        {change->has_cpu_max, "cpu.max"}, {change->has_mem_min, "mem.min_bytes"},
+        {change->has_mem_desired, "mem.desired_bytes"}, {change->has_mem_max, "mem.max_bytes"},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(needed); i++) {
+        if (!needed[i].has) {
+            g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
+                        "the field \"%s\" is missing: a new profile needs min, desired and max "
+                        "of both cpu and mem", needed[i].field);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+explicit_cells(const LpProfileChange *change, const LpTopology *topology, LpProfile *profile,
+               GError **error)
+{
+    for (uint32_t i = 0; i < change->n_cells; i++) {
+        int index = lp_topology_find(topology, (uint32_t)change->cell_node[i]);
+
+        if (index < 0 || topology->nodes[index].memory_bytes == 0) {
+            g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
+                        "cell %u is to be on node %d, but this host has no such node with "
+                        "memory: GET /v1/host lists the nodes", i, change->cell_node[i]);
+            return false;
+        }
+    }
+    profile->n_cells = change->n_cells;
+    memcpy(profile->cell_node, change->cell_node, sizeof profile->cell_node);
+    return true;
+}
+
+/* Cell i on the i-th node with memory, and round again where there are more cells. */
+static void
+default_cells(uint32_t n_cells, const LpTopology *topology, LpProfile *profile)
+{
+    int32_t nodes[LP_MAX_NODES] = {0};
+    uint32_t n_nodes = 0;
+
+    for (uint32_t i = 0; i < topology->n_nodes; i++) {
+        if (topology->nodes[i].memory_bytes > 0)
+            nodes[n_nodes++] = (int32_t)topology->nodes[i].id;
+    }
+    n_nodes = MAX(n_nodes, 1);
+    /* More cells than vCPUs would leave a cell without any. */
+    profile->n_cells = n_cells ? n_cells : MIN(n_nodes, MAX(profile->cpu.max, 1));
+    for (uint32_t i = 0; i < profile->n_cells; i++)
+        profile->cell_node[i] = nodes[i % n_nodes];
+}
+
+static void
+apply_ranges(const LpProfileChange *change, LpProfile *profile)
+{
+    if (change->has_cpu_min)
+        profile->cpu.min = change->cpu.min;
+    if (change->has_cpu_desired)
+        profile->cpu.desired = change->cpu.desired;
+    if (change->has_cpu_max)
+        profile->cpu.max = change->cpu.max;
+    if (change->has_mem_min)
+        profile->mem.min_bytes = change->mem.min_bytes;
+    if (change->has_mem_desired)
+        profile->mem.desired_bytes = change->mem.desired_bytes;
+    if (change->has_mem_max)
+        profile->mem.max_bytes = change->mem.max_bytes;
+}
+
+bool
+lp_profile_change_apply(const LpProfileChange *change, const LpProfile *old,
+                        const LpTopology *topology, LpProfile *ret_profile, GError **error)
+{
+    LpProfile profile = {.version = LP_PROFILE_VERSION, .generation = 1};
+    LpProfileVerdict verdict;
+
+    if (old)
+        profile = *old;
+    else if (!whole(change, error))
+        return false;
+    apply_ranges(change, &profile);
+    if (!old) {
+        profile.capacity.entitled_centi = lp_profile_default_entitlement(&profile.cpu);
+        profile.capacity.weight = LP_WEIGHT_DEFAULT;
+    }
+    if (change->has_entitled)
+        profile.capacity.entitled_centi = change->capacity.entitled_centi;
+    if (change->has_weight)
+        profile.capacity.weight = change->capacity.weight;
+    if (change->has_capped)
+        profile.capacity.capped = change->capacity.capped;
+    if (change->has_hold)
+        profile.hold_until_sec = change->hold_until_sec;
+
+    if (change->has_n_cells && change->n_cells == 0) {
+        g_set_error(error, LP_ERROR, LP_ERROR_USAGE, "\"n_cells\" must be at least 1");
+        return false;
+    }
+    if (change->has_cells && !explicit_cells(change, topology, &profile, error))
+        return false;
+    if (!change->has_cells && (!old || change->has_n_cells))
+        default_cells(change->n_cells, topology, &profile);
+
+    verdict = lp_profile_check(&profile);
+    if (verdict != LP_PROFILE_OK) {
+        g_autofree char *text = lp_words_profile(verdict, &profile);
+
+        g_set_error_literal(error, LP_ERROR, LP_ERROR_REFUSED, text);
+        return false;
+    }
+    *ret_profile = profile;
+    return true;
+}
+
+bool
+lp_profile_shape_differs(const LpProfile *a, const LpProfile *b)
+{
+    return a->cpu.min != b->cpu.min || a->cpu.max != b->cpu.max ||
+           a->mem.min_bytes != b->mem.min_bytes || a->mem.max_bytes != b->mem.max_bytes ||
+           a->n_cells != b->n_cells ||
+           memcmp(a->cell_node, b->cell_node, a->n_cells * sizeof a->cell_node[0]) != 0;
+}

@@ -1,0 +1,528 @@
+/* The first half of an operation: look, decide the target, plan, admit, make it durable. */
+#include <string.h>
+
+#include "lpard/engine/engine-priv.h"
+#include "lpard/error.h"
+#include "lpard/journal/journal.h"
+#include "lpard/profile-xml.h"
+#include "lpard/words.h"
+
+/* A move's second half, or an undo, still gets this long when the time is up: what has left one
+ * side has to arrive somewhere. */
+#define GRACE_SEC 30
+/* How often a run looks whether anything still moves. */
+#define TICK_MSEC 500
+#define LOOK_DEADLINE_MSEC 10000
+
+typedef struct {
+    char *uuid;
+    LpView *view;
+} Look;
+
+static void
+look_free(void *data)
+{
+    Look *look = data;
+
+    lp_view_free(look->view);
+    g_free(look->uuid);
+    g_free(look);
+}
+
+static bool
+look_job(const LpDriver *driver, LpConn *conn, void *data, GError **error)
+{
+    Look *look = data;
+
+    look->view = driver->look(conn, look->uuid, error);
+    return look->view != NULL;
+}
+
+void
+lp_run_look(LpRun *run, LpPartition *partition, LpJobDone done)
+{
+    Look *look = g_new0(Look, 1);
+
+    look->uuid = g_strdup(partition->uuid);
+    lp_registry_call(run->engine->registry, partition, look_job, look, look_free,
+                     LOOK_DEADLINE_MSEC, done, run);
+}
+
+LpView *
+lp_run_look_take(void *data)
+{
+    return g_steal_pointer(&((Look *) data)->view);
+}
+
+static void plan_now(LpRun *run);
+static void look_at(LpRun *run, guint leg);
+
+/* Only before a move touches anything. */
+static bool
+wants_both(const LpRun *run)
+{
+    return run->operation->request->kind == LP_OP_MOVE && !run->undoing
+           && run->operation->leg == 0;
+}
+
+/* Before anything was done the operation ends; later what was done counts. */
+static void
+give_up(LpRun *run, LpOpState state, const char *code, const char *message)
+{
+    const LpLeg *leg = lp_run_leg_now(run);
+
+    if (run->operation->leg == 0 && !leg->begun) {
+        lp_run_end(run, state, code, message);
+        return;
+    }
+    lp_run_decide(run, LP_OP_FAILED, code, message);
+    lp_run_leg_done(run);
+}
+
+static void
+look_failed(LpRun *run, const GError *error)
+{
+    bool gone = g_error_matches(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_NO_DOMAIN);
+    bool away = g_error_matches(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_UNREACHABLE)
+                || g_error_matches(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_UNKNOWN);
+    const LpLeg *leg = lp_run_leg_now(run);
+
+    /* What was begun waits until the hypervisor or the domain is back, or the time is up. */
+    if (away && (leg->begun || run->operation->leg > 0)) {
+        run->lost = true;
+        if (run->stop)
+            lp_run_leg_done(run);
+        return;
+    }
+    give_up(run, LP_OP_FAILED, gone ? "no-partition" : "hypervisor",
+            gone ? "the domain is gone" : error->message);
+}
+
+static void
+looked(bool ok, bool abandoned, void *data, const GError *error, void *user)
+{
+    LpRun *run = user;
+    LpLeg *leg = lp_run_leg_now(run);
+    bool other = run->looks_other;
+
+    if (!run->operation->first_call_usec)
+        run->operation->look_usec += g_get_monotonic_time();
+    run->looks_other = false;
+    /* Of a leg that has ended the last word will do. */
+    if ((!ok || abandoned) && (!other || wants_both(run))) {
+        run->waiting = false;
+        look_failed(run, error);
+        return;
+    }
+    if (ok && !abandoned)
+        lp_registry_update(run->engine->registry, ((Look *) data)->uuid,
+                       lp_run_look_take(data));
+    run->waiting = false;
+    if (other) {
+        look_at(run, run->operation->leg);
+        return;
+    }
+    run->partition = lp_registry_by_uuid(run->engine->registry, leg->uuid);
+    plan_now(run);
+}
+
+static void
+look_at(LpRun *run, guint index)
+{
+    LpLeg *leg = g_ptr_array_index(run->operation->legs, index);
+    LpPartition *partition = lp_registry_by_uuid(run->engine->registry, leg->uuid);
+
+    if (!partition) {
+        give_up(run, LP_OP_FAILED, "no-partition", "the domain is gone");
+        return;
+    }
+    if (!run->operation->first_call_usec)
+        run->operation->look_usec -= g_get_monotonic_time();
+    run->waiting = true;
+    lp_run_look(run, partition, looked);
+}
+
+static uint32_t
+cpu_target(LpAmountMode mode, uint32_t now, uint32_t amount)
+{
+    switch (mode) {
+    case LP_AMOUNT_ADD:
+        return now + amount;
+    case LP_AMOUNT_REMOVE:
+        return amount < now ? now - amount : 0;
+    default:
+        return amount;
+    }
+}
+
+static uint64_t
+mem_target(LpAmountMode mode, uint64_t now, uint64_t amount)
+{
+    switch (mode) {
+    case LP_AMOUNT_ADD:
+        return now + amount;
+    case LP_AMOUNT_REMOVE:
+        return amount < now ? now - amount : 0;
+    default:
+        return amount;
+    }
+}
+
+/* What the leg starts from: granted when running, what the next start gives when not. */
+static void
+note_before(LpLeg *leg, const LpPartition *partition)
+{
+    bool off = partition->view->run == LP_RUN_OFF;
+
+    leg->cpu_before = off ? partition->profile.cpu.desired : lp_partition_granted_cpus(partition);
+    leg->mem_before_bytes = off ? partition->profile.mem.desired_bytes
+                                : lp_partition_granted_bytes(partition);
+    leg->capacity_before = partition->profile.capacity;
+    leg->cpu_now = leg->cpu_before;
+    leg->mem_now_bytes = leg->mem_before_bytes;
+}
+
+/* Deltas count from what was asked of the guest, so that a repeated one does not count twice
+ * what is still on its way. */
+static uint64_t
+asked_bytes(const LpLeg *leg, const LpPartition *partition)
+{
+    return partition->view->run == LP_RUN_OFF ? leg->mem_before_bytes
+                                              : lp_view_requested_bytes(partition->view);
+}
+
+static void
+set_capacity_target(LpTarget *target, const LpRequest *request, const LpPartition *partition)
+{
+    LpCapacity capacity = partition->profile.capacity;
+
+    if (request->has_entitled)
+        capacity.entitled_centi = request->entitled_centi;
+    if (request->has_weight)
+        capacity.weight = request->weight;
+    if (request->has_capped)
+        capacity.capped = request->capped;
+    target->has_capacity = true;
+    target->entitled_centi = capacity.entitled_centi;
+    target->weight = capacity.weight;
+    target->capped = capacity.capped;
+    target->shares = lp_capacity_shares(&capacity, partition->view->cgroup);
+}
+
+/* `released_*`: for the receiving side of a move, what the giver has really given (or, when only
+ * planning, is meant to give). */
+static void
+set_target(const LpRun *run, guint index, LpLeg *leg, const LpPartition *partition,
+           uint32_t released_cpu, uint64_t released_bytes)
+{
+    const LpRequest *request = run->operation->request;
+    LpAmountMode cpu_mode = request->cpu_mode, mem_mode = request->mem_mode;
+    uint32_t cpu = request->cpu;
+    uint64_t mem = request->mem_bytes;
+    LpTarget *target = &leg->target;
+
+    memset(target, 0, sizeof *target);
+    if (request->kind == LP_OP_CAPACITY) {
+        set_capacity_target(target, request, partition);
+        return;
+    }
+    if (request->kind == LP_OP_RECONCILE) {
+        set_capacity_target(target, request, partition);
+        target->has_cpu = target->has_mem = true;
+        target->cpu = partition->profile.cpu.desired;
+        target->mem_bytes = partition->profile.mem.desired_bytes;
+        return;
+    }
+    if (request->kind == LP_OP_MOVE) {
+        cpu_mode = request->cpu_mode ? (index == 0 ? LP_AMOUNT_REMOVE : LP_AMOUNT_ADD) : 0;
+        mem_mode = request->mem_mode ? (index == 0 ? LP_AMOUNT_REMOVE : LP_AMOUNT_ADD) : 0;
+        cpu = index == 0 ? cpu : released_cpu;
+        mem = index == 0 ? mem : released_bytes;
+    }
+    target->has_cpu = cpu_mode != LP_AMOUNT_NONE && (cpu || cpu_mode == LP_AMOUNT_SET);
+    target->has_mem = mem_mode != LP_AMOUNT_NONE && (mem || mem_mode == LP_AMOUNT_SET);
+    target->cpu = cpu_target(cpu_mode, leg->cpu_before, cpu);
+    target->mem_bytes = mem_target(mem_mode, asked_bytes(leg, partition), mem);
+}
+
+/* Makes the leg's plan from the partition as it is; false when plan or gate refuse. */
+static bool
+make_plan(LpRun *run, LpLeg *leg, LpPartition *partition, const LpRoom *room, LpBounds *bounds,
+          char **ret_code, char **ret_message)
+{
+    LpPlanOptions options = {.via = run->operation->request->via,
+                             .live_only = run->operation->request->live_only};
+    LpGuestFacts facts;
+    LpAdmitVerdict verdict;
+    uint32_t step = 0;
+
+    lp_registry_bounds(run->engine->registry, partition, bounds);
+    lp_partition_facts(partition, &facts);
+    for (uint32_t i = 0; leg->plan && i < leg->plan->n_steps; i++)
+        g_free(leg->progress[i].message);
+    g_clear_pointer(&leg->progress, g_free);
+    lp_plan_free(leg->plan);
+    leg->plan = lp_plan_new();
+    lp_plan_make(partition->view, bounds, room, &facts, &leg->target, &options, leg->plan);
+    leg->progress = g_new0(LpStepProgress, MAX(leg->plan->n_steps, 1));
+    for (uint32_t i = 0; i < leg->plan->n_shortfalls; i++) {
+        const LpShortfall *shortfall = &leg->plan->shortfalls[i];
+
+        if (!shortfall->fatal || *ret_code)
+            continue;
+        *ret_code = g_strdup(lp_short_reason_name(shortfall->reason));
+        *ret_message = lp_words_shortfall(shortfall, partition->view->name);
+    }
+    if (leg->plan->refused)
+        return false;
+    verdict = lp_admit(leg->plan, partition->view, bounds, room, &leg->target, &step);
+    if (verdict == LP_ADMIT_OK)
+        return true;
+    leg->plan->refused = true;
+    *ret_code = g_strdup("invariant");
+    *ret_message = g_strdup_printf("step %u was stopped at the gate: %s", step + 1,
+                                   lp_admit_verdict_text(verdict));
+    return false;
+}
+
+static void
+add_remarks(LpRun *run, const LpLeg *leg)
+{
+    for (uint32_t i = 0; i < leg->plan->n_shortfalls; i++)
+        if (!leg->plan->shortfalls[i].fatal)
+            g_ptr_array_add(run->operation->remarks,
+                            lp_words_shortfall(&leg->plan->shortfalls[i], leg->name));
+}
+
+static void
+promise(LpPartition *partition, const LpLeg *leg)
+{
+    partition->promised_bytes = MAX(leg->plan->mem_after_bytes, leg->plan->mem_before_bytes);
+    memcpy(partition->promised_cell_bytes, leg->plan->requested_after_bytes,
+           sizeof partition->promised_cell_bytes);
+    if (leg->target.has_capacity)
+        partition->promised_centi = leg->target.entitled_centi;
+}
+
+/* The receiving side of a move, planned before the giving side is touched: what could never
+ * arrive must not leave. */
+static bool
+plan_receiver(LpRun *run, const LpLeg *giver, char **ret_code, char **ret_message)
+{
+    LpLeg *leg = g_ptr_array_index(run->operation->legs, 1);
+    LpPartition *partition = lp_registry_by_uuid(run->engine->registry, leg->uuid);
+    LpBounds bounds;
+    LpRoom room;
+
+    if (!partition || !lp_partition_has_profile(partition)) {
+        *ret_code = g_strdup("no-partition");
+        *ret_message = g_strdup_printf("\"%s\" is gone", leg->name);
+        return false;
+    }
+    note_before(leg, partition);
+    set_target(run, 1, leg, partition, giver->plan->cpu_before - giver->plan->cpu_after,
+               giver->plan->mem_before_bytes - giver->plan->mem_after_bytes);
+    lp_registry_room(run->engine->registry, partition, &room);
+    room.room_bytes += giver->plan->mem_before_bytes - giver->plan->mem_after_bytes;
+    for (uint32_t i = 0; i < run->partition->view->n_cells; i++) {
+        const LpViewCell *cell = &run->partition->view->cells[i];
+
+        for (uint32_t n = 0; n < room.n_nodes; n++)
+            if (room.node_id[n] == cell->node)
+                room.node_room_bytes[n] += cell->requested_bytes
+                                           - MIN(cell->requested_bytes,
+                                                 giver->plan->requested_after_bytes[i]);
+    }
+    if (!make_plan(run, leg, partition, &room, &bounds, ret_code, ret_message))
+        return false;
+    add_remarks(run, leg);
+    if (!run->dry)
+        promise(partition, leg);
+    return true;
+}
+
+static void
+intent_durable(const GError *error, void *data)
+{
+    LpRun *run = data;
+    LpAcceptedFunc accepted = run->accepted;
+
+    run->waiting = false;
+    run->accepted = NULL;
+    if (error) {
+        if (accepted)
+            accepted(NULL, error, run->accepted_data);
+        lp_run_end(run, LP_OP_FAILED, "journal", error->message);
+        return;
+    }
+    if (accepted)
+        accepted(run->operation, NULL, run->accepted_data);
+    lp_run_leg(run);
+}
+
+static void
+refuse(LpRun *run, const char *code, const char *message)
+{
+    /* The second half of a move, an undo, or a leg begun again: something was done, so this is no
+     * refusal. */
+    if (run->operation->leg > 0 || lp_run_leg_now(run)->begun)
+        code = "refused";
+    give_up(run, LP_OP_REFUSED, code, message);
+}
+
+static void
+plan_now(LpRun *run)
+{
+    LpOperation *operation = run->operation;
+    LpLeg *leg = lp_run_leg_now(run);
+    g_autofree char *code = NULL, *message = NULL;
+    LpRoom room;
+    bool fine;
+
+    if (!run->partition || !lp_partition_has_profile(run->partition)) {
+        give_up(run, LP_OP_FAILED, "no-partition",
+                "the partition lost its profile or its domain while the operation waited");
+        return;
+    }
+    if (run->stop && !leg->begun) {
+        lp_run_leg_done(run);
+        return;
+    }
+    if (!leg->begun) {
+        note_before(leg, run->partition);
+        if (operation->leg == 0) {
+            set_target(run, 0, leg, run->partition, 0, 0);
+        } else if (!leg->undo) {
+            const LpLeg *giver = g_ptr_array_index(operation->legs, 0);
+
+            set_target(run, 1, leg, run->partition,
+                       giver->cpu_before - MIN(giver->cpu_now, giver->cpu_before),
+                       giver->mem_before_bytes
+                           - MIN(giver->mem_now_bytes, giver->mem_before_bytes));
+        }
+    }
+    if (leg->target.has_capacity) {
+        /* A leg from the journal knows the entitlement, not this host's weight for it. */
+        LpCapacity capacity = {leg->target.entitled_centi, leg->target.weight,
+                               leg->target.capped};
+
+        leg->target.shares = lp_capacity_shares(&capacity, run->partition->view->cgroup);
+    }
+    lp_registry_room(run->engine->registry, run->partition, &room);
+    fine = make_plan(run, leg, run->partition, &room, &run->bounds, &code, &message);
+    if (fine && (operation->leg == 0 || leg->undo))
+        add_remarks(run, leg);
+    if (fine && wants_both(run) && !leg->begun)
+        fine = plan_receiver(run, leg, &code, &message);
+    if (!fine) {
+        refuse(run, code, message);
+        return;
+    }
+    if (run->dry) {
+        run->accepted(operation, NULL, run->accepted_data);
+        run->accepted = NULL;
+        lp_run_free(run);
+        lp_operation_free(operation);
+        return;
+    }
+    leg->begun = true;
+    promise(run->partition, leg);
+    run->waiting = true;
+    lp_journal_put_operation(run->engine->journal, operation->id, leg->uuid,
+                             operation->request->key, true, lp_operation_to_json(operation),
+                             intent_durable, run);
+}
+
+static const LpLeg *
+other_leg(const LpRun *run)
+{
+    return g_ptr_array_index(run->operation->legs, run->operation->leg - 1);
+}
+
+void
+lp_run_begin_leg(LpRun *run)
+{
+    LpLeg *leg = lp_run_leg_now(run);
+
+    run->partition = lp_registry_by_uuid(run->engine->registry, leg->uuid);
+    run->stage = run->next = 0;
+    run->settling = false;
+    /* Both partitions of a move are looked at before either is touched; later what the leg before
+     * has freed must be seen to be free. */
+    run->looks_other = wants_both(run)
+                       || (run->operation->leg > 0
+                           && lp_registry_by_uuid(run->engine->registry,
+                                                  other_leg(run)->uuid));
+    look_at(run, !run->looks_other ? run->operation->leg
+                 : wants_both(run) ? 1 : run->operation->leg - 1);
+}
+
+static gboolean
+on_deadline(gpointer data)
+{
+    LpRun *run = data;
+
+    run->deadline_source = 0;
+    lp_run_stop(run, LP_OP_TIMED_OUT, "timed-out", "the time allowed is up");
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_tick(gpointer data)
+{
+    LpRun *run = data;
+
+    /* Confirmations that come by time alone, and a guest that has stopped moving. */
+    lp_run_pump(run);
+    return G_SOURCE_CONTINUE;
+}
+
+void
+lp_run_grace(LpRun *run)
+{
+    int64_t least_usec = g_get_monotonic_time() + GRACE_SEC * G_USEC_PER_SEC;
+
+    if (run->deadline_source && run->operation->deadline_usec >= least_usec)
+        return;
+    if (run->deadline_source)
+        g_source_remove(run->deadline_source);
+    run->operation->deadline_usec = least_usec;
+    run->deadline_source = g_timeout_add_seconds(GRACE_SEC, on_deadline, run);
+}
+
+void
+lp_run_begin(LpRun *run)
+{
+    LpOperation *operation = run->operation;
+    uint32_t timeout = operation->request->timeout_sec ? operation->request->timeout_sec
+                                                       : run->engine->timeout_sec;
+
+    operation->started_usec = g_get_monotonic_time();
+    if (!run->dry) {
+        operation->deadline_usec = operation->started_usec + (int64_t) timeout * G_USEC_PER_SEC;
+        run->deadline_source = g_timeout_add_seconds(timeout, on_deadline, run);
+        run->tick_source = g_timeout_add(TICK_MSEC, on_tick, run);
+        lp_operation_set_state(run->engine, operation, LP_OP_CHECKING);
+    }
+    lp_run_begin_leg(run);
+}
+
+char *
+lp_run_metadata(const LpRun *run, const LpCpuMask *folded)
+{
+    const LpTarget *target = &lp_run_leg_now(run)->target;
+    LpProfile profile = run->partition->profile;
+
+    profile.generation = run->generation;
+    if (target->has_cpu)
+        profile.cpu.desired = target->cpu;
+    if (target->has_mem)
+        profile.mem.desired_bytes = target->mem_bytes;
+    if (target->has_capacity) {
+        profile.capacity.entitled_centi = target->entitled_centi;
+        profile.capacity.weight = target->weight;
+        profile.capacity.capped = target->capped;
+    }
+    profile.folded = *folded;
+    return lp_profile_to_xml(&profile);
+}

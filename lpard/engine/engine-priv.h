@@ -1,0 +1,139 @@
+/* The engine's inside: engine.c (lanes, submission), begin.c (look, plan, admit, intent),
+ * run.c (effects), confirm.c (what counts as done), finish.c (results, undo). */
+#ifndef LP_LPARD_ENGINE_PRIV_H
+#define LP_LPARD_ENGINE_PRIV_H
+
+#include "lpard/engine/engine.h"
+
+/* One effect's call.  libvirt waits 5 s for an unplug, and QEMU under emulation can take seconds
+ * for a hot-add; what takes longer hangs. */
+#define LP_CALL_DEADLINE_MSEC 20000
+
+typedef struct LpTicket LpTicket;
+typedef struct LpRun LpRun;
+
+/* A place in one or two lanes, taken in the order of their keys so that two moves in opposite
+ * directions cannot wait for each other. */
+struct LpTicket {
+    LpEngine *engine;
+    char *keys[2];
+    unsigned n_keys, n_held;
+    char *what;                      /* for whoever waits behind */
+    void (*run)(LpTicket *ticket);   /* all lanes are held */
+    void *data;
+};
+
+struct LpEngine {
+    LpRegistry *registry;
+    LpWorkers *workers;
+    LpJournal *journal;
+    LpEvents *events;
+    uint32_t timeout_sec;
+    GHashTable *lanes;               /* uuid -> Lane */
+    GHashTable *operations;          /* id -> LpOperation, live and lately finished */
+    GQueue finished;                 /* ids, oldest first */
+    GPtrArray *runs;                 /* of LpRun*, those under way */
+    GPtrArray *definitions;          /* of Definition* in recover.c, likewise */
+    GArray *listeners;
+    bool recovered;
+};
+
+/* An operation at work. */
+struct LpRun {
+    LpEngine *engine;
+    LpOperation *operation;
+    LpTicket *ticket;
+    LpAcceptedFunc accepted;         /* not yet called, or NULL */
+    LpRun **queued;                  /* what the journal answers the queueing to, or NULL */
+    void *accepted_data;
+    bool dry;                        /* plan only */
+
+    LpPartition *partition;          /* of the leg at work; NULL when gone */
+    LpBounds bounds;                 /* as planned with */
+    uint64_t generation;             /* of the profile that this leg writes, live and persistent */
+    uint32_t stage, next;            /* next step to ask */
+    bool waiting;                    /* a call, or the journal, will come back to this run */
+    bool looks_other;                /* the look under way is at another leg's partition */
+    bool lost;                       /* the hypervisor went away: begin the leg again */
+    bool stop;                       /* the leg at work asks nothing more */
+    bool settling;                   /* the leg was stopped: what is unfinished is taken back */
+    bool undoing;
+    /* For the agent's confirmation of memory: the MemTotal that it must come to, in this boot. */
+    char boot_id[40];
+    uint64_t expected_total;
+    bool total_known;
+    int64_t look_usec;               /* when the device was last asked anew */
+    uint64_t want_id;
+    int64_t progress_usec;           /* when anything last moved */
+    uint64_t progress_mark;
+    guint deadline_source, tick_source, lock_source;
+    int end_state;                   /* LpOpState decided by cancel, deadline or trouble; or -1 */
+    const char *end_code;            /* static text */
+    char *end_message;
+};
+
+/* engine.c */
+LpTicket *lp_ticket_new(LpEngine *engine, const char *uuid, const char *other, const char *what,
+                        void (*run)(LpTicket *), void *data);
+/* Queues it; run() is called at once if all lanes are free. */
+void lp_ticket_enter(LpTicket *ticket);
+/* Gives the lanes back (or leaves the queues) and frees it. */
+void lp_ticket_leave(LpTicket *ticket);
+void lp_operation_changed(LpEngine *engine, LpOperation *operation);
+void lp_operation_set_state(LpEngine *engine, LpOperation *operation, LpOpState state);
+void lp_run_free(LpRun *run);
+
+/* begin.c */
+void lp_run_begin(LpRun *run);
+void lp_run_begin_leg(LpRun *run);
+/* Time for a second half when the deadline has passed or is near. */
+void lp_run_grace(LpRun *run);
+/* A fresh view, made in a worker; `done` takes it out of its data. */
+void lp_run_look(LpRun *run, LpPartition *partition, LpJobDone done);
+LpView *lp_run_look_take(void *data);
+
+/* The profile as it will be: desired and capacity of the leg's target, and `folded`. */
+char *lp_run_metadata(const LpRun *run, const LpCpuMask *folded);
+
+/* run.c */
+void lp_run_leg(LpRun *run);
+/* A DIMM left, or the guest refused to let it go. */
+void lp_run_device(LpRun *run, const char *alias, bool removed);
+/* Something may have changed: asks what can be asked, settles what is settled. */
+void lp_run_pump(LpRun *run);
+/* Stops asking; what the guest did not do is taken back, then the leg ends. */
+void lp_run_stop(LpRun *run, LpOpState state, const char *code, const char *message);
+
+/* confirm.c */
+void lp_run_note_start(LpRun *run);
+/* Settles the asked steps as far as they are; true when all are.  *ret_stage: whether the next
+ * stage may begin, which waits for vCPUs but not for memory on its way. */
+bool lp_run_confirm(LpRun *run, bool *ret_stage);
+/* How far memory is, as one number that moves when anything does. */
+uint64_t lp_run_progress_mark(const LpRun *run);
+LpConfirm lp_run_confirm_level(const LpRun *run);
+
+/* finish.c */
+/* Lets go of the oldest beyond LP_FINISHED_KEPT. */
+void lp_engine_keep_finished(LpEngine *engine, LpOperation *operation);
+void lp_run_leg_done(LpRun *run);
+void lp_run_end(LpRun *run, LpOpState state, const char *code, const char *message);
+
+/* Stops the leg; the first result that is decided on the way stays, also over an undo. */
+void lp_run_decide(LpRun *run, LpOpState state, const char *code, const char *message);
+
+/* recover.c */
+/* Answers every definition that is under way: lpard is ending. */
+void lp_engine_end_definitions(LpEngine *engine);
+/* vCPUs that left later than waited for, taken off the record. */
+void lp_engine_tidy(LpEngine *engine, LpPartition *partition);
+
+static inline LpLeg *
+lp_run_leg_now(const LpRun *run)
+{
+    return run->operation->legs->len
+               ? g_ptr_array_index(run->operation->legs, run->operation->leg)
+               : NULL;
+}
+
+#endif

@@ -1,0 +1,619 @@
+#include "lpard/engine/engine.h"
+
+#include <string.h>
+
+#include "lpard/engine/engine-priv.h"
+#include "lpard/error.h"
+#include "lpard/events.h"
+#include "lpard/journal/journal.h"
+
+typedef struct {
+    GQueue waiting;                  /* of LpTicket* */
+    LpTicket *holder;
+} Lane;
+
+typedef struct {
+    LpOperationFunc func;
+    void *data;
+} Listener;
+
+/* ---- lanes ---- */
+
+static Lane *
+lane_of(LpEngine *engine, const char *uuid)
+{
+    Lane *lane = g_hash_table_lookup(engine->lanes, uuid);
+
+    if (!lane) {
+        lane = g_new0(Lane, 1);
+        g_queue_init(&lane->waiting);
+        g_hash_table_insert(engine->lanes, g_strdup(uuid), lane);
+    }
+    return lane;
+}
+
+LpTicket *
+lp_ticket_new(LpEngine *engine, const char *uuid, const char *other, const char *what,
+              void (*run)(LpTicket *), void *data)
+{
+    LpTicket *ticket = g_new0(LpTicket, 1);
+    bool swap = other && strcmp(uuid, other) > 0;
+
+    ticket->engine = engine;
+    ticket->keys[ticket->n_keys++] = g_strdup(swap ? other : uuid);
+    if (other)
+        ticket->keys[ticket->n_keys++] = g_strdup(swap ? uuid : other);
+    ticket->what = g_strdup(what);
+    ticket->run = run;
+    ticket->data = data;
+    return ticket;
+}
+
+/* Takes lane after lane while they are free; queues at the first that is not. */
+static void
+advance(LpTicket *ticket)
+{
+    while (ticket->n_held < ticket->n_keys) {
+        Lane *lane = lane_of(ticket->engine, ticket->keys[ticket->n_held]);
+
+        if (lane->holder && lane->holder != ticket) {
+            g_queue_push_tail(&lane->waiting, ticket);
+            return;
+        }
+        lane->holder = ticket;
+        ticket->n_held++;
+    }
+    ticket->run(ticket);
+}
+
+void
+lp_ticket_enter(LpTicket *ticket)
+{
+    advance(ticket);
+}
+
+static gboolean
+wake_next(gpointer data)
+{
+    LpTicket *ticket = data;
+
+    advance(ticket);
+    return G_SOURCE_REMOVE;
+}
+
+void
+lp_ticket_leave(LpTicket *ticket)
+{
+    for (unsigned i = 0; i < ticket->n_keys; i++) {
+        Lane *lane = lane_of(ticket->engine, ticket->keys[i]);
+
+        g_queue_remove(&lane->waiting, ticket);
+        if (lane->holder == ticket) {
+            lane->holder = g_queue_pop_head(&lane->waiting);
+            /* From the loop, since the one that leaves may be deep in its own end. */
+            if (lane->holder)
+                g_idle_add_full(G_PRIORITY_DEFAULT, wake_next, lane->holder, NULL);
+        }
+        g_free(ticket->keys[i]);
+    }
+    while (g_source_remove_by_user_data(ticket))
+        ;
+    g_free(ticket->what);
+    g_free(ticket);
+}
+
+uint32_t
+lp_engine_lane_depth(LpEngine *engine, const char *uuid)
+{
+    Lane *lane = g_hash_table_lookup(engine->lanes, uuid);
+
+    return lane ? g_queue_get_length(&lane->waiting) + (lane->holder != NULL) : 0;
+}
+
+bool
+lp_engine_lane_stuck(LpEngine *engine, const char *uuid)
+{
+    LpPartition *partition = lp_registry_by_uuid(engine->registry, uuid);
+
+    return partition && partition->stuck;
+}
+
+/* ---- operations ---- */
+
+void
+lp_operation_changed(LpEngine *engine, LpOperation *operation)
+{
+    operation->version++;
+    for (guint i = 0; i < engine->listeners->len; i++) {
+        Listener *listener = &g_array_index(engine->listeners, Listener, i);
+
+        listener->func(operation, listener->data);
+    }
+}
+
+void
+lp_operation_set_state(LpEngine *engine, LpOperation *operation, LpOpState state)
+{
+    if (operation->state == state)
+        return;
+    operation->state = state;
+    if (operation->id)
+        lp_events_emit(engine->events, "operation",
+                       json_pack("{s:I,s:s,s:s,s:s,s:s?,s:I}", "id", (json_int_t) operation->id,
+                                 "kind", lp_op_kind_name(operation->request->kind), "state",
+                                 lp_op_state_name(state), "partition",
+                                 operation->request->partition, "message", operation->message,
+                                 "version", (json_int_t) operation->version + 1));
+    lp_operation_changed(engine, operation);
+}
+
+void
+lp_run_free(LpRun *run)
+{
+    if (run->deadline_source)
+        g_source_remove(run->deadline_source);
+    if (run->tick_source)
+        g_source_remove(run->tick_source);
+    if (run->lock_source)
+        g_source_remove(run->lock_source);
+    if (run->queued)
+        *run->queued = NULL;
+    g_ptr_array_remove_fast(run->engine->runs, run);
+    if (run->ticket)
+        lp_ticket_leave(run->ticket);
+    g_free(run->end_message);
+    g_free(run);
+}
+
+static void
+start_run(LpTicket *ticket)
+{
+    LpRun *run = ticket->data;
+
+    if (run->lock_source)
+        g_source_remove(run->lock_source);
+    run->lock_source = 0;
+    g_clear_pointer(&run->operation->waits_for, g_free);
+    lp_run_begin(run);
+}
+
+static gboolean
+lock_timeout(gpointer data)
+{
+    LpRun *run = data;
+
+    run->lock_source = 0;
+    lp_run_end(run, LP_OP_TIMED_OUT, "lock-timeout",
+               "the partition was busy with other operations for as long as --lock-timeout "
+               "allows; nothing was changed");
+    return G_SOURCE_REMOVE;
+}
+
+/* Who holds a lane that this operation needs. */
+static char *
+waits_for(LpTicket *ticket)
+{
+    for (unsigned i = ticket->n_held; i < ticket->n_keys; i++) {
+        Lane *lane = lane_of(ticket->engine, ticket->keys[i]);
+
+        if (lane->holder && lane->holder != ticket)
+            return g_strdup(lane->holder->what);
+    }
+    return NULL;
+}
+
+static bool
+check_ready(LpEngine *engine, GError **error)
+{
+    const char *message;
+
+    if (!lp_journal_healthy(engine->journal, &message)) {
+        g_set_error(error, LP_ERROR, LP_ERROR_JOURNAL,
+                    "nothing can be begun: %s", message);
+        return false;
+    }
+    if (!lp_registry_synced(engine->registry)) {
+        g_set_error(error, LP_ERROR, LP_ERROR_UNREACHABLE,
+                    "the hypervisor at %s cannot be reached; is libvirtd running? lpard goes on "
+                    "trying by itself",
+                    lp_registry_uri(engine->registry));
+        return false;
+    }
+    if (lp_registry_n_stuck(engine->registry) >= LP_STUCK_LANES_MAX) {
+        g_set_error(error, LP_ERROR, LP_ERROR_BUSY,
+                    "%u partitions hang in calls that do not return, and libvirtd has hardly any "
+                    "workers left; see `lparctl list` for which, and look after their QEMUs first",
+                    lp_registry_n_stuck(engine->registry));
+        return false;
+    }
+    return true;
+}
+
+static LpPartition *
+find_ready(LpEngine *engine, const char *name, GError **error)
+{
+    LpPartition *partition = lp_registry_find_enabled(engine->registry, name, error);
+
+    if (!partition)
+        return NULL;
+    if (partition->stuck) {
+        g_set_error(error, LP_ERROR, LP_ERROR_BUSY,
+                    "\"%s\" hangs: a call on it never came back (is its QEMU stopped?); lpard "
+                    "looks again every few seconds",
+                    partition->view->name);
+        return NULL;
+    }
+    if (lp_engine_lane_depth(engine, partition->uuid) >= LP_LANE_QUEUE_MAX) {
+        g_set_error(error, LP_ERROR, LP_ERROR_BUSY,
+                    "%d operations on \"%s\" wait already; let some end, or cancel them",
+                    LP_LANE_QUEUE_MAX, partition->view->name);
+        return NULL;
+    }
+    return partition;
+}
+
+static LpRun *
+new_run(LpEngine *engine, LpOperation *operation)
+{
+    LpRun *run = g_new0(LpRun, 1);
+
+    run->engine = engine;
+    run->operation = operation;
+    run->end_state = -1;
+    g_ptr_array_add(engine->runs, run);
+    return run;
+}
+
+/* Legs, ticket and place in the lanes. */
+static void
+enter_lanes(LpRun *run, const char *uuid, const char *other)
+{
+    LpOperation *operation = run->operation;
+    g_autofree char *what = g_strdup_printf("operation %" G_GINT64_FORMAT " (%s)", operation->id,
+                                            lp_op_kind_name(operation->request->kind));
+
+    run->ticket = lp_ticket_new(run->engine, uuid, other, what, start_run, run);
+    lp_ticket_enter(run->ticket);
+}
+
+static void
+queued_durable(const GError *error, void *data)
+{
+    g_autofree LpRun **queued = data;
+    LpRun *run = *queued;
+    LpAcceptedFunc accepted;
+
+    /* It may have got the lane, been cancelled or have ended while the disk was slow. */
+    if (!run)
+        return;
+    run->queued = NULL;
+    accepted = g_steal_pointer(&run->accepted);
+    if (error) {
+        if (accepted)
+            accepted(NULL, error, run->accepted_data);
+        /* One at work has its own intent to be answered for. */
+        if (!run->operation->started_usec)
+            lp_run_end(run, LP_OP_FAILED, "journal", error->message);
+        return;
+    }
+    if (accepted)
+        accepted(run->operation, NULL, run->accepted_data);
+}
+
+/* What a busy lane means for a new operation: it is on record at once, and may give up waiting. */
+static void
+wait_in_lane(LpRun *run)
+{
+    LpOperation *operation = run->operation;
+
+    operation->waits_for = waits_for(run->ticket);
+    if (operation->request->lock_timeout_sec)
+        run->lock_source = g_timeout_add_seconds(operation->request->lock_timeout_sec,
+                                                 lock_timeout, run);
+    lp_operation_changed(run->engine, operation);
+    run->queued = g_new(LpRun *, 1);
+    *run->queued = run;
+    lp_journal_put_operation(run->engine->journal, operation->id, run->ticket->keys[0],
+                             operation->request->key, true, lp_operation_to_json(operation),
+                             queued_durable, run->queued);
+}
+
+/* The operation that used the key, also before a restart; NULL: none did. */
+static LpOperation *
+find_by_key(LpEngine *engine, const char *key)
+{
+    GHashTableIter iter;
+    LpOperation *operation;
+    json_t *body;
+
+    g_hash_table_iter_init(&iter, engine->operations);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &operation))
+        if (g_strcmp0(operation->request->key, key) == 0)
+            return operation;
+    body = lp_journal_by_key(engine->journal, key, NULL);
+    operation = body ? lp_operation_from_json(body, NULL) : NULL;
+    json_decref(body);
+    if (!operation)
+        return NULL;
+    g_hash_table_insert(engine->operations, &operation->id, operation);
+    lp_engine_keep_finished(engine, operation);
+    return operation;
+}
+
+/* A repeated key: the same request gets the same operation, another one an error. */
+static bool
+answer_repeated(LpEngine *engine, const LpRequest *request, LpAcceptedFunc accepted, void *data,
+                bool *ret_answered, GError **error)
+{
+    LpOperation *operation = request->key ? find_by_key(engine, request->key) : NULL;
+    json_t *one, *two;
+
+    *ret_answered = false;
+    if (!operation)
+        return true;
+    one = lp_request_to_json(operation->request);
+    two = lp_request_to_json(request);
+    *ret_answered = json_equal(one, two);
+    json_decref(one);
+    json_decref(two);
+    if (*ret_answered) {
+        accepted(operation, NULL, data);
+        return true;
+    }
+    g_set_error(error, LP_ERROR, LP_ERROR_CONFLICT,
+                "the idempotency key \"%s\" was used for another request (operation "
+                "%" G_GINT64_FORMAT ")",
+                request->key, operation->id);
+    return false;
+}
+
+static bool
+find_both(LpEngine *engine, const LpRequest *request, LpPartition **ret_from, LpPartition **ret_to,
+          GError **error)
+{
+    *ret_to = NULL;
+    *ret_from = find_ready(engine, request->partition, error);
+    if (!*ret_from)
+        return false;
+    if (!request->to)
+        return true;
+    *ret_to = find_ready(engine, request->to, error);
+    if (*ret_to == *ret_from) {
+        g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
+                    "a move needs two partitions; both names are \"%s\"",
+                    (*ret_from)->view->name);
+        return false;
+    }
+    return *ret_to != NULL;
+}
+
+static bool
+submit(LpEngine *engine, LpRequest *request, bool dry, LpAcceptedFunc accepted, void *data,
+       GError **error)
+{
+    g_autoptr(LpRequest) owned = request;
+    LpPartition *from, *to;
+    LpOperation *operation;
+    LpRun *run;
+    bool answered;
+
+    if (!check_ready(engine, error) || !find_both(engine, request, &from, &to, error))
+        return false;
+    /* Names in the record are the domain's own, whatever was typed. */
+    g_free(request->partition);
+    request->partition = g_strdup(from->view->name);
+    if (to) {
+        g_free(request->to);
+        request->to = g_strdup(to->view->name);
+    }
+    if (!answer_repeated(engine, request, accepted, data, &answered, error))
+        return false;
+    if (answered)
+        return true;
+    operation = lp_operation_new(g_steal_pointer(&owned));
+    operation->created_sec = g_get_real_time() / G_USEC_PER_SEC;
+    operation->created_usec = g_get_monotonic_time();
+    g_ptr_array_add(operation->legs, lp_leg_new(from->uuid, from->view->name));
+    if (to)
+        g_ptr_array_add(operation->legs, lp_leg_new(to->uuid, to->view->name));
+    run = new_run(engine, operation);
+    run->accepted = accepted;
+    run->accepted_data = data;
+    run->dry = dry;
+    if (dry) {
+        /* A plan waits for nobody: it is true at the moment of looking. */
+        lp_run_begin(run);
+        return true;
+    }
+    operation->id = lp_journal_next_id(engine->journal);
+    g_hash_table_insert(engine->operations, &operation->id, operation);
+    enter_lanes(run, from->uuid, to ? to->uuid : NULL);
+    /* Still waiting: the run was not begun by the ticket. */
+    if (operation->state == LP_OP_QUEUED && !operation->started_usec)
+        wait_in_lane(run);
+    return true;
+}
+
+bool
+lp_engine_submit(LpEngine *engine, LpRequest *request, LpAcceptedFunc accepted, void *data,
+                 GError **error)
+{
+    return submit(engine, request, false, accepted, data, error);
+}
+
+bool
+lp_engine_plan(LpEngine *engine, LpRequest *request, LpAcceptedFunc done, void *data,
+               GError **error)
+{
+    return submit(engine, request, true, done, data, error);
+}
+
+LpOperation *
+lp_engine_find(LpEngine *engine, int64_t id)
+{
+    return g_hash_table_lookup(engine->operations, &id);
+}
+
+static gint
+newest_first(gconstpointer a, gconstpointer b)
+{
+    const LpOperation *const *left = a, *const *right = b;
+
+    return (*left)->id < (*right)->id ? 1 : -1;
+}
+
+GPtrArray *
+lp_engine_list(LpEngine *engine)
+{
+    GPtrArray *list = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer operation;
+
+    g_hash_table_iter_init(&iter, engine->operations);
+    while (g_hash_table_iter_next(&iter, NULL, &operation))
+        g_ptr_array_add(list, operation);
+    g_ptr_array_sort(list, newest_first);
+    return list;
+}
+
+static LpRun *
+run_of(LpEngine *engine, const LpOperation *operation)
+{
+    for (guint i = 0; i < engine->runs->len; i++) {
+        LpRun *run = g_ptr_array_index(engine->runs, i);
+
+        if (run->operation == operation)
+            return run;
+    }
+    return NULL;
+}
+
+bool
+lp_engine_cancel(LpEngine *engine, int64_t id, GError **error)
+{
+    LpOperation *operation = lp_engine_find(engine, id);
+    LpRun *run;
+
+    if (!operation) {
+        g_set_error(error, LP_ERROR, LP_ERROR_NO_OPERATION,
+                    "there is no open operation %" G_GINT64_FORMAT "; `lparctl op list` shows "
+                    "them", id);
+        return false;
+    }
+    run = run_of(engine, operation);
+    if (LP_OP_IS_FINAL(operation->state) || !run) {
+        g_set_error(error, LP_ERROR, LP_ERROR_CONFLICT,
+                    "operation %" G_GINT64_FORMAT " has ended already: %s", id,
+                    lp_op_state_name(operation->state));
+        return false;
+    }
+    operation->cancel_asked = true;
+    lp_operation_changed(engine, operation);
+    if (operation->started_usec)
+        lp_run_stop(run, LP_OP_CANCELLED, "cancelled", "cancelled; what was done is kept");
+    else
+        lp_run_end(run, LP_OP_CANCELLED, "cancelled", "cancelled before it began");
+    return true;
+}
+
+void
+lp_engine_listen(LpEngine *engine, LpOperationFunc func, void *data)
+{
+    Listener listener = {func, data};
+
+    g_array_append_val(engine->listeners, listener);
+}
+
+/* ---- what happens around the operations ---- */
+
+static void
+on_change(LpChange change, LpPartition *partition, const char *alias, void *data)
+{
+    LpEngine *engine = data;
+    g_autoptr(GPtrArray) runs = g_ptr_array_copy(engine->runs, NULL, NULL);
+
+    if (change == LP_CHANGE_CONNECTED && !engine->recovered)
+        lp_engine_recover(engine);
+    for (guint i = 0; i < runs->len; i++) {
+        LpRun *run = g_ptr_array_index(runs, i);
+        LpLeg *leg;
+
+        if (!g_ptr_array_find(engine->runs, run, NULL) || !run->operation->started_usec)
+            continue;
+        leg = lp_run_leg_now(run);
+        if (partition && (!leg || strcmp(leg->uuid, partition->uuid) != 0))
+            continue;
+        if (change == LP_CHANGE_GONE)
+            run->partition = NULL;
+        if (change == LP_CHANGE_DEVICE_REFUSED || change == LP_CHANGE_DEVICE_REMOVED)
+            lp_run_device(run, alias, change == LP_CHANGE_DEVICE_REMOVED);
+        if (change == LP_CHANGE_CONNECTED && run->lost) {
+            run->lost = false;
+            lp_run_begin_leg(run);
+            continue;
+        }
+        if (run->partition == partition || !partition || change == LP_CHANGE_GONE)
+            lp_run_pump(run);
+    }
+    if (partition && (change == LP_CHANGE_VIEW))
+        lp_engine_tidy(engine, partition);
+}
+
+static void
+lane_free(gpointer data)
+{
+    Lane *lane = data;
+
+    g_queue_clear(&lane->waiting);
+    g_free(lane);
+}
+
+static void
+operation_free(gpointer data)
+{
+    lp_operation_free(data);
+}
+
+LpEngine *
+lp_engine_new(LpRegistry *registry, LpWorkers *workers, LpJournal *journal, LpEvents *events,
+              uint32_t timeout_sec)
+{
+    LpEngine *engine = g_new0(LpEngine, 1);
+
+    engine->registry = registry;
+    engine->workers = workers;
+    engine->journal = journal;
+    engine->events = events;
+    engine->timeout_sec = timeout_sec;
+    engine->lanes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, lane_free);
+    engine->operations = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
+                                               operation_free);
+    g_queue_init(&engine->finished);
+    engine->runs = g_ptr_array_new();
+    engine->definitions = g_ptr_array_new();
+    engine->listeners = g_array_new(FALSE, FALSE, sizeof(Listener));
+    lp_registry_listen(registry, on_change, engine);
+    return engine;
+}
+
+void
+lp_engine_free(LpEngine *engine)
+{
+    if (!engine)
+        return;
+    lp_engine_end_definitions(engine);
+    while (engine->runs->len) {
+        LpRun *run = g_ptr_array_index(engine->runs, 0);
+
+        /* The journal answers nobody any more. */
+        g_clear_pointer(&run->queued, g_free);
+        lp_run_free(run);
+    }
+    g_ptr_array_unref(engine->definitions);
+    g_ptr_array_unref(engine->runs);
+    g_hash_table_unref(engine->operations);
+    g_hash_table_unref(engine->lanes);
+    g_queue_clear(&engine->finished);
+    g_array_unref(engine->listeners);
+    g_free(engine);
+}

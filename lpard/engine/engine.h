@@ -1,0 +1,58 @@
+/* The operation engine: a lane per partition, one operation at a time in it, every effect
+ * journaled before it happens.  Main loop only; blocking calls go to the workers. */
+#ifndef LP_LPARD_ENGINE_H
+#define LP_LPARD_ENGINE_H
+
+#include "lpard/engine/operation.h"
+#include "lpard/registry/registry.h"
+
+/* More waiting requests on one partition than any operator means to make. */
+#define LP_LANE_QUEUE_MAX 64
+/* libvirtd's own workers run out at about 14 calls stuck in dead QEMUs. */
+#define LP_STUCK_LANES_MAX 8
+/* Finished operations kept in memory; older ones are read from the journal. */
+#define LP_FINISHED_KEPT 256
+
+typedef struct LpEngine LpEngine;
+
+LpEngine *lp_engine_new(LpRegistry *registry, LpWorkers *workers, LpJournal *journal,
+                        LpEvents *events, uint32_t timeout_sec);
+void lp_engine_free(LpEngine *engine);
+/* Takes up what the journal holds open; call when the registry has read all domains. */
+void lp_engine_recover(LpEngine *engine);
+
+/* Takes the request.  Fails at once on what can be known at once (unknown partition, no
+ * profile, queue full, journal down); else the operation is queued and durable when
+ * `accepted` is called on the main loop (error set: it could not be made durable).
+ * A repeated key of the same request answers with the first one's operation. */
+typedef void (*LpAcceptedFunc)(LpOperation *operation, const GError *error, void *data);
+bool lp_engine_submit(LpEngine *engine, LpRequest *request, LpAcceptedFunc accepted, void *data,
+                      GError **error);
+
+/* Dry run: looks, plans and admits, touches nothing.  `done` gets an operation that is not
+ * journaled and not listed, in state queued or refused, legs planned; freed after the call. */
+bool lp_engine_plan(LpEngine *engine, LpRequest *request, LpAcceptedFunc done, void *data,
+                    GError **error);
+
+/* Live operations and finished ones kept in memory. */
+LpOperation *lp_engine_find(LpEngine *engine, int64_t id);
+GPtrArray *lp_engine_list(LpEngine *engine);          /* caller unrefs; newest first */
+bool lp_engine_cancel(LpEngine *engine, int64_t id, GError **error);
+/* Open operations of a partition, for its lane's depth. */
+uint32_t lp_engine_lane_depth(LpEngine *engine, const char *uuid);
+bool lp_engine_lane_stuck(LpEngine *engine, const char *uuid);
+
+/* Called on every change of any operation. */
+typedef void (*LpOperationFunc)(LpOperation *operation, void *data);
+void lp_engine_listen(LpEngine *engine, LpOperationFunc func, void *data);
+
+/* Work on a definition (enable, disable, profile, define) takes its place in the lane too:
+ * `func` runs in a worker when the lane is free, then `done` on the main loop.  `uuid` NULL:
+ * no lane (a new domain). */
+typedef bool (*LpDefinitionFunc)(const LpDriver *driver, LpConn *conn, void *data, GError **error);
+typedef void (*LpDefinitionDone)(bool ok, const GError *error, void *data);
+bool lp_engine_definition(LpEngine *engine, const char *uuid, const char *what,
+                          LpDefinitionFunc func, LpDefinitionDone done, void *data,
+                          GError **error);
+
+#endif

@@ -1,0 +1,299 @@
+/* After a restart, and after the fact: operations that were open are taken up again by what the
+ * hypervisor says now, and vCPUs that left late are taken off the record. Also the definitions'
+ * turn in the lanes. */
+#include <string.h>
+
+#include "lpard/engine/engine-priv.h"
+#include "lpard/error.h"
+#include "lpard/journal/journal.h"
+#include "lpard/profile-xml.h"
+
+static void
+recovered_run(LpTicket *ticket)
+{
+    lp_run_begin(ticket->data);
+}
+
+static void
+recover_one(LpEngine *engine, json_t *row)
+{
+    g_autoptr(GError) error = NULL;
+    LpOperation *operation = lp_operation_from_json(json_object_get(row, "body"), &error);
+    LpLeg *first;
+    LpRun *run;
+
+    if (!operation) {
+        g_warning("an open operation in the journal cannot be read and is left alone: %s",
+                  error->message);
+        return;
+    }
+    operation->recovered = true;
+    operation->created_usec = g_get_monotonic_time();
+    g_hash_table_insert(engine->operations, &operation->id, operation);
+    run = g_new0(LpRun, 1);
+    run->engine = engine;
+    run->operation = operation;
+    run->end_state = -1;
+    g_ptr_array_add(engine->runs, run);
+    first = g_ptr_array_index(operation->legs, 0);
+    for (guint i = 0; i < operation->legs->len; i++) {
+        const LpLeg *leg = g_ptr_array_index(operation->legs, i);
+
+        run->undoing |= leg->undo && leg->begun;
+        /* A leg was begun only when those before it had ended. */
+        if (leg->begun)
+            operation->leg = i;
+    }
+    if (run->undoing) {
+        lp_run_decide(run, LP_OP_FAILED, "failed", "not all was reached");
+        run->stop = false;
+    }
+    run->ticket = lp_ticket_new(
+        engine, first->uuid,
+        operation->request->kind == LP_OP_MOVE
+            ? ((LpLeg *) g_ptr_array_index(operation->legs, 1))->uuid
+            : NULL,
+        "an operation taken up again after a restart", recovered_run, run);
+    lp_ticket_enter(run->ticket);
+}
+
+void
+lp_engine_recover(LpEngine *engine)
+{
+    g_autoptr(GError) error = NULL;
+    json_t *rows, *row;
+    size_t index;
+
+    if (engine->recovered)
+        return;
+    engine->recovered = true;
+    rows = lp_journal_open_operations(engine->journal, &error);
+    if (!rows) {
+        g_warning("the journal's open operations cannot be read: %s", error->message);
+        return;
+    }
+    json_array_foreach(rows, index, row)
+        recover_one(engine, row);
+    json_decref(rows);
+}
+
+/* ---- definitions in the lanes ---- */
+
+/* Reads, edits and defines XML: a few calls in a row. */
+#define DEFINITION_DEADLINE_MSEC 30000
+
+/* Held by the engine until it is answered, and by the worker until it lets go, which for an
+ * abandoned one may be long after. */
+typedef struct {
+    LpEngine *engine;
+    LpTicket *ticket;
+    char *uuid;
+    LpDefinitionFunc func;
+    LpDefinitionDone done;
+    void *data;
+    GDestroyNotify free_data;     /* or NULL: the caller's own care */
+    bool over;                    /* was answered; main loop only */
+} Definition;
+
+static void
+definition_clear(void *data)
+{
+    Definition *definition = data;
+
+    if (definition->free_data)
+        definition->free_data(definition->data);
+    g_free(definition->uuid);
+}
+
+static void
+definition_release(void *data)
+{
+    g_atomic_rc_box_release_full(data, definition_clear);
+}
+
+static bool
+definition_job(const LpDriver *driver, LpConn *conn, void *data, GError **error)
+{
+    Definition *definition = data;
+
+    return definition->func(driver, conn, definition->data, error);
+}
+
+static void
+definition_done(bool ok, bool abandoned, void *data, const GError *error, void *user)
+{
+    Definition *definition = user;
+
+    (void) data;
+    (void) abandoned;
+    if (definition->over)
+        return;
+    definition->over = true;
+    g_ptr_array_remove_fast(definition->engine->definitions, definition);
+    if (definition->uuid)
+        lp_registry_look(definition->engine->registry, definition->uuid);
+    definition->done(ok, error, definition->data);
+    if (definition->ticket)
+        lp_ticket_leave(definition->ticket);
+    definition_release(definition);
+}
+
+void
+lp_engine_end_definitions(LpEngine *engine)
+{
+    g_autoptr(GError) error = g_error_new(LP_ERROR, LP_ERROR_UNREACHABLE,
+                                          "lpard is ending; what became of it is in `lparctl "
+                                          "show` when it runs again");
+
+    while (engine->definitions->len)
+        definition_done(false, true, NULL, error, g_ptr_array_index(engine->definitions, 0));
+}
+
+static void
+definition_run(LpTicket *ticket)
+{
+    Definition *definition = ticket->data;
+    LpPartition *partition = lp_registry_by_uuid(definition->engine->registry,
+                                                 definition->uuid);
+
+    if (!partition) {
+        g_autoptr(GError) error = g_error_new(LP_ERROR, LP_ERROR_NO_PARTITION,
+                                              "the domain is gone");
+
+        definition_done(false, false, NULL, error, definition);
+        return;
+    }
+    g_atomic_rc_box_acquire(definition);
+    lp_registry_call(definition->engine->registry, partition, definition_job, definition,
+                     definition_release, DEFINITION_DEADLINE_MSEC, definition_done, definition);
+}
+
+static bool
+may_define(LpEngine *engine, const char *uuid, GError **error)
+{
+    const char *message;
+
+    if (!lp_journal_healthy(engine->journal, &message)) {
+        g_set_error(error, LP_ERROR, LP_ERROR_JOURNAL, "nothing can be begun: %s", message);
+        return false;
+    }
+    if (!lp_registry_synced(engine->registry)) {
+        g_set_error(error, LP_ERROR, LP_ERROR_UNREACHABLE,
+                    "the hypervisor at %s cannot be reached; is libvirtd running?",
+                    lp_registry_uri(engine->registry));
+        return false;
+    }
+    if (uuid && lp_engine_lane_depth(engine, uuid) >= LP_LANE_QUEUE_MAX) {
+        g_set_error(error, LP_ERROR, LP_ERROR_BUSY, "too many operations wait on it already");
+        return false;
+    }
+    return true;
+}
+
+static void
+enter_definition(LpEngine *engine, const char *uuid, const char *what, LpDefinitionFunc func,
+                 LpDefinitionDone done, void *data, GDestroyNotify free_data)
+{
+    Definition *definition = g_atomic_rc_box_new0(Definition);
+
+    g_ptr_array_add(engine->definitions, definition);
+    definition->engine = engine;
+    definition->free_data = free_data;
+    definition->uuid = g_strdup(uuid);
+    definition->func = func;
+    definition->done = done;
+    definition->data = data;
+    if (!uuid) {
+        g_atomic_rc_box_acquire(definition);
+        lp_workers_run(engine->workers, definition_job, definition, definition_release,
+                       DEFINITION_DEADLINE_MSEC, definition_done, definition);
+        return;
+    }
+    definition->ticket = lp_ticket_new(engine, uuid, NULL, what, definition_run, definition);
+    lp_ticket_enter(definition->ticket);
+}
+
+bool
+lp_engine_definition(LpEngine *engine, const char *uuid, const char *what, LpDefinitionFunc func,
+                     LpDefinitionDone done, void *data, GError **error)
+{
+    if (!may_define(engine, uuid, error))
+        return false;
+    enter_definition(engine, uuid, what, func, done, data, NULL);
+    return true;
+}
+
+/* ---- late removals ---- */
+
+/* One that fails is followed by a look, which would try it again at once. */
+#define TIDY_PAUSE_USEC (5 * G_USEC_PER_SEC)
+
+typedef struct {
+    char *uuid, *metadata;
+    LpCapacityLimits limits;
+    bool set_limits;
+} Tidy;
+
+static bool
+tidy_job(const LpDriver *driver, LpConn *conn, void *data, GError **error)
+{
+    Tidy *tidy = data;
+
+    return driver->set_metadata(conn, tidy->uuid, tidy->metadata, error)
+           && (!tidy->set_limits || driver->set_capacity(conn, tidy->uuid, &tidy->limits, error));
+}
+
+static void
+tidy_done(bool ok, const GError *error, void *data)
+{
+    (void) data;
+    if (!ok)
+        g_warning("a vCPU that left late could not be taken off the record: %s", error->message);
+}
+
+static void
+tidy_free(void *data)
+{
+    Tidy *tidy = data;
+
+    g_free(tidy->uuid);
+    g_free(tidy->metadata);
+    g_free(tidy);
+}
+
+void
+lp_engine_tidy(LpEngine *engine, LpPartition *partition)
+{
+    const LpView *view = partition->view;
+    LpProfile profile;
+    Tidy *tidy;
+
+    if (!lp_partition_has_profile(partition) || view->run != LP_RUN_RUNNING
+        || lp_cpumask_covers(&view->plugged, &partition->profile.folded)
+        || lp_engine_lane_depth(engine, partition->uuid) > 0
+        || (partition->tidy_usec
+            && g_get_monotonic_time() - partition->tidy_usec < TIDY_PAUSE_USEC)
+        || !may_define(engine, partition->uuid, NULL))
+        return;
+    profile = partition->profile;
+    profile.generation++;
+    for (int c = lp_cpumask_next(&partition->profile.folded, 0); c >= 0;
+         c = lp_cpumask_next(&partition->profile.folded, c + 1u))
+        if (!lp_cpumask_has(&view->plugged, (unsigned) c))
+            lp_cpumask_remove(&profile.folded, (unsigned) c);
+    partition->tidy_usec = g_get_monotonic_time();
+    tidy = g_new0(Tidy, 1);
+    tidy->uuid = g_strdup(partition->uuid);
+    tidy->metadata = lp_profile_to_xml(&profile);
+    tidy->set_limits = view->cgroup != LP_CGROUP_NONE && view->global_period_usec;
+    tidy->limits = (LpCapacityLimits){
+        .shares = view->cpu_shares,
+        .global_quota_usec = lp_plan_quota(lp_partition_granted_cpus(partition),
+                                           lp_cpumask_count(&profile.folded) > 0,
+                                           profile.capacity.entitled_centi,
+                                           profile.capacity.capped, view->global_period_usec),
+        .global_period_usec = view->global_period_usec,
+    };
+    enter_definition(engine, partition->uuid, "a late vCPU removal", tidy_job, tidy_done, tidy,
+                     tidy_free);
+}

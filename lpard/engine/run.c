@@ -1,0 +1,548 @@
+/* The second half: the steps of a leg are asked in order, each of its stages confirmed. */
+#include <string.h>
+
+#include "lpard/engine/engine-priv.h"
+#include "lpard/error.h"
+
+/* The agent sends STATE on every change for this long at most. */
+#define WATCH_MAX_MSEC 60000
+
+/* An effect with everything a worker needs: values only. */
+typedef struct {
+    char *uuid;
+    LpStep step;
+    char *metadata;
+    LpCapacityLimits limits;
+    LpConfigChange change;
+    bool settles;                 /* takes back what the guest did not do */
+} Effect;
+
+static void
+effect_free(void *data)
+{
+    Effect *effect = data;
+
+    g_free(effect->uuid);
+    g_free(effect->metadata);
+    g_free(effect);
+}
+
+static bool
+effect_job(const LpDriver *driver, LpConn *conn, void *data, GError **error)
+{
+    Effect *effect = data;
+    const LpStep *step = &effect->step;
+
+    switch (step->kind) {
+    case LP_STEP_PLUG_VCPU:
+        return driver->set_vcpu(conn, effect->uuid, step->vcpu, true, error);
+    case LP_STEP_UNPLUG_VCPU:
+        return driver->set_vcpu(conn, effect->uuid, step->vcpu, false, error);
+    case LP_STEP_CAPACITY:
+        return driver->set_capacity(conn, effect->uuid, &effect->limits, error);
+    case LP_STEP_VIRTIO_MEM:
+        return driver->set_requested(conn, effect->uuid, step->cell, step->to_bytes, error);
+    case LP_STEP_DIMM_ADD:
+        return driver->attach_dimm(conn, effect->uuid, step->cell, step->to_bytes, error);
+    case LP_STEP_DIMM_REMOVE:
+        return driver->detach_dimm(conn, effect->uuid, step->alias, error);
+    case LP_STEP_BALLOON:
+        return driver->set_balloon(conn, effect->uuid, step->to_bytes, error);
+    case LP_STEP_LIMIT:
+        return driver->set_memory_limit(conn, effect->uuid, step->to_bytes, error);
+    case LP_STEP_PROFILE:
+        return driver->set_metadata(conn, effect->uuid, effect->metadata, error);
+    case LP_STEP_CONFIG:
+        return driver->set_config(conn, effect->uuid, &effect->change, error);
+    case LP_STEP_FOLD:
+    case LP_STEP_KINDS:
+        break;
+    }
+    g_set_error(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_INVALID, "no such effect");
+    return false;
+}
+
+/* What the call has done, in the registry's view; libvirt's own word follows with the next look. */
+static void
+note_effect(LpRun *run, const Effect *effect)
+{
+    const LpStep *step = &effect->step;
+    LpView *view;
+
+    if (!run->partition || step->kind == LP_STEP_CONFIG || step->kind == LP_STEP_DIMM_REMOVE)
+        return;
+    view = lp_view_copy(run->partition->view);
+    switch (step->kind) {
+    case LP_STEP_PLUG_VCPU:
+        lp_cpumask_add(&view->plugged, step->vcpu);
+        lp_cpumask_add(&view->hotpluggable, step->vcpu);
+        break;
+    case LP_STEP_UNPLUG_VCPU:
+        lp_cpumask_remove(&view->plugged, step->vcpu);
+        lp_cpumask_remove(&view->hotpluggable, step->vcpu);
+        break;
+    case LP_STEP_CAPACITY:
+        view->cpu_shares = effect->limits.shares;
+        view->global_quota_usec = effect->limits.global_quota_usec;
+        view->global_period_usec = effect->limits.global_period_usec;
+        break;
+    case LP_STEP_LIMIT:
+        view->memory_limit_bytes = step->to_bytes;
+        break;
+    case LP_STEP_VIRTIO_MEM:
+        view->cells[step->cell].requested_bytes = step->to_bytes;
+        run->partition->memory_asked_usec = g_get_monotonic_time();
+        break;
+    case LP_STEP_PROFILE:
+        free(view->metadata);
+        view->metadata = strdup(effect->metadata);
+        break;
+    default:
+        break;
+    }
+    lp_registry_update(run->engine->registry, effect->uuid, view);
+    /* A DIMM's alias and slot are libvirt's to name. */
+    if (step->kind == LP_STEP_DIMM_ADD || step->kind == LP_STEP_BALLOON)
+        lp_registry_look(run->engine->registry, effect->uuid);
+}
+
+static LpStepProgress *
+progress_of(LpRun *run, uint32_t index)
+{
+    return &lp_run_leg_now(run)->progress[index];
+}
+
+static void
+set_step(LpRun *run, uint32_t index, LpStepState state, const char *message)
+{
+    LpStepProgress *progress = progress_of(run, index);
+
+    progress->state = state;
+    if (state == LP_STEPSTATE_CONFIRMED && !progress->confirmed_usec)
+        progress->confirmed_usec = run->operation->last_confirm_usec = g_get_monotonic_time();
+    if (message) {
+        g_free(progress->message);
+        progress->message = g_strdup(message);
+    }
+    run->progress_usec = g_get_monotonic_time();
+}
+
+/* A vCPU that the guest or QEMU did not let go stays folded and held: enforced all the same. */
+static void
+keep_plugged(LpRun *run, uint32_t index, const char *why)
+{
+    LpLeg *leg = lp_run_leg_now(run);
+    LpCpuMask kept = {0};
+    g_autofree char *message = g_strdup_printf(
+        "vCPU %u is not unplugged yet (%s); it stays folded and held, and is taken off the "
+        "record when it leaves",
+        leg->plan->steps[index].vcpu, why);
+
+    lp_cpumask_add(&kept, leg->plan->steps[index].vcpu);
+    lp_plan_keep_folded(leg->plan, &run->bounds, &leg->target, &kept);
+    set_step(run, index, LP_STEPSTATE_PARTIAL, message);
+    g_ptr_array_add(run->operation->remarks, g_strdup(message));
+}
+
+/* A vCPU that could not be plugged is not waited for in the guest. */
+static void
+forget_vcpu(LpRun *run, uint32_t vcpu)
+{
+    LpPlan *plan = lp_run_leg_now(run)->plan;
+
+    lp_cpumask_remove(&plan->run_after, vcpu);
+    for (uint32_t i = 0; i < plan->n_steps; i++)
+        if (plan->steps[i].kind == LP_STEP_FOLD)
+            lp_cpumask_remove(&plan->steps[i].cpus, vcpu);
+}
+
+static void
+step_failed(LpRun *run, uint32_t index, const GError *error)
+{
+    const LpStep *step = &lp_run_leg_now(run)->plan->steps[index];
+    int code = error->domain == LP_DRIVER_ERROR ? error->code : LP_DRIVER_ERROR_FAILED;
+
+    switch (code) {
+    case LP_DRIVER_ERROR_UNREACHABLE:
+    case LP_DRIVER_ERROR_UNKNOWN:
+        /* Whether it happened is not known: never repeated blindly, but read again first. */
+        run->lost = true;
+        break;
+    case LP_DRIVER_ERROR_NOT_RUNNING:
+    case LP_DRIVER_ERROR_NO_DOMAIN:
+        set_step(run, index, LP_STEPSTATE_FAILED, error->message);
+        lp_run_decide(run, LP_OP_FAILED, "not-running",
+                      "the partition stopped in the middle; what it has at the next start is in "
+                      "`lparctl show`");
+        break;
+    default:
+        if (step->kind == LP_STEP_UNPLUG_VCPU)
+            keep_plugged(run, index, error->message);
+        else
+            set_step(run, index, LP_STEPSTATE_FAILED, error->message);
+        if (step->kind == LP_STEP_PLUG_VCPU)
+            forget_vcpu(run, step->vcpu);
+        break;
+    }
+}
+
+static void settle_next(LpRun *run);
+
+static void
+effect_done(bool ok, bool abandoned, void *data, const GError *error, void *user)
+{
+    LpRun *run = user;
+    uint32_t index = run->next - 1;
+    Effect *effect = abandoned ? NULL : data;
+
+    if (ok)
+        note_effect(run, effect);
+    if (run->settling) {
+        run->waiting = false;
+        settle_next(run);
+        return;
+    }
+    if (!ok)
+        step_failed(run, index, error);
+    else if (progress_of(run, index)->state == LP_STEPSTATE_PENDING)
+        set_step(run, index, LP_STEPSTATE_ASKED, NULL);
+    run->waiting = false;
+    lp_operation_changed(run->engine, run->operation);
+    lp_run_pump(run);
+}
+
+static void
+call(LpRun *run, Effect *effect)
+{
+    if (!run->operation->first_call_usec)
+        run->operation->first_call_usec = g_get_monotonic_time();
+    run->waiting = true;
+    lp_registry_call(run->engine->registry, run->partition, effect_job, effect, effect_free,
+                     LP_CALL_DEADLINE_MSEC, effect_done, run);
+}
+
+static void
+fill_config(LpRun *run, Effect *effect)
+{
+    const LpLeg *leg = lp_run_leg_now(run);
+    const LpView *view = run->partition->view;
+    LpCpuMask none = {0};
+
+    effect->metadata = lp_run_metadata(run, &none);
+    effect->change.metadata = effect->metadata;
+    if (leg->target.has_cpu)
+        effect->change.vcpus = leg->target.cpu;
+    if (leg->target.has_mem) {
+        effect->change.set_memory = true;
+        effect->change.memory_bytes = leg->target.mem_bytes;
+        memcpy(effect->change.requested_bytes, leg->plan->requested_after_bytes,
+               sizeof effect->change.requested_bytes);
+    }
+    if (leg->target.has_capacity && view->cgroup != LP_CGROUP_NONE) {
+        uint64_t period = view->global_period_usec ? view->global_period_usec : 100000;
+
+        effect->limits = (LpCapacityLimits){
+            .shares = leg->target.shares,
+            .global_quota_usec = lp_plan_quota(leg->target.has_cpu
+                                                   ? leg->target.cpu
+                                                   : run->partition->profile.cpu.desired,
+                                               false, leg->target.entitled_centi,
+                                               leg->target.capped, period),
+            .global_period_usec = period,
+        };
+        effect->change.limits = &effect->limits;
+    }
+}
+
+/* The desired state goes to the agent before anything is plugged, so that what arrives is taken
+ * up at once; the fold step itself only waits for it. */
+static bool
+send_want(LpRun *run)
+{
+    const LpLeg *leg = lp_run_leg_now(run);
+    LpWireWant want = {.watch_msec = WATCH_MAX_MSEC};
+
+    for (uint32_t i = 0; i < leg->plan->n_steps; i++)
+        if (leg->plan->steps[i].kind == LP_STEP_FOLD) {
+            want.has_cpus = true;
+            want.cpus = leg->plan->run_after;
+        }
+    return lp_registry_want(run->engine->registry, run->partition, &want, &run->want_id);
+}
+
+static void
+ask(LpRun *run, uint32_t index)
+{
+    const LpStep *step = &lp_run_leg_now(run)->plan->steps[index];
+    Effect *effect;
+
+    progress_of(run, index)->asked_usec = g_get_monotonic_time();
+    if (step->kind == LP_STEP_FOLD) {
+        /* Told already, when the leg began; confirm.c tells again one that was away. */
+        if (run->partition->guest.connected)
+            set_step(run, index, LP_STEPSTATE_ASKED, NULL);
+        else
+            set_step(run, index, LP_STEPSTATE_FAILED, "the agent is not connected any more");
+        if (!run->operation->first_call_usec)
+            run->operation->first_call_usec = g_get_monotonic_time();
+        return;
+    }
+    if (step->kind == LP_STEP_UNPLUG_VCPU
+        && lp_cpumask_has(&lp_run_leg_now(run)->plan->run_after, step->vcpu)) {
+        set_step(run, index, LP_STEPSTATE_SKIPPED, "the guest keeps it");
+        return;
+    }
+    effect = g_new0(Effect, 1);
+    effect->uuid = g_strdup(run->partition->uuid);
+    effect->step = *step;
+    effect->limits = (LpCapacityLimits){step->shares, step->global_quota_usec,
+                                        step->global_period_usec};
+    if (step->kind == LP_STEP_PROFILE)
+        effect->metadata = lp_run_metadata(run, &step->cpus);
+    if (step->kind == LP_STEP_CONFIG)
+        fill_config(run, effect);
+    call(run, effect);
+}
+
+void
+lp_run_leg(LpRun *run)
+{
+    LpLeg *leg = lp_run_leg_now(run);
+    bool tells = false;
+
+    if (!run->partition) {
+        /* The domain went while its plan was written down. */
+        lp_run_pump(run);
+        return;
+    }
+    lp_operation_set_state(run->engine, run->operation, LP_OP_RUNNING);
+    run->progress_usec = g_get_monotonic_time();
+    /* A change of what runs only is no new generation, or the next start would look like a step
+     * back. */
+    run->generation = run->partition->profile.generation
+                      + !run->operation->request->live_only;
+    lp_run_note_start(run);
+    for (uint32_t i = 0; i < leg->plan->n_steps; i++)
+        tells |= leg->plan->steps[i].kind == LP_STEP_FOLD
+                 || leg->plan->steps[i].kind == LP_STEP_VIRTIO_MEM
+                 || leg->plan->steps[i].kind == LP_STEP_DIMM_ADD
+                 || leg->plan->steps[i].kind == LP_STEP_DIMM_REMOVE
+                 || leg->plan->steps[i].kind == LP_STEP_BALLOON;
+    if (tells && run->partition->guest.connected)
+        (void) send_want(run);
+    lp_run_pump(run);
+}
+
+/* What a device was asked for and did not reach: the request is taken back to where it is, so
+ * that hypervisor, lpard and guest agree, and nothing moves later by itself.  Held between the
+ * two ends of the step, since a guest that reboots shows 0 for a while. */
+static bool
+settle_step(LpRun *run, uint32_t index)
+{
+    const LpStep *step = &lp_run_leg_now(run)->plan->steps[index];
+    LpStepProgress *progress = progress_of(run, index);
+    const LpViewCell *cell;
+    uint64_t low = MIN(step->from_bytes, step->to_bytes);
+    uint64_t high = MAX(step->from_bytes, step->to_bytes), value;
+    Effect *effect;
+
+    if (step->kind != LP_STEP_VIRTIO_MEM || progress->state != LP_STEPSTATE_ASKED)
+        return false;
+    cell = &run->partition->view->cells[step->cell];
+    value = CLAMP(cell->current_bytes, low, high);
+    value = (value + cell->block_bytes - 1) / cell->block_bytes * cell->block_bytes;
+    progress->reached_bytes = value;
+    progress->state = LP_STEPSTATE_PARTIAL;
+    if (value == cell->requested_bytes)
+        return false;
+    effect = g_new0(Effect, 1);
+    effect->uuid = g_strdup(run->partition->uuid);
+    effect->step = *step;
+    effect->step.to_bytes = value;
+    effect->settles = true;
+    call(run, effect);
+    return true;
+}
+
+static bool
+can_settle(const LpRun *run)
+{
+    return run->partition && run->partition->view->run == LP_RUN_RUNNING
+           && !run->partition->stuck && lp_registry_connected(run->engine->registry);
+}
+
+static void
+settle_next(LpRun *run)
+{
+    LpLeg *leg = lp_run_leg_now(run);
+    bool usable = can_settle(run);
+
+    for (uint32_t i = 0; usable && leg->plan && i < leg->plan->n_steps; i++)
+        if (settle_step(run, i))
+            return;
+    for (uint32_t i = 0; leg->plan && i < leg->plan->n_steps; i++) {
+        if (leg->progress[i].state == LP_STEPSTATE_PENDING)
+            leg->progress[i].state = LP_STEPSTATE_SKIPPED;
+        if (leg->progress[i].state == LP_STEPSTATE_ASKED)
+            leg->progress[i].state = LP_STEPSTATE_PARTIAL;
+    }
+    lp_run_leg_done(run);
+}
+
+static void
+settle_looked(bool ok, bool abandoned, void *data, const GError *error, void *user)
+{
+    LpRun *run = user;
+
+    (void) error;
+    if (ok && !abandoned && run->partition)
+        lp_registry_update(run->engine->registry, run->partition->uuid, lp_run_look_take(data));
+    run->waiting = false;
+    settle_next(run);
+}
+
+/* What is taken back is measured afresh: an older word would move the guest once more. */
+static void
+settle(LpRun *run)
+{
+    const LpLeg *leg = lp_run_leg_now(run);
+    bool moving = false;
+
+    for (uint32_t i = 0; i < leg->plan->n_steps; i++)
+        moving |= leg->plan->steps[i].kind == LP_STEP_VIRTIO_MEM
+                  && leg->progress[i].state == LP_STEPSTATE_ASKED;
+    if (!moving || !can_settle(run)) {
+        settle_next(run);
+        return;
+    }
+    run->waiting = true;
+    lp_run_look(run, run->partition, settle_looked);
+}
+
+void
+lp_run_decide(LpRun *run, LpOpState state, const char *code, const char *message)
+{
+    run->stop = true;
+    if (run->end_state >= 0)
+        return;
+    run->end_state = (int) state;
+    run->end_code = code;
+    run->end_message = g_strdup(message);
+}
+
+void
+lp_run_stop(LpRun *run, LpOpState state, const char *code, const char *message)
+{
+    lp_run_decide(run, state, code, message);
+    lp_run_pump(run);
+}
+
+/* The partition as it is now may not be worked on any further. */
+static bool
+check_partition(LpRun *run)
+{
+    LpRunState state;
+
+    if (!run->partition) {
+        lp_run_decide(run, LP_OP_FAILED, "no-partition",
+                      "the domain was removed in the middle of the operation");
+        return false;
+    }
+    state = run->partition->view->run;
+    if (state == LP_RUN_OFF || state == LP_RUN_STOPPING) {
+        const LpPlan *plan = lp_run_leg_now(run)->plan;
+
+        /* A definition can be changed while the domain is off; nothing else can. */
+        for (uint32_t i = 0; i < plan->n_steps; i++)
+            if (plan->steps[i].kind != LP_STEP_CONFIG) {
+                lp_run_decide(run, LP_OP_FAILED, "not-running",
+                              "the partition stopped in the middle; `lparctl show` says what it "
+                              "has at the next start");
+                return false;
+            }
+    }
+    return true;
+}
+
+static bool
+stage_asked(const LpRun *run)
+{
+    const LpPlan *plan = lp_run_leg_now(run)->plan;
+
+    return run->next >= plan->n_steps || plan->steps[run->next].stage > run->stage;
+}
+
+/* A limit comes down only when the memory is gone, or it would kill the guest. */
+static bool
+stage_waits_for_memory(const LpRun *run)
+{
+    const LpStep *step = &lp_run_leg_now(run)->plan->steps[run->next];
+
+    return step->kind == LP_STEP_LIMIT && step->release;
+}
+
+void
+lp_run_pump(LpRun *run)
+{
+    LpLeg *leg = lp_run_leg_now(run);
+    bool all, stage;
+
+    /* Before its plan is durable, and while a call is out, the run is driven by their answers. */
+    if (run->waiting || !leg || run->settling)
+        return;
+    if (run->lost && !run->stop) {
+        if (lp_registry_synced(run->engine->registry)
+            && !(run->partition && run->partition->stuck)) {
+            run->lost = false;
+            lp_run_begin_leg(run);
+        }
+        return;
+    }
+    if (!leg->plan || !leg->begun) {
+        if (run->stop)
+            lp_run_leg_done(run);
+        return;
+    }
+    for (;;) {
+        if (!check_partition(run) || run->stop) {
+            run->settling = true;
+            settle(run);
+            return;
+        }
+        if (!stage_asked(run)) {
+            ask(run, run->next++);
+            if (run->waiting || run->lost)
+                return;
+            continue;
+        }
+        all = lp_run_confirm(run, &stage);
+        if (run->stop)
+            continue;
+        if (run->next < leg->plan->n_steps && (stage_waits_for_memory(run) ? all : stage)) {
+            run->stage = leg->plan->steps[run->next].stage;
+            continue;
+        }
+        if (all)
+            break;
+        if (run->next >= leg->plan->n_steps)
+            lp_operation_set_state(run->engine, run->operation, LP_OP_CONFIRMING);
+        return;
+    }
+    lp_run_leg_done(run);
+}
+
+void
+lp_run_device(LpRun *run, const char *alias, bool removed)
+{
+    LpLeg *leg = lp_run_leg_now(run);
+
+    for (uint32_t i = 0; alias && leg && leg->plan && i < leg->plan->n_steps; i++) {
+        const LpStep *step = &leg->plan->steps[i];
+
+        if (step->kind != LP_STEP_DIMM_REMOVE || strcmp(step->alias, alias) != 0)
+            continue;
+        /* The event may come before the call has returned. */
+        set_step(run, i, removed ? LP_STEPSTATE_CONFIRMED : LP_STEPSTATE_PARTIAL,
+                 removed ? NULL : "the guest refused to give the DIMM up: pages on it are in use");
+    }
+}

@@ -1,0 +1,103 @@
+/* What the journal's own files share: the file and its schema (journal-db.c), the thread that
+ * writes (journal-writer.c), the readers (journal-read.c), and the face (journal.c). */
+#ifndef LP_LPARD_JOURNAL_PRIV_H
+#define LP_LPARD_JOURNAL_PRIV_H
+
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include "lpard/journal/journal.h"
+
+/* What a request asks of the writer; one prepared statement each, in this order. */
+typedef enum {
+    LP_JOURNAL_PUT_OPERATION,
+    LP_JOURNAL_PUT_PROFILE,
+    LP_JOURNAL_FORGET_PROFILE,
+    LP_JOURNAL_PUT_XML,
+    LP_JOURNAL_FORGET_XML,
+    LP_JOURNAL_MARK,                  /* `number`: no id below it is given out again */
+    LP_JOURNAL_STATEMENTS,
+    LP_JOURNAL_QUIT = LP_JOURNAL_STATEMENTS,
+} LpJournalAsk;
+
+typedef struct {
+    LpJournalAsk ask;
+    int64_t number;                   /* an operation's id, a generation, or the mark */
+    char *uuid, *key, *text;
+    bool open;
+    GError *error;                    /* known to be impossible before it was tried */
+    LpDurableFunc done;
+    void *data;
+} LpJournalRequest;
+
+/* Requests that were committed, or failed, together. */
+typedef struct {
+    GPtrArray *requests;              /* of LpJournalRequest*, in the order they were made */
+    GError *error;
+} LpJournalBatch;
+
+typedef struct {
+    sqlite3 *sql;                     /* NULL: could not be opened again after an error */
+    sqlite3_stmt *statements[LP_JOURNAL_STATEMENTS];
+    dev_t device;                     /* the file that was opened, to notice its removal */
+    ino_t inode;
+    int64_t purged_sec;
+} LpJournalWriter;
+
+struct LpJournal {
+    char *path;
+    int lock_fd;
+    uint32_t keep_days;
+
+    /* The main loop's. */
+    int64_t next_id;
+    int64_t marked;                   /* the mark that was last asked for; 0: ask again */
+    GHashTable *profiles;             /* uuid -> LpJournalProfile* */
+    char *unhealthy;                  /* the sentence, or NULL */
+    bool delivering, closed;
+
+    GThread *thread;
+    GAsyncQueue *requests;
+    LpJournalWriter writer;           /* the thread's, once it runs */
+
+    /* From the thread to the main loop. */
+    GMainContext *context;
+    GMutex answers_lock;
+    GQueue answers;                   /* of LpJournalBatch* */
+    GSource *answers_source;
+
+    /* The readers' connection; the writer closes it when it must start afresh. */
+    GMutex reader_lock;
+    sqlite3 *reader;
+};
+
+typedef struct {
+    uint64_t generation;
+    char *metadata;
+} LpJournalProfile;
+
+/* journal-db.c */
+
+/* Makes the file, or examines, copies and migrates the one that is there. */
+bool lp_journal_db_prepare(const char *path, GError **error);
+/* A connection to a prepared file.  A reader never waits longer than the loop can bear. */
+sqlite3 *lp_journal_db_connect(const char *path, bool reader, GError **error);
+bool lp_journal_db_exec(sqlite3 *sql, const char *path, const char *text, GError **error);
+bool lp_journal_db_number(sqlite3 *sql, const char *path, const char *query, int64_t *ret_number,
+                          GError **error);
+/* The sentence for what `sql` last failed in: what, path, why, what to do. */
+void lp_journal_db_fail(sqlite3 *sql, const char *path, const char *verb, GError **error);
+
+/* journal-writer.c */
+
+bool lp_journal_writer_open(LpJournal *journal, GError **error);
+void lp_journal_writer_close(LpJournal *journal);
+/* The thread. */
+gpointer lp_journal_writer_run(gpointer data);
+void lp_journal_request_free(gpointer request);
+void lp_journal_batch_free(gpointer batch);
+
+/* journal.c: hands a batch over to the main loop. */
+void lp_journal_answer(LpJournal *journal, LpJournalBatch *batch);
+
+#endif

@@ -1,0 +1,195 @@
+/* Reading the journal from the main loop: a connection of its own, which the write-ahead log
+ * lets read while the writer waits for the disk. */
+#include "lpard/error.h"
+#include "lpard/journal/journal-priv.h"
+
+/* However many are asked for: a page of history stays a few MiB. */
+#define LP_HISTORY_MAX 1000
+
+/* A prepared query, with the readers' lock held until query_end(). */
+static sqlite3_stmt *
+query_begin(LpJournal *journal, const char *text, GError **error)
+{
+    sqlite3_stmt *statement = NULL;
+
+    if (!g_mutex_trylock(&journal->reader_lock)) {
+        g_set_error(error, LP_ERROR, LP_ERROR_JOURNAL, "the journal %s is being opened again "
+                    "after an error of its disk: try again in a moment", journal->path);
+        return NULL;
+    }
+    if (journal->reader == NULL) {
+        journal->reader = lp_journal_db_connect(journal->path, true, error);
+    }
+    if (journal->reader != NULL &&
+        sqlite3_prepare_v2(journal->reader, text, -1, &statement, NULL) != SQLITE_OK) {
+        lp_journal_db_fail(journal->reader, journal->path, "read", error);
+    }
+    if (statement == NULL) {
+        g_mutex_unlock(&journal->reader_lock);
+    }
+    return statement;
+}
+
+static void
+query_end(LpJournal *journal, sqlite3_stmt *statement)
+{
+    sqlite3_finalize(statement);
+    g_mutex_unlock(&journal->reader_lock);
+}
+
+static bool
+query_next(LpJournal *journal, sqlite3_stmt *statement, GError **error)
+{
+    int code = sqlite3_step(statement);
+
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        lp_journal_db_fail(journal->reader, journal->path, "read", error);
+    }
+    return code == SQLITE_ROW;
+}
+
+static const char *
+column_text(sqlite3_stmt *statement, int column)
+{
+    return (const char *)sqlite3_column_text(statement, column);
+}
+
+/* Column 0 is the id, `column` the body. */
+static json_t *
+column_body(LpJournal *journal, sqlite3_stmt *statement, int column, GError **error)
+{
+    const char *text = column_text(statement, column);
+    json_t *body = NULL;
+
+    if (text != NULL) {
+        body = json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    }
+    if (body == NULL) {
+        g_set_error(error, LP_ERROR, LP_ERROR_JOURNAL, "operation %" G_GINT64_FORMAT " in the "
+                    "journal %s is not readable: somebody changed the file; stop lpard and delete "
+                    "that row with sqlite3", (gint64)sqlite3_column_int64(statement, 0),
+                    journal->path);
+    }
+    return body;
+}
+
+/* All rows as {"id", "uuid", "key", "open", "body"}; the query selects them in that order. */
+static json_t *
+rows(LpJournal *journal, sqlite3_stmt *statement, GError **error)
+{
+    json_t *list = json_array();
+    GError *failed = NULL;
+
+    while (query_next(journal, statement, &failed)) {
+        json_t *body = column_body(journal, statement, 4, &failed);
+
+        if (body == NULL) {
+            break;
+        }
+        json_array_append_new(list, json_pack("{s:I, s:s?, s:s?, s:b, s:o}",
+            "id", (json_int_t)sqlite3_column_int64(statement, 0),
+            "uuid", column_text(statement, 1), "key", column_text(statement, 2),
+            "open", sqlite3_column_int(statement, 3), "body", body));
+    }
+    if (failed != NULL) {
+        g_propagate_error(error, failed);
+        json_decref(list);
+        return NULL;
+    }
+    return list;
+}
+
+json_t *
+lp_journal_open_operations(LpJournal *journal, GError **error)
+{
+    sqlite3_stmt *statement = query_begin(journal, "SELECT id, uuid, key, open, body"
+                                          " FROM operation WHERE open ORDER BY id", error);
+    json_t *list;
+
+    if (statement == NULL) {
+        return NULL;
+    }
+    list = rows(journal, statement, error);
+    query_end(journal, statement);
+    return list;
+}
+
+json_t *
+lp_journal_history(LpJournal *journal, const char *uuid, int64_t before_id, unsigned limit,
+                   GError **error)
+{
+    sqlite3_stmt *statement = query_begin(journal, uuid != NULL ?
+        "SELECT id, uuid, key, open, body FROM operation"
+        " WHERE NOT open AND id < ?1 AND uuid = ?3 ORDER BY id DESC LIMIT ?2" :
+        "SELECT id, uuid, key, open, body FROM operation"
+        " WHERE NOT open AND id < ?1 ORDER BY id DESC LIMIT ?2", error);
+    json_t *list;
+
+    if (statement == NULL) {
+        return NULL;
+    }
+    sqlite3_bind_int64(statement, 1, before_id > 0 ? before_id : INT64_MAX);
+    sqlite3_bind_int64(statement, 2, MIN(limit, LP_HISTORY_MAX));
+    if (uuid != NULL) {
+        sqlite3_bind_text(statement, 3, uuid, -1, SQLITE_STATIC);
+    }
+    list = rows(journal, statement, error);
+    query_end(journal, statement);
+    return list;
+}
+
+static json_t *
+one_body(LpJournal *journal, sqlite3_stmt *statement, GError **error)
+{
+    json_t *body = NULL;
+
+    if (query_next(journal, statement, error)) {
+        body = column_body(journal, statement, 1, error);
+    }
+    query_end(journal, statement);
+    return body;
+}
+
+json_t *
+lp_journal_operation(LpJournal *journal, int64_t id, GError **error)
+{
+    sqlite3_stmt *statement = query_begin(journal, "SELECT id, body FROM operation"
+                                          " WHERE id = ?1", error);
+
+    if (statement == NULL) {
+        return NULL;
+    }
+    sqlite3_bind_int64(statement, 1, id);
+    return one_body(journal, statement, error);
+}
+
+json_t *
+lp_journal_by_key(LpJournal *journal, const char *key, GError **error)
+{
+    sqlite3_stmt *statement = query_begin(journal, "SELECT id, body FROM operation"
+                                          " WHERE key = ?1 ORDER BY id DESC LIMIT 1", error);
+
+    if (statement == NULL) {
+        return NULL;
+    }
+    sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
+    return one_body(journal, statement, error);
+}
+
+char *
+lp_journal_saved_xml(LpJournal *journal, const char *uuid, GError **error)
+{
+    sqlite3_stmt *statement = query_begin(journal, "SELECT xml FROM saved_xml WHERE uuid = ?1",
+                                          error);
+    char *xml = NULL;
+
+    if (statement == NULL) {
+        return NULL;
+    }
+    sqlite3_bind_text(statement, 1, uuid, -1, SQLITE_STATIC);
+    if (query_next(journal, statement, error)) {
+        xml = g_strdup(column_text(statement, 0));
+    }
+    query_end(journal, statement);
+    return xml;
+}

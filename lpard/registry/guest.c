@@ -1,0 +1,202 @@
+/* What the agent says, kept with its partition; and what it is told to want. */
+#include <string.h>
+
+#include "lpard/registry/channel.h"
+#include "lpard/events.h"
+#include "lpard/registry/registry-priv.h"
+
+/* A kernel keeps this much of its boot memory to itself at most (image, firmware, page
+ * descriptors); a MemTotal that lacks more was read before hotplugged memory had arrived. */
+#define KERNEL_SHARE_BYTES (192ULL << 20)
+#define KERNEL_SHARE_DIVISOR 32
+
+typedef struct {
+    LpRegistry *registry;
+    char *uuid;
+} Link;
+
+static void
+link_free(gpointer data)
+{
+    Link *link = data;
+
+    g_free(link->uuid);
+    g_free(link);
+}
+
+static void
+emit_agent(LpRegistry *registry, const LpPartition *partition, const char *state)
+{
+    lp_events_emit(registry->events, "agent",
+                   json_pack("{s:s,s:s}", "partition", partition->view->name, "state", state));
+}
+
+/* What should run in this guest: what is plugged, less what is folded. */
+static void
+want_now(LpRegistry *registry, LpPartition *partition)
+{
+    LpWireWant want = {.has_cpus = true, .cpus = partition->view->plugged};
+    uint64_t id;
+
+    if (!lp_partition_has_profile(partition))
+        return;
+    for (int c = lp_cpumask_next(&partition->profile.folded, 0); c >= 0;
+         c = lp_cpumask_next(&partition->profile.folded, c + 1u))
+        lp_cpumask_remove(&want.cpus, (unsigned) c);
+    (void) lp_registry_want(registry, partition, &want, &id);
+}
+
+static void
+take_hello(LpRegistry *registry, LpPartition *partition, const LpWireHello *hello)
+{
+    LpGuest *guest = &partition->guest;
+    bool was_connected = guest->connected;
+
+    if (strcmp(guest->hello.boot_id, hello->boot_id) != 0) {
+        guest->base_total_bytes = 0;
+        guest->has_state = false;
+    }
+    guest->hello = *hello;
+    guest->connected = true;
+    if (!was_connected)
+        emit_agent(registry, partition, "connected");
+    /* A reboot brings folded vCPUs back, and an agent that was started anew has forgotten what
+     * it was told: each introduction is answered with what is wanted. */
+    want_now(registry, partition);
+    lp_registry_look(registry, partition->uuid);
+}
+
+static void
+on_message(const LpWireMessage *message, void *data)
+{
+    Link *link = data;
+    LpPartition *partition = lp_registry_by_uuid(link->registry, link->uuid);
+    LpGuest *guest;
+
+    if (!partition)
+        return;
+    guest = &partition->guest;
+    switch (message->kind) {
+    case LP_WIRE_HELLO:
+        take_hello(link->registry, partition, &message->hello);
+        break;
+    case LP_WIRE_STATE:
+        /* One that was sent before a reboot says nothing of this boot. */
+        if (!guest->connected || strcmp(message->state.boot_id, guest->hello.boot_id) != 0)
+            return;
+        guest->state = message->state;
+        guest->has_state = true;
+        guest->state_usec = g_get_monotonic_time();
+        lp_guest_calibrate(partition);
+        break;
+    case LP_WIRE_REPLY:
+        guest->reply = message->reply;
+        guest->has_reply = true;
+        break;
+    default:
+        guest->refused_frames++;
+        return;
+    }
+    lp_registry_tell(link->registry, LP_CHANGE_GUEST, partition, NULL);
+}
+
+static void
+on_nonsense(LpWireVerdict verdict, const char *field, void *data)
+{
+    Link *link = data;
+    LpPartition *partition = lp_registry_by_uuid(link->registry, link->uuid);
+
+    (void) verdict;
+    (void) field;
+    if (partition)
+        partition->guest.refused_frames++;
+}
+
+static void
+on_lost(const char *why, void *data)
+{
+    Link *link = data;
+    LpPartition *partition = lp_registry_by_uuid(link->registry, link->uuid);
+
+    (void) why;
+    if (!partition || !partition->guest.connected)
+        return;
+    partition->guest.connected = false;
+    partition->guest.has_state = false;
+    emit_agent(link->registry, partition, "absent");
+    lp_registry_tell(link->registry, LP_CHANGE_GUEST_LOST, partition, NULL);
+}
+
+static const LpChannelEvents channel_events = {
+    .message = on_message,
+    .nonsense = on_nonsense,
+    .lost = on_lost,
+};
+
+void
+lp_guest_open(LpRegistry *registry, LpPartition *partition)
+{
+    Link *link;
+
+    if (partition->channel)
+        return;
+    link = g_new0(Link, 1);
+    link->registry = registry;
+    link->uuid = g_strdup(partition->uuid);
+    partition->link = link;
+    partition->channel = lp_channel_new(lp_workers_driver(registry->workers),
+                                        lp_workers_uri(registry->workers), partition->view,
+                                        &channel_events, link);
+}
+
+void
+lp_guest_close(LpPartition *partition)
+{
+    if (partition->channel)
+        lp_channel_free(partition->channel);
+    partition->channel = NULL;
+    g_clear_pointer(&partition->link, link_free);
+    memset(&partition->guest, 0, sizeof partition->guest);
+}
+
+void
+lp_guest_calibrate(LpPartition *partition)
+{
+    LpGuest *guest = &partition->guest;
+    const LpView *view = partition->view;
+    uint64_t plugged = lp_view_plugged_bytes(view) - view->base_bytes, base;
+
+    if (!guest->connected || !guest->has_state || guest->state.mem_offline_bytes)
+        return;
+    /* While memory moves, device and guest speak of different moments. */
+    if (partition->promised_bytes
+        || (partition->memory_asked_usec
+            && g_get_monotonic_time() - partition->memory_asked_usec < LP_SIZE_EVENT_LAG_USEC))
+        return;
+    for (uint32_t i = 0; i < view->n_cells; i++)
+        if (view->cells[i].requested_bytes != view->cells[i].current_bytes)
+            return;
+    if (view->balloon_bytes || guest->state.mem_total_bytes < plugged)
+        return;
+    base = guest->state.mem_total_bytes - plugged;
+    if (base > view->base_bytes
+        || view->base_bytes - base > KERNEL_SHARE_BYTES + view->base_bytes / KERNEL_SHARE_DIVISOR)
+        return;
+    /* The guest can only lag behind its devices, so of several readings the largest is right. */
+    if (base > guest->base_total_bytes)
+        guest->base_total_bytes = base;
+}
+
+bool
+lp_registry_want(LpRegistry *registry, LpPartition *partition, LpWireWant *want, uint64_t *ret_id)
+{
+    LpWireMessage message = {.kind = LP_WIRE_WANT};
+
+    (void) registry;
+    if (!partition->channel || !partition->guest.connected)
+        return false;
+    want->id = ++partition->guest.next_want_id;
+    *ret_id = want->id;
+    message.want = *want;
+    return lp_channel_send(partition->channel, &message);
+}

@@ -1,0 +1,50 @@
+/* The registry's inside, for the files that make it up: registry.c, calls.c, guest.c, account.c. */
+#ifndef LP_LPARD_REGISTRY_PRIV_H
+#define LP_LPARD_REGISTRY_PRIV_H
+
+#include "lpard/registry/registry.h"
+
+typedef struct {
+    LpChangeFunc func;
+    void *data;
+} LpListener;
+
+struct LpRegistry {
+    LpWorkers *workers;
+    LpJournal *journal;
+    LpEvents *events;
+    LpHost host;
+    uint64_t reserve_bytes, overhead_bytes;
+    uint32_t reserve_centi;
+    bool enforce_hard;
+    LpWatch *watch;
+    bool connected, synced, listing;
+    bool list_again;               /* something happened that the list under way may not know */
+    bool closing;
+    int64_t list_usec;             /* when it was asked for */
+    guint again_source;
+    GHashTable *partitions;        /* uuid -> LpPartition */
+    GArray *listeners;             /* of LpListener */
+    guint tick_source;
+};
+
+uint64_t lp_partition_overhead(const LpPartition *partition, uint64_t overhead_bytes);
+
+/* calls.c */
+struct LpCalls *lp_calls_new(LpRegistry *registry, const char *uuid);
+/* Whoever waits is answered with an error; a call under way still gets its own answer. */
+void lp_calls_free(struct LpCalls *calls);
+
+/* Whether a call is under way, or one came back since then. */
+bool lp_calls_busy(const struct LpCalls *calls, int64_t since_usec);
+
+/* guest.c */
+void lp_guest_open(LpRegistry *registry, LpPartition *partition);
+void lp_guest_close(LpPartition *partition);
+/* After a fresh view: what MemTotal is without what can be plugged. */
+void lp_guest_calibrate(LpPartition *partition);
+
+void lp_registry_tell(LpRegistry *registry, LpChange change, LpPartition *partition,
+                      const char *alias);
+
+#endif

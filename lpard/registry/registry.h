@@ -1,0 +1,180 @@
+/* The partitions lpard knows: what libvirt last said, the profile, what the agent last said.
+ *
+ * Main loop only.  Not a second truth: every operation looks afresh before it plans. */
+#ifndef LP_LPARD_REGISTRY_H
+#define LP_LPARD_REGISTRY_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/wire/wire.h"
+#include "hotplug/driver.h"
+#include "hotplug/plan.h"
+#include "numa/topology.h"
+#include "lpard/registry/workers.h"
+#include "policy/profile.h"
+
+typedef struct LpChannel LpChannel;
+typedef struct LpJournal LpJournal;
+typedef struct LpEvents LpEvents;
+
+typedef enum {
+    LP_PROFILE_STATE_NONE,        /* a plain domain */
+    LP_PROFILE_STATE_GOOD,
+    LP_PROFILE_STATE_GARBLED,     /* metadata is there, but cannot be read */
+    LP_PROFILE_STATE_LOST,        /* the journal knows one, the metadata does not */
+    LP_PROFILE_STATE_OLDER,       /* an older generation than the journal saw */
+    LP_PROFILE_STATE_CONFIG_LOST, /* running has it, the persistent XML does not */
+} LpProfileState;
+
+/* The guest by its agent's word. */
+typedef struct {
+    bool connected;               /* a HELLO of the current boot was received */
+    bool has_state;
+    LpWireHello hello;
+    LpWireState state;
+    int64_t state_usec;           /* monotonic time of the last STATE */
+    uint64_t base_total_bytes;    /* MemTotal with nothing plugged, this boot; 0: not known */
+    uint64_t next_want_id;
+    bool has_reply;
+    LpWireReply reply;
+    uint32_t refused_frames;      /* frames this link sent that made no sense */
+} LpGuest;
+
+typedef struct {
+    char *uuid;
+    LpView *view;                 /* the last; never NULL */
+    LpProfileState profile_state;
+    char *profile_message;        /* what is wrong with it, or NULL */
+    LpProfile profile;            /* valid if profile_state is not NONE, GARBLED or LOST */
+    LpGuest guest;
+    LpChannel *channel;           /* NULL: none attempted */
+    void *link;                   /* the channel's callback data; guest.c */
+    /* Monotonic: when each cell's device last spoke, and when memory was last asked to move.
+     * QEMU tells of sizes at most once a second, so for a while after either, `current` may be
+     * what was. */
+    int64_t size_event_usec[LP_MAX_CELLS];
+    int64_t memory_asked_usec;
+    int64_t told_usec;            /* of the last size event */
+    int64_t tidy_usec;            /* when late removals were last taken off the record */
+    bool overrun;                 /* resident above grant and overhead */
+    bool stuck;                   /* a call on it never returned; cleared when one does */
+    /* What an admitted operation will take, counted from admission on so that two grows that
+     * run at once cannot be promised the same room.  0: nothing promised. */
+    uint64_t promised_bytes;
+    uint64_t promised_cell_bytes[LP_MAX_CELLS];
+    uint32_t promised_centi;
+    /* Its definition is being changed, by so many requests: journal and domain differ for a
+     * while, which is no loss, so the profile is not read. */
+    uint32_t defining;
+    /* Off, but being started: what it will then take.  0: not being started. */
+    uint64_t starting_bytes;
+    uint32_t starting_centi;
+    struct LpCalls *calls;        /* the calls waiting their turn on it; calls.c */
+} LpPartition;
+
+/* What the machine can do, read once. */
+typedef struct {
+    LpTopology topology;
+    bool has_vmx, has_svm;        /* VT-x / AMD-V by the CPU flags */
+    bool has_nested_paging;       /* EPT or NPT */
+    bool kvm_device;              /* /dev/kvm can be opened */
+    bool kvm_usable;
+    char kvm_reason[160];         /* why not, for people; empty if usable */
+} LpHost;
+
+/* Takes the topology (`described`: by the administrator, so not to be corrected by what this
+ * machine says of itself); looks at the CPU's flags and /dev/kvm. */
+void lp_host_read(LpHost *ret_host, const LpTopology *topology, bool described);
+
+/* QEMU holds a size-change event back for up to a second; beyond twice that and some delivery,
+ * what it last said is what is. */
+#define LP_SIZE_EVENT_LAG_USEC (2500 * 1000)
+
+typedef struct LpRegistry LpRegistry;
+
+LpRegistry *lp_registry_new(LpWorkers *workers, LpJournal *journal,
+                            LpEvents *events, const LpHost *host, uint64_t reserve_bytes,
+                            uint32_t reserve_centi, uint64_t overhead_bytes);
+/* From now on plans hold memory by a cgroup limit too. */
+void lp_registry_enforce_hard(LpRegistry *registry);
+void lp_registry_free(LpRegistry *registry);
+/* Subscribes and reads everything; false only if the URI itself is unusable. */
+bool lp_registry_start(LpRegistry *registry, GError **error);
+
+bool lp_registry_connected(const LpRegistry *registry);
+const LpHost *lp_registry_host(const LpRegistry *registry);
+const char *lp_registry_uri(const LpRegistry *registry);
+/* Of LpPartition*, all domains (profile or not), by name.  Caller unrefs; the elements stay
+ * valid until control returns to the main loop. */
+GPtrArray *lp_registry_list(LpRegistry *registry);
+LpPartition *lp_registry_by_uuid(LpRegistry *registry, const char *uuid);
+/* A name or a UUID.  NULL with LP_ERROR_NO_PARTITION, near names suggested. */
+LpPartition *lp_registry_find(LpRegistry *registry, const char *name, GError **error);
+/* The same, but it must have a usable profile (LP_ERROR_NOT_ENABLED, LP_ERROR_BAD_PROFILE). */
+LpPartition *lp_registry_find_enabled(LpRegistry *registry, const char *name, GError **error);
+
+/* Takes a fresh view (ownership) of a domain; NULL view: the domain is gone.  Tells the
+ * listener.  Re-reads the profile, (re)opens the channel, checks for overrun. */
+void lp_registry_update(LpRegistry *registry, const char *uuid, LpView *view);
+/* Asks a worker for a fresh view; coalesced. */
+void lp_registry_look(LpRegistry *registry, const char *uuid);
+
+/* Runs a job on a partition when no other is under way there: libvirt is never asked two things
+ * of one domain at once.  One past its deadline leaves the partition stuck, and all calls on it
+ * but looks then fail at once with LP_DRIVER_ERROR_UNKNOWN.  `done` and `data` as for
+ * lp_workers_run(). */
+void lp_registry_call(LpRegistry *registry, LpPartition *partition, LpJobFunc func, void *data,
+                      GDestroyNotify free_data, uint32_t deadline_msec, LpJobDone done,
+                      void *user);
+unsigned lp_registry_n_stuck(LpRegistry *registry);
+/* Whether all domains were read at least once, and not lost since. */
+bool lp_registry_synced(const LpRegistry *registry);
+
+/* Whether `profile` can be used. */
+bool lp_partition_has_profile(const LpPartition *partition);
+/* vCPUs granted, memory granted and usable. */
+uint32_t lp_partition_granted_cpus(const LpPartition *partition);
+uint64_t lp_partition_granted_bytes(const LpPartition *partition);
+/* 0: not known (no agent, or not calibrated yet). */
+uint64_t lp_partition_usable_bytes(const LpPartition *partition);
+uint32_t lp_partition_usable_cpus(const LpPartition *partition);
+/* What the host must count it at: see DESIGN S3.  0 when off. */
+uint64_t lp_partition_counted_bytes(const LpPartition *partition, uint64_t overhead_bytes);
+
+/* The cgroup weight that an entitlement makes. */
+uint64_t lp_capacity_shares(const LpCapacity *capacity, LpCgroup cgroup);
+/* Resident beyond grant and overhead, by the host's word: an overrun. */
+uint64_t lp_partition_excess_bytes(const LpPartition *partition, uint64_t overhead_bytes);
+
+void lp_registry_bounds(LpRegistry *registry, const LpPartition *partition, LpBounds *ret_bounds);
+void lp_partition_facts(const LpPartition *partition, LpGuestFacts *ret_facts);
+
+/* What is left for `partition`: all others are counted, those that are just being started too;
+ * itself is not.  NULL: for a domain that is not there yet. */
+void lp_registry_room(LpRegistry *registry, const LpPartition *partition, LpRoom *ret_room);
+/* Host totals for display. */
+typedef struct {
+    uint64_t capacity_bytes, reserve_bytes, granted_bytes, unmanaged_bytes, overhead_bytes,
+        free_bytes;
+    uint32_t capacity_centi, reserve_centi, entitled_centi, free_centi;
+    uint32_t n_partitions, n_running, n_unmanaged;
+} LpHostUse;
+void lp_registry_use(LpRegistry *registry, LpHostUse *ret_use);
+
+/* Sends the agent its desired state; false if there is no link.  *ret_id is the WANT's. */
+bool lp_registry_want(LpRegistry *registry, LpPartition *partition, LpWireWant *want,
+                      uint64_t *ret_id);
+
+/* What changed, told on the main loop after the fact. */
+typedef enum {
+    LP_CHANGE_VIEW, LP_CHANGE_GONE, LP_CHANGE_GUEST, LP_CHANGE_GUEST_LOST, LP_CHANGE_RESET,
+    LP_CHANGE_DEVICE_REMOVED, LP_CHANGE_DEVICE_REFUSED, LP_CHANGE_CONNECTED,
+    LP_CHANGE_DISCONNECTED,
+} LpChange;
+typedef void (*LpChangeFunc)(LpChange change, LpPartition *partition, const char *alias,
+                             void *data);
+void lp_registry_listen(LpRegistry *registry, LpChangeFunc func, void *data);
+
+#endif
