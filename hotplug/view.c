@@ -3,6 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *
+lp_run_state_name(LpRunState state)
+{
+    static const char *const names[] = {
+        [LP_RUN_OFF] = "off",         [LP_RUN_STARTING] = "starting",
+        [LP_RUN_RUNNING] = "running", [LP_RUN_PAUSED] = "paused",
+        [LP_RUN_STOPPING] = "stopping", [LP_RUN_MIGRATING] = "migrating",
+    };
+
+    return state <= LP_RUN_MIGRATING ? names[state] : "unknown";
+}
+
 LpView *
 lp_view_new(void)
 {

@@ -24,6 +24,9 @@ typedef enum {
     LP_RUN_MIGRATING,
 } LpRunState;
 
+/* "off", "running", ... */
+const char *lp_run_state_name(LpRunState state);
+
 typedef enum {
     LP_ACCEL_KVM,
     LP_ACCEL_TCG,             /* QEMU's emulator */

@@ -23,18 +23,6 @@ lp_profile_state_name(LpProfileState state)
     return "none";
 }
 
-const char *
-lp_run_state_name(LpRunState state)
-{
-    static const char *const names[] = {
-        [LP_RUN_OFF] = "off", [LP_RUN_STARTING] = "starting", [LP_RUN_RUNNING] = "running",
-        [LP_RUN_PAUSED] = "paused", [LP_RUN_STOPPING] = "stopping",
-        [LP_RUN_MIGRATING] = "migrating",
-    };
-
-    return (unsigned)state < G_N_ELEMENTS(names) ? names[state] : "off";
-}
-
 static const char *
 accel_name(LpAccel accel)
 {

@@ -26,7 +26,6 @@ json_t *lp_export_host(const char *uri, bool connected, bool cpu_is_enforced,
                        const uint64_t *node_granted_bytes);
 
 const char *lp_profile_state_name(LpProfileState state);
-const char *lp_run_state_name(LpRunState state);
 /* "connected", "absent", "silent", "no-channel". */
 const char *lp_export_agent_state(const LpPartition *partition);
 /* How cell `index` changes its memory: "virtio-mem", "dimm", "none". */

@@ -121,12 +121,9 @@ check_overrun(LpRegistry *registry, LpPartition *partition)
 static void
 emit_partition(LpRegistry *registry, const LpPartition *partition)
 {
-    static const char *const runs[] = {"off", "starting", "running", "paused", "stopping",
-                                       "migrating"};
-
     lp_events_emit(registry->events, "partition",
                    json_pack("{s:s,s:s,s:s,s:I,s:I}", "name", partition->view->name, "uuid",
-                             partition->uuid, "run", runs[partition->view->run], "cpu",
+                             partition->uuid, "run", lp_run_state_name(partition->view->run), "cpu",
                              (json_int_t) lp_partition_granted_cpus(partition), "mem_bytes",
                              (json_int_t) lp_partition_granted_bytes(partition)));
 }
