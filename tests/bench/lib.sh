@@ -118,7 +118,8 @@ quantile() {
 
 # calc EXPRESSION [FORMAT]
 calc() {
-    awk "BEGIN { printf \"${2:-%.3f}\", $1 }"
+    # In brackets: a bare > would be a redirection to awk.
+    awk "BEGIN { printf \"${2:-%.3f}\", ($1) }"
 }
 
 # --- goals ------------------------------------------------------------------------------------
