@@ -481,6 +481,28 @@ stage_waits_for_memory(const LpRun *run)
     return step->kind == LP_STEP_LIMIT && step->release;
 }
 
+/* Under QEMU's emulator a guest whose new vCPU comes online while memory arrives stalls every
+ * other time, for minutes: there memory waits for the vCPUs, though not for ever. */
+#define VCPU_FIRST_USEC (10 * G_USEC_PER_SEC)
+
+static bool
+memory_waits_for_vcpus(const LpRun *run)
+{
+    const LpLeg *leg = lp_run_leg_now(run);
+    LpStepKind kind = leg->plan->steps[run->next].kind;
+    int64_t now = g_get_monotonic_time();
+
+    if (run->partition->view->accel != LP_ACCEL_TCG
+        || (kind != LP_STEP_VIRTIO_MEM && kind != LP_STEP_DIMM_ADD))
+        return false;
+    for (uint32_t i = 0; i < run->next; i++)
+        if (leg->plan->steps[i].kind == LP_STEP_PLUG_VCPU
+            && leg->progress[i].state == LP_STEPSTATE_ASKED
+            && now - leg->progress[i].asked_usec < VCPU_FIRST_USEC)
+            return true;
+    return false;
+}
+
 void
 lp_run_pump(LpRun *run)
 {
@@ -510,6 +532,13 @@ lp_run_pump(LpRun *run)
             return;
         }
         if (!stage_asked(run)) {
+            if (memory_waits_for_vcpus(run)) {
+                (void) lp_run_confirm(run, &stage);
+                if (run->stop)
+                    continue;
+                if (memory_waits_for_vcpus(run))
+                    return;
+            }
             ask(run, run->next++);
             if (run->waiting || run->lost)
                 return;
