@@ -73,7 +73,11 @@ read_profile(LpRegistry *registry, LpPartition *partition)
 
     if (partition->defining > 0)
         return;
+    /* The disk may be slower than the next look. */
+    generation = MAX(generation, partition->generation_seen);
     if (!xml) {
+        if (!seen)
+            partition->generation_seen = 0;
         set_profile_state(registry, partition,
                           seen ? LP_PROFILE_STATE_LOST : LP_PROFILE_STATE_NONE,
                           seen ? "the profile vanished from the domain's metadata (a stale "
@@ -98,9 +102,11 @@ read_profile(LpRegistry *registry, LpPartition *partition)
     } else {
         set_profile_state(registry, partition, LP_PROFILE_STATE_GOOD, NULL);
     }
-    if (!seen || profile.generation > generation)
+    if (!seen || profile.generation > generation) {
+        partition->generation_seen = profile.generation;
         lp_journal_put_profile(registry->journal, partition->uuid, profile.generation, xml, NULL,
                                NULL);
+    }
 }
 
 static void

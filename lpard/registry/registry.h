@@ -47,6 +47,7 @@ typedef struct {
     LpView *view;                 /* the last; never NULL */
     LpProfileState profile_state;
     char *profile_message;        /* what is wrong with it, or NULL */
+    uint64_t generation_seen;     /* the highest, also while the journal is still writing it */
     LpProfile profile;            /* valid if profile_state is not NONE, GARBLED or LOST */
     LpGuest guest;
     LpChannel *channel;           /* NULL: none attempted */
