@@ -34,6 +34,7 @@ struct LpEngine {
     GQueue finished;                 /* ids, oldest first */
     GPtrArray *runs;                 /* of LpRun*, those under way */
     GPtrArray *definitions;          /* of Definition* in recover.c, likewise */
+    GPtrArray *endings;              /* of Ending* in finish.c: results on their way to disk */
     GArray *listeners;
     bool recovered;
 };

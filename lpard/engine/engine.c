@@ -591,6 +591,7 @@ lp_engine_new(LpRegistry *registry, LpWorkers *workers, LpJournal *journal, LpEv
     g_queue_init(&engine->finished);
     engine->runs = g_ptr_array_new();
     engine->definitions = g_ptr_array_new();
+    engine->endings = g_ptr_array_new_with_free_func(g_free);
     engine->listeners = g_array_new(FALSE, FALSE, sizeof(Listener));
     lp_registry_listen(registry, on_change, engine);
     return engine;
@@ -610,6 +611,7 @@ lp_engine_free(LpEngine *engine)
         lp_run_free(run);
     }
     g_ptr_array_unref(engine->definitions);
+    g_ptr_array_unref(engine->endings);
     g_ptr_array_unref(engine->runs);
     g_hash_table_unref(engine->operations);
     g_hash_table_unref(engine->lanes);

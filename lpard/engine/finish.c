@@ -293,7 +293,7 @@ tell_end(const GError *error, void *data)
     if (ending->accepted)
         ending->accepted(ending->operation, NULL, ending->accepted_data);
     lp_engine_keep_finished(ending->engine, ending->operation);
-    g_free(ending);
+    g_ptr_array_remove_fast(ending->engine->endings, ending);
 }
 
 /* A result is told when it is on disk, so that no restart takes up again what was told to have
@@ -312,6 +312,7 @@ close_operation(LpEngine *engine, LpOperation *operation, LpOpState state,
     waits = waits && state != LP_OP_DONE;
 
     *ending = (Ending){engine, operation, state, accepted, accepted_data};
+    g_ptr_array_add(engine->endings, ending);
     operation->state = state;
     body = lp_operation_to_json(operation);
     operation->state = shown;
