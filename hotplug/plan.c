@@ -310,6 +310,9 @@ plan_running(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpT
     uint64_t shares = view->cpu_shares;
     uint32_t stage = 0;
     bool wrote_profile = false;
+    bool config = !options->live_only && view->persistent
+                  && (profile_changes(plan, bounds, target)
+                      || config_changes(view, bounds, plan, target));
 
     if (!cpu->shrinks)
         add_capacity_step(plan, view, bounds, target, plan->cpu_after,
@@ -318,6 +321,9 @@ plan_running(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpT
     lp_plan_add_cpu_steps(plan, view, cpu, stage);
     lp_plan_add_mem_steps(plan, view, target, options, stage);
     if (cpu->shrinks) {
+        /* The next start does not wait for the guest, nor need the guest wait for it. */
+        if (config)
+            lp_plan_add_step(plan, LP_STEP_CONFIG, stage);
         if (plan->n_steps)
             stage++;
         add_capacity_step(plan, view, bounds, target, plan->cpu_after,
@@ -334,8 +340,7 @@ plan_running(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpT
     }
     if (!wrote_profile && (cpu->shrinks || profile_changes(plan, bounds, target)))
         add_profile_step(plan, &plan->folded_after, stage);
-    if (!options->live_only && view->persistent
-        && (profile_changes(plan, bounds, target) || config_changes(view, bounds, plan, target)))
+    if (config && !cpu->shrinks)
         lp_plan_add_step(plan, LP_STEP_CONFIG, stage);
     add_limit_step(plan, view, bounds, target, true, stage + 1);
     if (!view->persistent)

@@ -209,33 +209,33 @@ test_vcpus_leave_by_stages(void **state)
 {
     (void) state;
     want_cpu(2);
-    make("fold | capacity profile | unplug-vcpu unplug-vcpu | capacity profile config");
+    make("fold config | capacity profile | unplug-vcpu unplug-vcpu | capacity profile");
     assert_mask(&plan->steps[0].cpus, "0-1");
-    assert_int_equal(plan->steps[1].global_quota_usec, 2 * PERIOD + ALLOWANCE);
-    assert_mask(&plan->steps[2].cpus, "2-3");
-    assert_int_equal(plan->steps[5].global_quota_usec, -1);
-    assert_mask(&plan->steps[6].cpus, "");
+    assert_int_equal(plan->steps[2].global_quota_usec, 2 * PERIOD + ALLOWANCE);
+    assert_mask(&plan->steps[3].cpus, "2-3");
+    assert_int_equal(plan->steps[6].global_quota_usec, -1);
+    assert_mask(&plan->steps[7].cpus, "");
     assert_int_equal(plan->n_stages, 4);
     /* One from boot is folded only, so the hold stays. */
     want_cpu(1);
-    make("fold | capacity profile | unplug-vcpu unplug-vcpu | profile config");
+    make("fold config | capacity profile | unplug-vcpu unplug-vcpu | profile");
     assert_remark(LP_SHORT_BOOT_CPU);
     assert_mask(&plan->folded_after, "1");
     assert_mask(&plan->run_after, "0");
     /* Under emulation all are folded only. */
     view.accel = LP_ACCEL_TCG;
     want_cpu(2);
-    make("fold | capacity profile config");
+    make("fold config | capacity profile");
     assert_remark(LP_SHORT_UNPLUG_EMULATED);
     assert_mask(&plan->folded_after, "2-3");
     /* Without an agent the quota alone holds; with neither, nothing does. */
     guest.connected = false;
-    make("capacity profile config");
+    make("config | capacity profile");
     assert_remark(LP_SHORT_NO_AGENT);
     view.cgroup = LP_CGROUP_NONE;
     refuse(LP_SHORT_NO_AGENT, 4);
     view.accel = LP_ACCEL_KVM;
-    make("profile | unplug-vcpu unplug-vcpu | profile config");
+    make("config | profile | unplug-vcpu unplug-vcpu | profile");
     assert_remark(LP_SHORT_NO_CGROUP);
     want_cpu(1);
     refuse(LP_SHORT_NO_AGENT, 4);
@@ -267,7 +267,7 @@ test_kept_vcpus(void **state)
     set_mask(&bounds.folded, "3");
     want_cpu(1);
     set_mask(&guest.online, "0-2");
-    make("fold | capacity profile | unplug-vcpu | profile config");
+    make("fold config | capacity profile | unplug-vcpu | profile");
     assert_int_equal(plan->cpu_before, 3);
     /* vCPU 2 was to leave; 3 was not granted before, 700 a guest's invention. */
     set_mask(&kept, "2-3,700");
@@ -275,21 +275,21 @@ test_kept_vcpus(void **state)
     assert_int_equal(plan->cpu_after, 2);
     assert_mask(&plan->run_after, "0,2");
     assert_mask(&plan->folded_after, "1,3");
-    assert_mask(&plan->steps[2].cpus, "1,3");
-    assert_mask(&plan->steps[4].cpus, "1,3");
-    assert_int_equal(plan->steps[1].global_quota_usec, 2 * PERIOD + ALLOWANCE);
+    assert_mask(&plan->steps[3].cpus, "1,3");
+    assert_mask(&plan->steps[5].cpus, "1,3");
+    assert_int_equal(plan->steps[2].global_quota_usec, 2 * PERIOD + ALLOWANCE);
     /* Said again, it changes nothing; and what is granted is not folded afterwards. */
     lp_plan_keep_vcpus(plan, &bounds, &target, &kept);
     lp_plan_keep_folded(plan, &bounds, &target, &kept);
     assert_int_equal(plan->cpu_after, 2);
     set_mask(&bounds.folded, "");
     want_cpu(2);
-    make("fold | capacity profile | unplug-vcpu unplug-vcpu | capacity profile config");
+    make("fold config | capacity profile | unplug-vcpu unplug-vcpu | capacity profile");
     set_mask(&kept, "3");
     lp_plan_keep_folded(plan, &bounds, &target, &kept);
     assert_mask(&plan->folded_after, "3");
-    assert_mask(&plan->steps[6].cpus, "3");
-    assert_int_equal(plan->steps[5].global_quota_usec, 2 * PERIOD + ALLOWANCE);
+    assert_mask(&plan->steps[7].cpus, "3");
+    assert_int_equal(plan->steps[6].global_quota_usec, 2 * PERIOD + ALLOWANCE);
 }
 
 static void
