@@ -1,6 +1,7 @@
 /* lpard: the daemon.  Options, start in order, end in the reverse. */
 #include <glib-unix.h>
 #include <locale.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -168,6 +169,8 @@ main(int argc, char **argv)
     g_autofree LpHost *host = g_new0(LpHost, 1);
     Options options = {0};
 
+    /* Threads that take turns at reading XML need no heap each, which would keep what they freed. */
+    mallopt(M_ARENA_MAX, 1);
     setlocale(LC_ALL, "");
     g_log_set_writer_func(write_log, NULL, NULL);
     signal(SIGPIPE, SIG_IGN);
