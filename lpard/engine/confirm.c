@@ -128,8 +128,9 @@ confirm_fold(LpRun *run, const LpStep *step, LpStepProgress *progress)
     LpCpuMask stayed = guest->state.online;
     bool answered = guest->has_reply && guest->reply.id == run->want_id;
 
-    /* One that was said to have failed may run all the same. */
-    if (guest->connected && guest->has_state
+    /* Only what it says after it was told counts, since it may be late with an earlier wish; and
+     * one that was said to have failed may run all the same. */
+    if (guest->connected && guest->has_state && answered
         && (step->release ? lp_cpumask_equal(&guest->state.online, &step->cpus)
                           : lp_cpumask_covers(&guest->state.online, &step->cpus)))
         return LP_STEPSTATE_CONFIRMED;

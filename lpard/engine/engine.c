@@ -219,11 +219,14 @@ check_ready(LpEngine *engine, GError **error)
                     lp_registry_uri(engine->registry));
         return false;
     }
-    if (lp_registry_n_stuck(engine->registry) >= LP_STUCK_LANES_MAX) {
+    /* A look may answer while an effect still hangs, so calls that never came back count too. */
+    if (MAX(lp_registry_n_stuck(engine->registry), lp_workers_abandoned(engine->workers))
+        >= LP_STUCK_LANES_MAX) {
         g_set_error(error, LP_ERROR, LP_ERROR_BUSY,
                     "%u partitions hang in calls that do not return, and libvirtd has hardly any "
                     "workers left; see `lparctl list` for which, and look after their QEMUs first",
-                    lp_registry_n_stuck(engine->registry));
+                    MAX(lp_registry_n_stuck(engine->registry),
+                        lp_workers_abandoned(engine->workers)));
         return false;
     }
     return true;
@@ -320,7 +323,7 @@ wait_in_lane(LpRun *run)
 
 /* The operation that used the key, also before a restart; NULL: none did. */
 static LpOperation *
-find_by_key(LpEngine *engine, const char *key)
+find_by_key(LpEngine *engine, const char *key, GError **error)
 {
     GHashTableIter iter;
     LpOperation *operation;
@@ -330,7 +333,7 @@ find_by_key(LpEngine *engine, const char *key)
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &operation))
         if (g_strcmp0(operation->request->key, key) == 0)
             return operation;
-    body = lp_journal_by_key(engine->journal, key, NULL);
+    body = lp_journal_by_key(engine->journal, key, error);
     operation = body ? lp_operation_from_json(body, NULL) : NULL;
     json_decref(body);
     if (!operation)
@@ -345,10 +348,16 @@ static bool
 answer_repeated(LpEngine *engine, const LpRequest *request, LpAcceptedFunc accepted, void *data,
                 bool *ret_answered, GError **error)
 {
-    LpOperation *operation = request->key ? find_by_key(engine, request->key) : NULL;
+    g_autoptr(GError) unknown = NULL;
+    LpOperation *operation = request->key ? find_by_key(engine, request->key, &unknown) : NULL;
     json_t *one, *two;
 
     *ret_answered = false;
+    if (unknown) {
+        /* Whether it was used is not known, and twice is worse than not at all. */
+        g_propagate_error(error, g_steal_pointer(&unknown));
+        return false;
+    }
     if (!operation)
         return true;
     one = lp_request_to_json(operation->request);
@@ -503,8 +512,8 @@ lp_engine_cancel(LpEngine *engine, int64_t id, GError **error)
     run = run_of(engine, operation);
     if (LP_OP_IS_FINAL(operation->state) || !run) {
         g_set_error(error, LP_ERROR, LP_ERROR_CONFLICT,
-                    "operation %" G_GINT64_FORMAT " has ended already: %s", id,
-                    lp_op_state_name(operation->state));
+                    "operation %" G_GINT64_FORMAT " has ended already%s%s", id,
+                    run ? ": " : "", run ? lp_op_state_name(operation->state) : "");
         return false;
     }
     operation->cancel_asked = true;
@@ -547,11 +556,6 @@ on_change(LpChange change, LpPartition *partition, const char *alias, void *data
             run->partition = NULL;
         if (change == LP_CHANGE_DEVICE_REFUSED || change == LP_CHANGE_DEVICE_REMOVED)
             lp_run_device(run, alias, change == LP_CHANGE_DEVICE_REMOVED);
-        if (change == LP_CHANGE_CONNECTED && run->lost) {
-            run->lost = false;
-            lp_run_begin_leg(run);
-            continue;
-        }
         if (run->partition == partition || !partition || change == LP_CHANGE_GONE)
             lp_run_pump(run);
     }

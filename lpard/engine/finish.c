@@ -149,13 +149,6 @@ add_undo_legs(LpRun *run)
         leg->target.entitled_centi = done->capacity_before.entitled_centi;
         leg->target.weight = done->capacity_before.weight;
         leg->target.capped = done->capacity_before.capped;
-        if (done->target.has_capacity) {
-            /* Such an operation has one leg, and this is what it was planned from. */
-            leg->target.has_capacity = true;
-            leg->target.entitled_centi = run->bounds.entitled_centi;
-            leg->target.weight = run->bounds.weight;
-            leg->target.capped = run->bounds.capped;
-        }
         /* Nobody else is promised the room that it comes back to. */
         partition->promised_bytes = MAX(partition->promised_bytes, leg->target.mem_bytes);
         g_ptr_array_add(operation->legs, leg);
@@ -251,6 +244,10 @@ lp_run_leg_done(LpRun *run)
     LpLeg *leg = lp_run_leg_now(run);
 
     run->partition = lp_registry_by_uuid(run->engine->registry, leg->uuid);
+    /* Whatever was told on the way, by this leg or to an agent that came anew: the record holds. */
+    if (run->partition && run->partition->guest.connected && run->want_id
+        && (run->stop || run->partition->guest.next_want_id != run->want_id))
+        lp_registry_want_recorded(run->engine->registry, run->partition);
     note_now(leg, run->partition);
     /* What was observed to have left is the next leg's room. */
     if (run->partition)

@@ -275,8 +275,8 @@ lp_engine_tidy(LpEngine *engine, LpPartition *partition)
             && g_get_monotonic_time() - partition->tidy_usec < TIDY_PAUSE_USEC)
         || !may_define(engine, partition->uuid, NULL))
         return;
+    /* What is folded concerns what runs only: no new generation. */
     profile = partition->profile;
-    profile.generation++;
     for (int c = lp_cpumask_next(&partition->profile.folded, 0); c >= 0;
          c = lp_cpumask_next(&partition->profile.folded, c + 1u))
         if (!lp_cpumask_has(&view->plugged, (unsigned) c))

@@ -14,7 +14,6 @@ typedef struct {
     char *metadata;
     LpCapacityLimits limits;
     LpConfigChange change;
-    bool settles;                 /* takes back what the guest did not do */
 } Effect;
 
 static void
@@ -182,6 +181,10 @@ step_failed(LpRun *run, uint32_t index, const GError *error)
             set_step(run, index, LP_STEPSTATE_FAILED, error->message);
         if (step->kind == LP_STEP_PLUG_VCPU)
             forget_vcpu(run, step->vcpu);
+        /* Without room under its limit the guest would be killed, and without the record a vCPU
+         * would be unplugged that nobody knows to be folded. */
+        if (step->kind == LP_STEP_PROFILE || (step->kind == LP_STEP_LIMIT && !step->release))
+            lp_run_decide(run, LP_OP_FAILED, "hypervisor", error->message);
         break;
     }
 }
@@ -328,7 +331,7 @@ lp_run_leg(LpRun *run)
                  || leg->plan->steps[i].kind == LP_STEP_DIMM_ADD
                  || leg->plan->steps[i].kind == LP_STEP_DIMM_REMOVE
                  || leg->plan->steps[i].kind == LP_STEP_BALLOON;
-    if (tells && run->partition->guest.connected)
+    if (tells && !run->stop && run->partition->guest.connected)
         (void) send_want(run);
     lp_run_pump(run);
 }
@@ -359,7 +362,6 @@ settle_step(LpRun *run, uint32_t index)
     effect->uuid = g_strdup(run->partition->uuid);
     effect->step = *step;
     effect->step.to_bytes = value;
-    effect->settles = true;
     call(run, effect);
     return true;
 }

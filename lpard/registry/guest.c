@@ -31,9 +31,8 @@ emit_agent(LpRegistry *registry, const LpPartition *partition, const char *state
                    json_pack("{s:s,s:s}", "partition", partition->view->name, "state", state));
 }
 
-/* What should run in this guest: what is plugged, less what is folded. */
-static void
-want_now(LpRegistry *registry, LpPartition *partition)
+void
+lp_registry_want_recorded(LpRegistry *registry, LpPartition *partition)
 {
     LpWireWant want = {.has_cpus = true, .cpus = partition->view->plugged};
     uint64_t id;
@@ -51,8 +50,9 @@ take_hello(LpRegistry *registry, LpPartition *partition, const LpWireHello *hell
 {
     LpGuest *guest = &partition->guest;
     bool was_connected = guest->connected;
+    bool same_boot = strcmp(guest->hello.boot_id, hello->boot_id) == 0;
 
-    if (strcmp(guest->hello.boot_id, hello->boot_id) != 0) {
+    if (!same_boot) {
         guest->base_total_bytes = 0;
         guest->has_state = false;
     }
@@ -62,8 +62,10 @@ take_hello(LpRegistry *registry, LpPartition *partition, const LpWireHello *hell
         emit_agent(registry, partition, "connected");
     /* A reboot brings folded vCPUs back, and an agent that was started anew has forgotten what
      * it was told: each introduction is answered with what is wanted. */
-    want_now(registry, partition);
-    lp_registry_look(registry, partition->uuid);
+    lp_registry_want_recorded(registry, partition);
+    /* One that was only asked whether it is there still brings no news. */
+    if (!was_connected || !same_boot)
+        lp_registry_look(registry, partition->uuid);
 }
 
 static void
@@ -195,6 +197,9 @@ lp_registry_want(LpRegistry *registry, LpPartition *partition, LpWireWant *want,
     (void) registry;
     if (!partition->channel || !partition->guest.connected)
         return false;
+    /* From the clock on, so that no answer to an earlier lpard is taken for one to this. */
+    if (partition->guest.next_want_id == 0)
+        partition->guest.next_want_id = (uint64_t) g_get_real_time() / 1000;
     want->id = ++partition->guest.next_want_id;
     *ret_id = want->id;
     message.want = *want;

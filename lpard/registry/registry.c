@@ -72,10 +72,14 @@ read_profile(LpRegistry *registry, LpPartition *partition)
     bool seen = lp_journal_last_profile(registry->journal, partition->uuid, &generation, &last);
     LpProfile profile;
 
-    if (partition->defining > 0)
-        return;
     /* The disk may be slower than the next look. */
     generation = MAX(generation, partition->generation_seen);
+    if (partition->defining > 0) {
+        /* What it says is taken; what that means is judged when the definition is through. */
+        if (xml && lp_profile_from_xml(xml, &profile, NULL))
+            partition->profile = profile;
+        return;
+    }
     if (!xml) {
         if (!seen)
             partition->generation_seen = 0;

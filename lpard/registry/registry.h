@@ -164,6 +164,8 @@ typedef struct {
 } LpHostUse;
 void lp_registry_use(LpRegistry *registry, LpHostUse *ret_use);
 
+/* Tells the agent what is on record: to run what is plugged, less what is folded. */
+void lp_registry_want_recorded(LpRegistry *registry, LpPartition *partition);
 /* Sends the agent its desired state; false if there is no link.  *ret_id is the WANT's. */
 bool lp_registry_want(LpRegistry *registry, LpPartition *partition, LpWireWant *want,
                       uint64_t *ret_id);
