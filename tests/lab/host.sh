@@ -166,10 +166,22 @@ host_locked() {
     return $status
 }
 
+# Two lpards on one libvirt would both talk to each guest's agent, and each would hear half.
+host_alone() {
+    local other
+    for other in "$runtime_base"/*/; do
+        [[ -S ${other}lpard.sock ]] || continue
+        LPARD_SOCKET=${other}lpard.sock lparctl version >/dev/null 2>&1 &&
+            die "a lab is up on this machine already: ./lab down in $(cat "${other}checkout")"
+    done
+    return 0
+}
+
 # Takes the first prefix of which there is neither another lab nor a domain.
 host_reserve() {
     local n names
     services_start
+    host_alone
     names=$(vsh list --all --name) || die "libvirt ($uri) does not list its domains"
     for n in '' {2..9}; do
         prefix=lab$n

@@ -1,20 +1,20 @@
 #!/bin/bash
 # Peers that die, hang or lie: libvirtd, QEMU, the agent.
-# budget: 240
+# budget: 360
 . "$(dirname "$0")/lib.sh"
 at_start "$alpha" "$beta" "$plain"
 
 # --- the agent ---
 agent_off='sed -i /lab-agent/d /etc/inittab; kill -HUP 1; killall lpar-agent'
-agent_on='echo "::respawn:/bin/lab-agent" >>/etc/inittab; kill -HUP 1'
+agent_on='killall head 2>/dev/null; echo "::respawn:/bin/lab-agent" >>/etc/inittab; kill -HUP 1'
 port='/dev/$(cd /sys/class/virtio-ports && grep -l org.lpard.agent.0 */name | cut -d / -f 1)'
 
 guest "$alpha" "$agent_off" >/dev/null
-check "an agent that ended is noticed" wait_for 60 \
+check "an agent that ended is noticed" wait_for 120 \
     eval '[[ $(field "$alpha" .agent.state) != connected ]]'
 ends 0 "without it memory is resized all the same" set "$alpha" mem=640M -o json
 is "$(jq -r .confirm <<<"$said")" device "... by the device's word"
-guest "$alpha" "head -c 300000 /dev/urandom >$port; printf '%s\n' '{\"hello\":7}' '[[[[[[[[[[[[[[' \
+guest "$alpha" "head -c 100000 /dev/urandom >$port; printf '%s\n' '{\"hello\":7}' '[[[[[[[[[[[[[[' \
     '{\"type\":\"state\",\"mem_total\":-1}' null 1e999 >$port" >/dev/null
 check "nonsense on the channel is counted" wait_for 10 \
     eval '[[ $(field "$alpha" .agent.refused_frames) -gt 0 ]]'
@@ -24,7 +24,7 @@ ends 0 "lpard is well" list
 ends 0 "and so are the others" set "$beta" cpu=2
 guest_has "$beta" 2 512 "the other guest"
 guest "$alpha" "$agent_on" >/dev/null
-check "the agent is back" wait_for 60 agent_connected "$alpha"
+check "the agent is back" wait_for 120 agent_connected "$alpha"
 ends 0 "and everything is as before" set "$alpha" cpu=2 mem=512M
 guest_has "$alpha" 2 512 "with the agent again"
 
