@@ -72,6 +72,22 @@ job_finished(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+static gpointer worker_thread(gpointer data);
+
+/* A thread for what waits, if there is none idle and there may be one more.  Abandoned threads do
+ * not count: the lanes that they belong to are stuck, and the engine bounds those.  The mutex is
+ * held. */
+static void
+spawn_if_needed(LpWorkers *workers)
+{
+    if (g_queue_get_length(&workers->waiting) <= workers->n_idle
+        || workers->n_threads - workers->n_abandoned >= MAX_THREADS)
+        return;
+    workers->n_threads++;
+    workers->refs++;
+    g_thread_unref(g_thread_new("lpard-worker", worker_thread, workers));
+}
+
 static gboolean
 job_overdue(gpointer data)
 {
@@ -93,6 +109,7 @@ job_overdue(gpointer data)
     if (state == JOB_RUNNING) {
         job->state = JOB_ABANDONED;
         workers->n_abandoned++;
+        spawn_if_needed(workers);
     }
     g_mutex_unlock(&workers->mutex);
 
@@ -242,7 +259,6 @@ lp_workers_run(LpWorkers *workers, LpJobFunc func, void *data, GDestroyNotify fr
                uint32_t deadline_msec, LpJobDone done, void *user)
 {
     Job *job = g_new0(Job, 1);
-    bool spawn;
 
     job->workers = workers;
     job->func = func;
@@ -255,19 +271,9 @@ lp_workers_run(LpWorkers *workers, LpJobFunc func, void *data, GDestroyNotify fr
     g_ptr_array_add(workers->jobs, job);
     g_mutex_lock(&workers->mutex);
     g_queue_push_tail(&workers->waiting, job);
-    /* Abandoned threads do not count against the ceiling: the lanes that they belong to are
-     * stuck, and the engine bounds those. */
-    spawn = g_queue_get_length(&workers->waiting) > workers->n_idle
-            && workers->n_threads - workers->n_abandoned < MAX_THREADS;
-    if (spawn) {
-        workers->n_threads++;
-        workers->refs++;
-    } else {
-        g_cond_signal(&workers->changed);
-    }
+    spawn_if_needed(workers);
+    g_cond_signal(&workers->changed);
     g_mutex_unlock(&workers->mutex);
-    if (spawn)
-        g_thread_unref(g_thread_new("lpard-worker", worker_thread, workers));
 }
 
 unsigned
