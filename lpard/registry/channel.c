@@ -24,6 +24,10 @@
  * closed. */
 #define LP_WHO_MIN_MSEC 1000
 #define LP_WHO_MAX_MSEC 30000
+/* QEMU does not tell when the guest closes the port, so an agent that has said nothing for this
+ * long is asked, and is lost if it says nothing to that either. */
+#define LP_SILENCE_NSEC (30 * LP_SEC)
+#define LP_SILENCE_LOOK_MSEC 10000
 /* The most frames of one guest between two looks at everything else. */
 #define LP_FRAMES_A_TURN 16
 /* The rate: 200 frames/s of up to 5 kB, 1 MB/s beyond; a guest of 1024 vCPUs that is watched
@@ -58,6 +62,8 @@ struct LpChannel {
     bool ended;                   /* nothing more can be read */
     bool first_line;              /* may be the tail of a frame sent to a former listener */
     bool heard;                   /* a HELLO came */
+    int64_t heard_nsec;           /* when the last frame that made sense came */
+    bool asked;                   /* whether it is there still, since then */
     bool misbehaved;              /* the last link was dropped for what the guest did */
     LpMeter rate, bad;
     int64_t flood_nsec;           /* since when the rate has been exceeded; 0: it is not */
@@ -67,6 +73,7 @@ struct LpChannel {
     guint read_source;            /* a watch, or the next turn */
     guint write_source;
     guint who_source;
+    guint silence_source;
     guint retry_source;           /* tells of the loss, or connects again */
     guint retry_msec, who_msec;
     LpWireReader reader;
@@ -114,9 +121,11 @@ channel_unref(LpChannel *channel)
 static void
 close_link(LpChannel *channel)
 {
+    channel->asked = false;
     g_clear_handle_id(&channel->read_source, g_source_remove);
     g_clear_handle_id(&channel->write_source, g_source_remove);
     g_clear_handle_id(&channel->who_source, g_source_remove);
+    g_clear_handle_id(&channel->silence_source, g_source_remove);
     g_byte_array_set_size(channel->out, 0);
     if (channel->fd >= 0) {
         close(channel->fd);
@@ -262,10 +271,31 @@ on_who(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+static gboolean
+on_silence(gpointer data)
+{
+    static const LpWireMessage who = { .kind = LP_WIRE_WHO };
+    LpChannel *channel = data;
+
+    if (now_nsec() - channel->heard_nsec < LP_SILENCE_NSEC) {
+        return G_SOURCE_CONTINUE;
+    }
+    if (channel->asked) {
+        channel->silence_source = 0;
+        drop(channel, false, "the agent has stopped answering");
+        return G_SOURCE_REMOVE;
+    }
+    channel->asked = true;
+    return lp_channel_send(channel, &who) ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+}
+
 static void
 heard_hello(LpChannel *channel)
 {
     channel->heard = true;
+    if (channel->silence_source == 0) {
+        channel->silence_source = g_timeout_add(LP_SILENCE_LOOK_MSEC, on_silence, channel);
+    }
     g_clear_handle_id(&channel->who_source, g_source_remove);
     if (!channel->misbehaved) {
         channel->retry_msec = LP_RETRY_MIN_MSEC;
@@ -313,6 +343,8 @@ take_line(LpChannel *channel, const char *line, size_t length, int64_t now)
         field = "t";
     }
     if (verdict == LP_WIRE_OK) {
+        channel->heard_nsec = now;
+        channel->asked = false;
         if (message.kind == LP_WIRE_HELLO) {
             heard_hello(channel);
         }
