@@ -27,7 +27,7 @@ demo_guest() {
     list=$(guest_cpu_list "$1")
     kib=$(guest_mem_kib "$1")
     bytes=$(guest_mem_bytes "$1")
-    printf '    %s itself: %s processors online (%s), MemTotal %s kB' "$1" "$cpus" "$list" "$kib"
+    printf '    %s itself: %s online (cpu %s), MemTotal %s kB' "$1" "$cpus" "$list" "$kib"
     if [[ $cpus == "$2" && $bytes == $(($3 * 1048576)) ]]; then
         printf ' = %s processors and %s MiB, as asked\n' "$2" "$3"
     else
@@ -45,6 +45,7 @@ demo_run() {
     demo_lparctl 0 list
     demo_guest "$alpha" 1 512
     demo_guest "$beta" 1 512
+    echo "    (MemTotal is less by what a kernel keeps to itself at boot; that much is added to it.)"
 
     demo_step "$alpha gets three more processors, then gives two back"
     demo_lparctl 0 set "$alpha" cpu=4
