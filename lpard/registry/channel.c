@@ -276,17 +276,19 @@ on_silence(gpointer data)
 {
     static const LpWireMessage who = { .kind = LP_WIRE_WHO };
     LpChannel *channel = data;
+    bool silent = now_nsec() - channel->heard_nsec >= LP_SILENCE_NSEC;
 
-    if (now_nsec() - channel->heard_nsec < LP_SILENCE_NSEC) {
-        return G_SOURCE_CONTINUE;
-    }
-    if (channel->asked) {
-        channel->silence_source = 0;
+    channel->silence_source = 0;
+    if (silent && channel->asked) {
         drop(channel, false, "the agent has stopped answering");
         return G_SOURCE_REMOVE;
     }
-    channel->asked = true;
-    return lp_channel_send(channel, &who) ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+    if (silent && !lp_channel_send(channel, &who)) {
+        return G_SOURCE_REMOVE;
+    }
+    channel->asked = silent;
+    channel->silence_source = g_timeout_add(LP_SILENCE_LOOK_MSEC, on_silence, channel);
+    return G_SOURCE_REMOVE;
 }
 
 static void

@@ -334,9 +334,37 @@ test_conversation(void **state)
     settle();
     assert_int_equal(messages, 2);
     assert_int_equal(last_message.reply.id, 7);
-    /* WHO is answered, so an idle link waits for nothing. */
-    assert_false(pass());
+    /* WHO is answered, so it is not repeated. */
+    assert_true(pass());
+    assert_int_equal(hear(LP_WIRE_WHO), 0);
     assert_int_equal(losses, 0);
+}
+
+/* An agent that has stopped: asked after 30 s without a word, lost if it gives none. */
+static void
+test_silence(void **state)
+{
+    (void)state;
+    start();
+    assert_int_equal(hear(LP_WIRE_WHO), 1);
+    say_hello();
+    settle();
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(hear(LP_WIRE_WHO), 0);
+        assert_true(pass());
+    }
+    assert_int_equal(hear(LP_WIRE_WHO), 1);
+    /* One that answers stays, however often. */
+    say_hello();
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(losses, 0);
+        assert_true(pass());
+    }
+    assert_int_equal(hear(LP_WIRE_WHO), 1);
+    assert_int_equal(losses, 0);
+    assert_true(pass());
+    assert_int_equal(losses, 1);
+    assert_string_equal(last_why, "the agent has stopped answering");
 }
 
 static void
@@ -357,7 +385,9 @@ test_who(void **state)
     }
     assert_int_equal(hear(LP_WIRE_WHO), 1);
     say_hello();
-    assert_false(pass());
+    settle();
+    assert_true(pass());
+    assert_int_equal(hear(LP_WIRE_WHO), 0);
     assert_int_equal(losses, 0);
 }
 
@@ -546,7 +576,7 @@ test_reconnect(void **state)
     /* What came before the end was taken, and the HELLO made the pause short again. */
     assert_int_equal(messages, 2);
     assert_int_equal(losses, 1);
-    assert_int_equal(pause_at(0), 100);
+    assert_int_equal(pause_at(pauses->len - 1), 100);
     assert_true(pass());
     assert_int_equal(links, 2);
 
@@ -673,6 +703,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_conversation, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_silence, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who, setup, teardown),
         cmocka_unit_test_setup_teardown(test_drip, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_long, setup, teardown),
