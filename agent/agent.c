@@ -17,11 +17,20 @@
 /* Only where the kernel's events cannot be had (a container, say). */
 #define LP_BLIND_SWEEP_MSEC 10000
 
-static bool
-watch_fd(LpAgent *agent, int fd, void *who)
-{
-    struct epoll_event event = { .events = EPOLLIN, .data.ptr = who };
+static void on_signal(LpAgent *agent, uint32_t events);
+static void on_uevent(LpAgent *agent, uint32_t events);
+static void on_port(LpAgent *agent, uint32_t events);
 
+static const LpWatcher signal_watcher = { on_signal }, uevent_watcher = { on_uevent };
+static LpWatcher port_watcher = { on_port };
+
+bool
+lp_agent_watch(LpAgent *agent, int fd, uint32_t events, const LpWatcher *watcher)
+{
+    struct epoll_event event = { .events = events };
+
+    /* epoll only hands it back. */
+    memcpy(&event.data.ptr, &watcher, sizeof(watcher));
     return epoll_ctl(agent->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
@@ -34,11 +43,13 @@ open_signals(LpAgent *agent)
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGCHLD);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return false;
     signal(SIGPIPE, SIG_IGN);
     agent->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return agent->signal_fd >= 0 && watch_fd(agent, agent->signal_fd, &agent->signal_fd);
+    return agent->signal_fd >= 0 &&
+           lp_agent_watch(agent, agent->signal_fd, EPOLLIN, &signal_watcher);
 }
 
 static bool
@@ -52,12 +63,21 @@ start(LpAgent *agent, const LpAgentOptions *options)
     }
     /* Subscribed before the first look, so that nothing falls between the two. */
     agent->uevent_fd = lp_uevent_open();
-    if (agent->uevent_fd < 0 || !watch_fd(agent, agent->uevent_fd, &agent->uevent_fd))
+    if (agent->uevent_fd < 0 ||
+        !lp_agent_watch(agent, agent->uevent_fd, EPOLLIN, &uevent_watcher))
         lp_log_warn("no events of the kernel (%s): looking every %d s instead", strerror(errno),
                     LP_BLIND_SWEEP_MSEC / 1000);
+    lp_conf_init(&agent->conf);
+    lp_conf_read(&agent->conf, options->conf);
+    lp_child_init(agent);
     lp_desire_init(agent);
     lp_report_init(agent);
-    lp_port_init(&agent->port, options->sysfs, options->port, agent->epoll_fd);
+    lp_phase_init(agent);
+    lp_guard_init(agent);
+    lp_pressure_init(agent);
+    lp_classes_init(agent);
+    lp_apps_init(agent);
+    lp_port_init(&agent->port, options->sysfs, options->port, agent->epoll_fd, &port_watcher);
     return true;
 }
 
@@ -72,40 +92,49 @@ sweep(LpAgent *agent)
 }
 
 static void
-on_signal(LpAgent *agent)
+on_signal(LpAgent *agent, uint32_t events)
 {
     struct signalfd_siginfo info;
 
+    (void)events;
     while (read(agent->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (info.ssi_signo == SIGHUP)
+        if (info.ssi_signo == SIGHUP) {
+            lp_conf_init(&agent->conf);
+            lp_conf_read(&agent->conf, agent->options.conf);
             sweep(agent);
-        else
+        } else if (info.ssi_signo == SIGCHLD) {
+            lp_child_reap(agent, lp_clock_msec());
+        } else {
             agent->stop = true;
+        }
     }
 }
 
 static void
-on_uevent(LpAgent *agent)
+on_uevent(LpAgent *agent, uint32_t events)
 {
-    LpUevents events = { .lost = false };
+    LpUevents seen = { .lost = false };
     int64_t now = lp_clock_msec();
 
-    lp_uevent_drain(agent->uevent_fd, &events);
-    if (events.lost) {
+    (void)events;
+    lp_uevent_drain(agent->uevent_fd, &seen);
+    if (seen.lost) {
         sweep(agent);
         return;
     }
-    for (unsigned i = 0; i < events.n_blocks; i++)
-        lp_memory_arrived(&agent->memory, events.blocks[i]);
-    if (events.memory) {
+    for (unsigned i = 0; i < seen.n_blocks; i++)
+        lp_memory_arrived(&agent->memory, seen.blocks[i]);
+    if (seen.memory) {
         agent->memory.stale = true;
         lp_report_touch(agent, now);
     }
-    if (events.cpus)
+    if (seen.cpus)
         lp_desire_cpus(agent, false, now);
-    if (events.drivers)
+    if (seen.cpus || seen.memory)
+        lp_classes_touch(agent, now);
+    if (seen.drivers)
         lp_speak_caps(agent, now);
-    if (events.ports)
+    if (seen.ports)
         lp_port_try(&agent->port, now);
 }
 
@@ -116,8 +145,10 @@ on_port(LpAgent *agent, uint32_t events)
     const char *line = NULL;
     size_t length;
 
-    if (lp_port_ready(&agent->port, events, now))
+    if (lp_port_ready(&agent->port, events, now)) {
         lp_speak_hello(agent, now);
+        lp_pressure_touch(agent, now);
+    }
     agent->more = false;
     for (int i = 0; i < LP_LINES_AT_ONCE; i++) {
         line = lp_port_next(&agent->port, &length, now);
@@ -130,13 +161,29 @@ on_port(LpAgent *agent, uint32_t events)
     agent->more = true;
 }
 
+/* Whoever has something to do later. */
+static const struct {
+    int64_t (*deadline)(const LpAgent *agent);
+    void (*run)(LpAgent *agent, int64_t now_msec);
+} timed[] = {
+    { lp_child_deadline, lp_child_tick },
+    { lp_phase_deadline, lp_phase_run },
+    { lp_guard_deadline, lp_guard_run },
+    { lp_apps_deadline, lp_apps_run },
+    { lp_classes_deadline, lp_classes_run },
+    { lp_pressure_deadline, lp_pressure_run },
+    { lp_report_deadline, lp_report_run },
+};
+
 static int
 pause_msec(const LpAgent *agent, int64_t blind_at)
 {
-    int64_t next = lp_report_deadline(agent), now = lp_clock_msec();
+    int64_t next = LP_NEVER, now = lp_clock_msec();
 
     if (agent->more)
         return 0;
+    for (size_t i = 0; i < sizeof(timed) / sizeof(timed[0]); i++)
+        next = lp_clock_earlier(next, timed[i].deadline(agent));
     if (agent->port.fd < 0)
         next = lp_clock_earlier(next, agent->port.retry_at_msec);
     next = lp_clock_earlier(next, agent->desire.retry_at_msec);
@@ -144,17 +191,6 @@ pause_msec(const LpAgent *agent, int64_t blind_at)
     if (next == LP_NEVER)
         return -1;
     return next <= now ? 0 : next - now > 60000 ? 60000 : (int)(next - now);
-}
-
-static void
-dispatch(LpAgent *agent, const struct epoll_event *event)
-{
-    if (event->data.ptr == &agent->signal_fd)
-        on_signal(agent);
-    else if (event->data.ptr == &agent->uevent_fd)
-        on_uevent(agent);
-    else
-        on_port(agent, event->events);
 }
 
 static void
@@ -172,7 +208,11 @@ run_deadlines(LpAgent *agent, int64_t *blind_at)
         *blind_at = now + LP_BLIND_SWEEP_MSEC;
         sweep(agent);
     }
-    lp_report_run(agent, lp_clock_msec());
+    for (size_t i = 0; i < sizeof(timed) / sizeof(timed[0]); i++) {
+        now = lp_clock_msec();
+        if (now >= timed[i].deadline(agent))
+            timed[i].run(agent, now);
+    }
 }
 
 int
@@ -195,8 +235,9 @@ lp_agent_run(const LpAgentOptions *options)
             return 1;
         }
         for (int i = 0; i < n; i++)
-            dispatch(&agent, &events[i]);
+            ((const LpWatcher *)events[i].data.ptr)->ready(&agent, events[i].events);
         run_deadlines(&agent, &blind_at);
     }
+    lp_child_end(&agent);
     return 0;
 }

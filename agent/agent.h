@@ -5,16 +5,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/apps.h"
+#include "agent/check.h"
+#include "agent/child.h"
+#include "agent/classes.h"
+#include "agent/conf.h"
 #include "agent/cpu.h"
+#include "agent/guard.h"
+#include "agent/hooks.h"
 #include "agent/mem.h"
+#include "agent/phase.h"
 #include "agent/port.h"
+#include "agent/pressure.h"
 #include "agent/wire/wire.h"
 
 typedef struct {
     const char *port;              /* NULL: find it */
     const char *sysfs, *procfs;
+    const char *conf;              /* the path of agent.conf */
     bool verbose;
 } LpAgentOptions;
+
+/* Whoever waits on a file: ready() is called with what epoll said. */
+typedef struct {
+    void (*ready)(LpAgent *agent, uint32_t events);
+} LpWatcher;
 
 /* What the host wants, kept until it wants something else. */
 typedef struct {
@@ -38,8 +53,9 @@ typedef struct {
     LpWireState sent;
 } LpReport;
 
-typedef struct {
+struct LpAgent {
     LpAgentOptions options;
+    LpConf conf;
     int epoll_fd, signal_fd, uevent_fd;
     bool stop;
     bool more;                     /* lines of the host wait behind those just handled */
@@ -48,8 +64,17 @@ typedef struct {
     LpMemory memory;
     LpDesire desire;
     LpReport report;
+    LpPhases phases;
+    LpGuard guard;
+    LpPressure pressure;
+    LpClasses classes;
+    LpApps *apps;                  /* NULL: none has connected yet */
     LpPort port;
-} LpAgent;
+};
+
+/* Has epoll call watcher->ready() for `events`; the watcher must outlive the file.  False with
+ * errno if it cannot.  Closing the file ends it. */
+bool lp_agent_watch(LpAgent *agent, int fd, uint32_t events, const LpWatcher *watcher);
 
 /* Runs until SIGTERM or SIGINT; the process's exit status. */
 int lp_agent_run(const LpAgentOptions *options);

@@ -24,6 +24,7 @@ static const char help_text[] =
     "                  " LP_PORT_NAME "; unix:PATH connects to a socket\n"
     "  --sysfs DIR     read and write DIR instead of /sys\n"
     "  --procfs DIR    read DIR instead of /proc\n"
+    "  --conf FILE     read FILE instead of " LP_CONF_PATH "\n"
     "  --foreground    stay in the foreground (always so)\n"
     "  --verbose       say what is done, on stderr\n"
     "  --version       show the version\n"
@@ -31,12 +32,13 @@ static const char help_text[] =
     "\n"
     "SIGHUP makes it look at everything again.  See lpar-agent(8).\n";
 
-enum { OPT_PORT = 256, OPT_SYSFS, OPT_PROCFS, OPT_FOREGROUND, OPT_VERBOSE, OPT_VERSION, OPT_HELP };
+enum { OPT_PORT = 256, OPT_SYSFS, OPT_PROCFS, OPT_CONF, OPT_FOREGROUND, OPT_VERBOSE, OPT_VERSION, OPT_HELP };
 
 static const struct option long_options[] = {
     { "port", required_argument, NULL, OPT_PORT },
     { "sysfs", required_argument, NULL, OPT_SYSFS },
     { "procfs", required_argument, NULL, OPT_PROCFS },
+    { "conf", required_argument, NULL, OPT_CONF },
     { "foreground", no_argument, NULL, OPT_FOREGROUND },
     { "verbose", no_argument, NULL, OPT_VERBOSE },
     { "version", no_argument, NULL, OPT_VERSION },
@@ -74,6 +76,9 @@ parse_options(int argc, char **argv, LpAgentOptions *options)
         case OPT_PROCFS:
             options->procfs = optarg;
             break;
+        case OPT_CONF:
+            options->conf = optarg;
+            break;
         case OPT_FOREGROUND:
             break;
         case OPT_VERBOSE:
@@ -96,7 +101,7 @@ parse_options(int argc, char **argv, LpAgentOptions *options)
 int
 main(int argc, char **argv)
 {
-    LpAgentOptions options = { .sysfs = "/sys", .procfs = "/proc" };
+    LpAgentOptions options = { .sysfs = "/sys", .procfs = "/proc", .conf = LP_CONF_PATH };
     int status = parse_options(argc, argv, &options);
 
     if (status >= 0)

@@ -21,11 +21,13 @@
 #define LP_PORT_UNIX "unix:"
 
 void
-lp_port_init(LpPort *port, const char *sysfs, const char *wanted, int epoll_fd)
+lp_port_init(LpPort *port, const char *sysfs, const char *wanted, int epoll_fd,
+             void *who)
 {
     port->sysfs = sysfs;
     port->wanted = wanted;
     port->epoll_fd = epoll_fd;
+    port->who = who;
     port->fd = -1;
     port->connected = port->complained = port->is_socket = false;
     port->retry_at_msec = 0;
@@ -85,7 +87,7 @@ static int
 open_path(LpPort *port, const char *path)
 {
     struct epoll_event event = {
-        .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = port,
+        .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = port->who,
     };
     int fd, saved;
 

@@ -18,6 +18,7 @@ typedef struct {
     const char *sysfs;
     const char *wanted;            /* --port, or NULL: look for LP_PORT_NAME */
     int epoll_fd;
+    void *who;                     /* epoll's data for it */
     int fd;                        /* -1: not open */
     bool is_socket;                /* then end-of-file is the end of the link */
     bool connected;                /* the host's end is open */
@@ -29,7 +30,8 @@ typedef struct {
     char out[LP_WIRE_FRAME_MAX];
 } LpPort;
 
-void lp_port_init(LpPort *port, const char *sysfs, const char *wanted, int epoll_fd);
+void lp_port_init(LpPort *port, const char *sysfs, const char *wanted, int epoll_fd,
+                  void *who);
 /* Opens the port if it is not; otherwise a retry is due at retry_at_msec. */
 void lp_port_try(LpPort *port, int64_t now_msec);
 /* Gives up this link; a new one is tried after a pause. */

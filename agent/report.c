@@ -107,6 +107,8 @@ lp_report_deadline(const LpAgent *agent)
     /* With nobody to tell there is nothing to look at. */
     if (!agent->port.connected)
         return LP_NEVER;
+    if (report->due && agent->port.out_used == 0)
+        return 0;
     return lp_clock_earlier(report->look_at_msec, report->tick_at_msec);
 }
 

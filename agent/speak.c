@@ -89,10 +89,13 @@ lp_speak_heard(LpAgent *agent, const char *line, size_t length, int64_t now_msec
     case LP_WIRE_WANT:
         heard_want(agent, &message.want, now_msec);
         break;
-    case LP_WIRE_HELLO:
-    case LP_WIRE_STATE:
-    case LP_WIRE_REPLY:
-    case LP_WIRE_KINDS:
+    case LP_WIRE_PHASE:
+        lp_phase_heard(agent, &message.phase, now_msec);
+        break;
+    case LP_WIRE_RESULT:
+        lp_apps_result(agent, &message.result);
+        break;
+    default:
         lp_log_warn("the host sent a message that only a guest sends");
         break;
     }

@@ -259,8 +259,7 @@ decode_object(LpDecoder *decoder, const json_t *object, LpWireMessage *message)
         return decode_reply(decoder, object, &message->reply);
     case LP_WIRE_WANT:
         return decode_want(decoder, object, &message->want);
-    case LP_WIRE_WHO:
-    case LP_WIRE_KINDS:
+    default:
         break;
     }
     return LP_WIRE_OK;

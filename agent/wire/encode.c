@@ -163,8 +163,7 @@ encode_fields(LpEncoder *encoder, const LpWireMessage *message)
     case LP_WIRE_WANT:
         encode_want(encoder, &message->want);
         break;
-    case LP_WIRE_WHO:
-    case LP_WIRE_KINDS:
+    default:
         break;
     }
 }

@@ -20,15 +20,27 @@
 #define LP_WIRE_VALUES_MAX 1024   /* JSON values in a frame; the largest true message has 280 */
 #define LP_WIRE_CELLS_MAX 64
 #define LP_WIRE_TEXT_MAX 160      /* any text that is kept: kernel release, error, reason */
+#define LP_WIRE_NAME_MAX 48       /* a class, a program */
+#define LP_WIRE_CLASSES_MAX 16    /* more classes than a partition is divided into */
 
+/* The agent stands between two: to the programs of its guest it is what lpard is to it, and speaks
+ * the same messages. */
 typedef enum {
     /* guest -> host */
     LP_WIRE_HELLO,      /* who I am; first after each (re)connection, and in answer to WHO */
     LP_WIRE_STATE,      /* what is usable now; after each change, and as watched */
     LP_WIRE_REPLY,      /* what became of the WANT with that id */
+    LP_WIRE_ANSWER,     /* to a PHASE: go on, or a veto (a program says it to the agent too) */
+    LP_WIRE_STOP,       /* the release under way must end: the guest is under pressure */
+    LP_WIRE_PRESSURE,   /* how the guest fares; when it changes, at most once a second */
+    LP_WIRE_ASK,        /* the guest wants another size (a program says it to the agent too) */
     /* host -> guest */
     LP_WIRE_WHO,        /* say HELLO and STATE */
     LP_WIRE_WANT,       /* the desired state, kept until the next WANT */
+    LP_WIRE_PHASE,      /* a phase of a resize: check, pre, post, undo (to programs too) */
+    LP_WIRE_RESULT,     /* what became of an ASK (to programs too) */
+    /* program -> agent */
+    LP_WIRE_SUBSCRIBE,  /* tell me of resizes */
     LP_WIRE_KINDS,
 } LpWireKind;
 
@@ -40,6 +52,51 @@ enum {
     LP_WIRE_CAP_VIRTIO_MEM = 1u << 3,      /* the driver is bound to a device */
     LP_WIRE_CAP_BALLOON = 1u << 4,
     LP_WIRE_CAP_PSI = 1u << 5,
+    LP_WIRE_CAP_PHASES = 1u << 6,          /* answers PHASE, may say STOP */
+    LP_WIRE_CAP_PRESSURE = 1u << 7,        /* sends PRESSURE */
+    LP_WIRE_CAP_REQUESTS = 1u << 8,        /* may send ASK */
+};
+
+/* Where the guest runs, by its own CPUID (leaf 0x40000000). */
+typedef enum {
+    LP_WIRE_HYPERVISOR_UNKNOWN,            /* an agent that does not say */
+    LP_WIRE_HYPERVISOR_NONE,
+    LP_WIRE_HYPERVISOR_KVM,
+    LP_WIRE_HYPERVISOR_TCG,
+    LP_WIRE_HYPERVISOR_HYPERV,
+    LP_WIRE_HYPERVISOR_XEN,
+    LP_WIRE_HYPERVISOR_VMWARE,
+    LP_WIRE_HYPERVISOR_OTHER,
+    LP_WIRE_HYPERVISORS,
+} LpWireHypervisor;
+
+/* What a guest has or lacks that matters for resizing; feature.[ch] says what each means, what
+ * its absence costs and how to get it. */
+enum {
+    LP_WIRE_FEATURE_CPU_HOTPLUG = 1u << 0, /* vCPUs that arrive are seen, and can go offline */
+    LP_WIRE_FEATURE_MEM_HOTPLUG = 1u << 1,
+    LP_WIRE_FEATURE_MOVABLE = 1u << 2,     /* blocks can go to ZONE_MOVABLE */
+    LP_WIRE_FEATURE_VIRTIO_MEM = 1u << 3,
+    LP_WIRE_FEATURE_BALLOON = 1u << 4,
+    LP_WIRE_FEATURE_FREE_PAGE_REPORTING = 1u << 5,
+    LP_WIRE_FEATURE_NUMA = 1u << 6,        /* the guest sees its cells */
+    LP_WIRE_FEATURE_PSI = 1u << 7,
+    LP_WIRE_FEATURE_STEAL_TIME = 1u << 8,
+    LP_WIRE_FEATURE_KVMCLOCK = 1u << 9,
+    LP_WIRE_FEATURE_ASYNC_PF = 1u << 10,
+    LP_WIRE_FEATURE_CGROUPS = 1u << 11,    /* v1 or v2 with cpu and memory: classes can work */
+};
+
+/* Classes of action that agent.conf may forbid. */
+enum {
+    LP_WIRE_ACT_CPU_ACQUIRE = 1u << 0,
+    LP_WIRE_ACT_CPU_RELEASE = 1u << 1,
+    LP_WIRE_ACT_MEM_ACQUIRE = 1u << 2,
+    LP_WIRE_ACT_MEM_RELEASE = 1u << 3,
+    LP_WIRE_ACT_HOOKS = 1u << 4,
+    LP_WIRE_ACT_RECLAIM = 1u << 5,         /* dropping clean cache and compacting before a release */
+    LP_WIRE_ACT_REQUESTS = 1u << 6,        /* programs asking for another size */
+    LP_WIRE_ACT_CLASSES = 1u << 7,
 };
 
 typedef struct {
@@ -48,6 +105,10 @@ typedef struct {
     char kernel[LP_WIRE_TEXT_MAX];
     char boot_id[40];
     uint32_t caps;
+    /* Optional on the wire; absent: unknown, and none. */
+    LpWireHypervisor hypervisor;
+    uint32_t has, lacks;                   /* features; in neither: not known */
+    uint32_t forbids;                      /* actions, by the guest's administrator */
 } LpWireHello;
 
 typedef struct {
@@ -77,7 +138,12 @@ typedef struct {
     char error[LP_WIRE_TEXT_MAX];          /* why, for people; empty if ok */
 } LpWireReply;
 
-typedef enum { LP_WIRE_MEM_MOVABLE, LP_WIRE_MEM_KERNEL, LP_WIRE_MEM_LEAVE } LpWireMemPolicy;
+typedef enum {
+    LP_WIRE_MEM_MOVABLE,                   /* the movable zone, else any */
+    LP_WIRE_MEM_KERNEL,
+    LP_WIRE_MEM_LEAVE,
+    LP_WIRE_MEM_AUTO,                      /* movable within the guest's ratio, else kernel */
+} LpWireMemPolicy;
 
 typedef struct {
     uint64_t id;
@@ -87,6 +153,95 @@ typedef struct {
     uint32_t watch_msec;                   /* send STATE on every change for that long */
 } LpWireWant;
 
+/* AIX's phases.  CHECK changes nothing and may veto; PRE makes ready and may veto; then either
+ * something came or went, or UNDO; POST is always the last, with what really came or went. */
+typedef enum {
+    LP_WIRE_PHASE_CHECK,
+    LP_WIRE_PHASE_PRE,
+    LP_WIRE_PHASE_POST,
+    LP_WIRE_PHASE_UNDO,
+    LP_WIRE_PHASES,
+} LpWirePhaseName;
+
+/* `from` and `to` are granted amounts.  In POST `to` is what was reached. */
+typedef struct {
+    uint64_t id;                           /* of the resize: the same in all its phases */
+    LpWirePhaseName phase;
+    bool force;                            /* a veto will be shown, and not heeded */
+    uint32_t deadline_msec;                /* for the answer, from its arrival on */
+    bool has_cpu, has_mem, has_units;
+    uint32_t cpu_from, cpu_to;
+    uint64_t mem_from_bytes, mem_to_bytes;
+    uint32_t units_from_centi, units_to_centi;   /* processing units */
+} LpWirePhase;
+
+typedef enum { LP_WIRE_ANSWER_OK, LP_WIRE_ANSWER_VETO, LP_WIRE_ANSWERS } LpWireAnswerVerdict;
+
+typedef struct {
+    uint64_t id;
+    LpWirePhaseName phase;
+    LpWireAnswerVerdict verdict;
+    char by[LP_WIRE_NAME_MAX];             /* "agent", "hook 20-postgresql", "program etl"; if OK
+                                              empty, or who failed to do his part */
+    char reason[LP_WIRE_TEXT_MAX];         /* for people */
+    bool has_leave;
+    LpCpuMask leave;                       /* CHECK of fewer vCPUs: those that leave most cheaply */
+} LpWireAnswer;
+
+typedef struct {
+    uint64_t id;                           /* of the resize */
+    uint64_t back_bytes;                   /* what it needs back of what has gone */
+    char reason[LP_WIRE_TEXT_MAX];
+} LpWireStop;
+
+typedef struct {
+    char name[LP_WIRE_NAME_MAX];
+    uint32_t cpu_centi;                    /* processors used, x 100, since the last report */
+    uint64_t mem_bytes;
+} LpWireClassUse;
+
+typedef struct {
+    char boot_id[40];
+    uint64_t seq;                          /* counts up within a boot, apart from STATE's */
+    uint64_t mem_total_bytes, mem_available_bytes;
+    uint64_t working_set_bytes;            /* estimate: what is in use and not cold */
+    uint64_t swap_used_bytes;
+    uint64_t refaults, oom_kills;          /* since boot; refaults in pages */
+    uint32_t psi_cpu_some_centi, psi_mem_some_centi, psi_mem_full_centi, psi_io_some_centi,
+        psi_io_full_centi;                 /* 10 s averages, percent x 100 */
+    uint32_t running;                      /* runnable now */
+    uint32_t busy_centi, steal_centi;      /* of all online processors, percent x 100, since the
+                                              last report */
+    uint32_t n_classes;
+    LpWireClassUse classes[LP_WIRE_CLASSES_MAX];
+} LpWirePressure;
+
+typedef enum { LP_WIRE_MODE_SET, LP_WIRE_MODE_ADD, LP_WIRE_MODE_REMOVE, LP_WIRE_MODES } LpWireMode;
+
+typedef struct {
+    uint64_t id;                           /* chosen by who asks, of one link */
+    bool has_cpu, has_mem;
+    LpWireMode cpu_mode, mem_mode;
+    uint32_t cpu;
+    uint64_t mem_bytes;
+    char who[LP_WIRE_NAME_MAX];            /* the program, by the agent's knowledge */
+    char why[LP_WIRE_TEXT_MAX];
+} LpWireAsk;
+
+typedef struct {
+    uint64_t id;                           /* of the ASK */
+    bool final;                            /* else: taken, under way */
+    uint64_t operation;                    /* lpard's; 0: none was made */
+    char state[24];                        /* an operation's: "running", "done", "refused", ... */
+    char message[LP_WIRE_TEXT_MAX];
+} LpWireResult;
+
+typedef struct {
+    char name[LP_WIRE_NAME_MAX];           /* of the program, for people */
+    bool cpu, mem, units;                  /* which resizes it is told of */
+    bool consults;                         /* CHECK and PRE wait for its ANSWER */
+} LpWireSubscribe;
+
 typedef struct {
     LpWireKind kind;
     union {
@@ -94,6 +249,13 @@ typedef struct {
         LpWireState state;
         LpWireReply reply;
         LpWireWant want;
+        LpWirePhase phase;
+        LpWireAnswer answer;
+        LpWireStop stop;
+        LpWirePressure pressure;
+        LpWireAsk ask;
+        LpWireResult result;
+        LpWireSubscribe subscribe;
     };
 } LpWireMessage;
 

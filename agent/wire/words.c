@@ -6,18 +6,66 @@ const char *const lp_wire_type_names[LP_WIRE_KINDS] = {
     [LP_WIRE_HELLO] = "hello",
     [LP_WIRE_STATE] = "state",
     [LP_WIRE_REPLY] = "reply",
+    [LP_WIRE_ANSWER] = "answer",
+    [LP_WIRE_STOP] = "stop",
+    [LP_WIRE_PRESSURE] = "pressure",
+    [LP_WIRE_ASK] = "ask",
     [LP_WIRE_WHO] = "who",
     [LP_WIRE_WANT] = "want",
+    [LP_WIRE_PHASE] = "phase",
+    [LP_WIRE_RESULT] = "result",
+    [LP_WIRE_SUBSCRIBE] = "subscribe",
 };
 
 const char *const lp_wire_cap_names[LP_WIRE_CAPS] = {
     "cpu-online", "mem-online", "mem-movable", "virtio-mem", "balloon", "psi",
+    "phases", "pressure", "requests",
+};
+
+const char *const lp_wire_feature_names[LP_WIRE_FEATURES] = {
+    "cpu-hotplug", "memory-hotplug", "movable-zone", "virtio-mem", "balloon",
+    "free-page-reporting", "numa", "psi", "steal-time", "kvmclock", "async-page-faults", "cgroups",
+};
+
+const char *const lp_wire_act_names[LP_WIRE_ACTS] = {
+    "cpu-acquire", "cpu-release", "mem-acquire", "mem-release", "hooks", "reclaim", "requests",
+    "classes",
+};
+
+const char *const lp_wire_hypervisor_names[LP_WIRE_HYPERVISORS] = {
+    [LP_WIRE_HYPERVISOR_UNKNOWN] = "unknown",
+    [LP_WIRE_HYPERVISOR_NONE] = "none",
+    [LP_WIRE_HYPERVISOR_KVM] = "kvm",
+    [LP_WIRE_HYPERVISOR_TCG] = "tcg",
+    [LP_WIRE_HYPERVISOR_HYPERV] = "hyper-v",
+    [LP_WIRE_HYPERVISOR_XEN] = "xen",
+    [LP_WIRE_HYPERVISOR_VMWARE] = "vmware",
+    [LP_WIRE_HYPERVISOR_OTHER] = "other",
+};
+
+const char *const lp_wire_phase_names[LP_WIRE_PHASES] = {
+    [LP_WIRE_PHASE_CHECK] = "check",
+    [LP_WIRE_PHASE_PRE] = "pre",
+    [LP_WIRE_PHASE_POST] = "post",
+    [LP_WIRE_PHASE_UNDO] = "undo",
+};
+
+const char *const lp_wire_answer_names[LP_WIRE_ANSWERS] = {
+    [LP_WIRE_ANSWER_OK] = "ok",
+    [LP_WIRE_ANSWER_VETO] = "veto",
+};
+
+const char *const lp_wire_mode_names[LP_WIRE_MODES] = {
+    [LP_WIRE_MODE_SET] = "set",
+    [LP_WIRE_MODE_ADD] = "add",
+    [LP_WIRE_MODE_REMOVE] = "remove",
 };
 
 const char *const lp_wire_mem_names[LP_WIRE_MEM_POLICIES] = {
     [LP_WIRE_MEM_MOVABLE] = "movable",
     [LP_WIRE_MEM_KERNEL] = "kernel",
     [LP_WIRE_MEM_LEAVE] = "leave",
+    [LP_WIRE_MEM_AUTO] = "auto",
 };
 
 int

@@ -8,13 +8,22 @@
 #define LP_WIRE_INTEGER_MAX ((uint64_t)1 << 53)
 #define LP_WIRE_PERCENT_MAX 10000u   /* 100.00 % */
 
-#define LP_WIRE_CAPS 6
-#define LP_WIRE_MEM_POLICIES 3
+#define LP_WIRE_CAPS 9
+#define LP_WIRE_FEATURES 12
+#define LP_WIRE_ACTS 8
+#define LP_WIRE_MEM_POLICIES 4
 
 extern const char *const lp_wire_type_names[LP_WIRE_KINDS];
 /* By bit number of the LP_WIRE_CAP_ constants. */
 extern const char *const lp_wire_cap_names[LP_WIRE_CAPS];
 extern const char *const lp_wire_mem_names[LP_WIRE_MEM_POLICIES];
+/* By bit number of the LP_WIRE_FEATURE_ and LP_WIRE_ACT_ constants. */
+extern const char *const lp_wire_feature_names[LP_WIRE_FEATURES];
+extern const char *const lp_wire_act_names[LP_WIRE_ACTS];
+extern const char *const lp_wire_hypervisor_names[LP_WIRE_HYPERVISORS];
+extern const char *const lp_wire_phase_names[LP_WIRE_PHASES];
+extern const char *const lp_wire_answer_names[LP_WIRE_ANSWERS];
+extern const char *const lp_wire_mode_names[LP_WIRE_MODES];
 
 /* The place of `name` in a table, or -1. */
 int lp_wire_word_find(const char *const *names, int n_names, const char *name);
