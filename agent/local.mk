@@ -6,8 +6,9 @@ liblp_wire_a_SOURCES = agent/wire/wire.h agent/wire/words.h agent/wire/words.c \
 liblp_wire_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 EXTRA_DIST += agent/wire/PROTOCOL.md
 
-sbin_PROGRAMS += lpar-agent
-lpar_agent_SOURCES = agent/main.c agent/agent.c agent/agent.h agent/clock.h \
+# Everything of the agent but its main(), so that tests can link its parts.
+noinst_LIBRARIES += liblp-agent.a
+liblp_agent_a_SOURCES = agent/agent.c agent/agent.h agent/clock.h \
 	agent/cpu.c agent/cpu.h agent/desire.c agent/facts.c agent/facts.h \
 	agent/files.c agent/files.h agent/log.c agent/log.h agent/mem.c agent/mem.h \
 	agent/port.c agent/port.h agent/report.c agent/speak.c agent/status.c \
@@ -17,8 +18,12 @@ lpar_agent_SOURCES = agent/main.c agent/agent.c agent/agent.h agent/clock.h \
 	agent/guard.c agent/guard.h agent/reclaim.c agent/apps.c agent/apps.h \
 	agent/pressure.c agent/pressure.h agent/classes.c agent/classes.h \
 	agent/enlight.c agent/enlight.h
+liblp_agent_a_CFLAGS = $(AM_CFLAGS) -ffunction-sections -fdata-sections
+
+sbin_PROGRAMS += lpar-agent
+lpar_agent_SOURCES = agent/main.c
 lpar_agent_CFLAGS = $(AM_CFLAGS) -ffunction-sections -fdata-sections
-lpar_agent_LDADD = liblp-wire.a liblp-place.a $(JANSSON_LIBS)
+lpar_agent_LDADD = liblp-agent.a liblp-wire.a liblp-place.a $(JANSSON_LIBS)
 lpar_agent_LDFLAGS = -Wl,--gc-sections
 # Guests are of every distribution and age: the program brings its own libc.
 if STATIC_AGENT
