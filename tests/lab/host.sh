@@ -357,6 +357,7 @@ guest_ready() {
 # --- what a guest itself says ----------------------------------------------------------------
 # The lab's guests start with this much memory, none of it in a device.
 base_mib=512
+MiB=1048576
 
 # guest_measure NAME: takes what the guest has now, which is its boot memory, to measure by.
 guest_measure() {
@@ -382,6 +383,31 @@ guest_cpus() {
 
 guest_cpu_list() {
     guest "$1" 'cat /sys/devices/system/cpu/online'
+}
+
+# --- what lpard and libvirt say of it -----------------------------------------------------------
+# field PARTITION JQ: one value of what lpard shows.
+field() {
+    timeout 30 "$build_dir/lparctl" show "$1" -o json 2>/dev/null </dev/null | jq -r "$2"
+}
+
+# device_sum PARTITION ELEMENT: over libvirt's virtio-mem devices, in bytes (its XML is in KiB).
+device_sum() {
+    vsh dumpxml "$1" | sed -n "s/.*<$2 unit='KiB'>\([0-9]*\)<.*/\1/p" |
+        awk '{ n += $1 } END { print n * 1024 }'
+}
+
+# libvirt_bytes PARTITION: boot memory, DIMMs aside, and what is plugged, if that is what was
+# asked for.
+libvirt_bytes() {
+    local requested current
+    requested=$(device_sum "$1" requested)
+    current=$(device_sum "$1" current)
+    if [[ $requested == "$current" ]]; then
+        echo $((base_mib * MiB + current))
+    else
+        echo "requested:$requested,current:$current"
+    fi
 }
 
 # cgroup_file NAME V2FILE V1FILE: the path of that file in the CPU cgroup of a guest's machine.

@@ -29,7 +29,6 @@ lab_load || die "no lab is up: ./lab up"
 alpha=$prefix-alpha
 beta=$prefix-beta
 plain=$prefix-plain
-MiB=1048576
 
 tests_run=0
 tests_failed=0
@@ -86,11 +85,6 @@ says() {
 $said"
 }
 
-# field PARTITION JQ: one value of what lpard shows.
-field() {
-    timeout 30 "$build_dir/lparctl" show "$1" -o json 2>/dev/null </dev/null | jq -r "$2"
-}
-
 # guest_has PARTITION CPUS MIB TEXT: the guest's own /proc, and lpard saying the same.
 guest_has() {
     local got
@@ -109,25 +103,6 @@ three_agree() {
     wait_for 5 eval '[[ $(libvirt_bytes "$1") == "$2" ]]'
     figures="$(libvirt_bytes "$1") $(field "$1" .mem.granted_bytes) $(guest_mem_bytes "$1")"
     is "$figures" "$2 $2 $2" "$text: libvirt, lpard and the guest agree"
-}
-
-# device_sum PARTITION ELEMENT: over libvirt's virtio-mem devices, in bytes (its XML is in KiB).
-device_sum() {
-    vsh dumpxml "$1" | sed -n "s/.*<$2 unit='KiB'>\([0-9]*\)<.*/\1/p" |
-        awk '{ n += $1 } END { print n * 1024 }'
-}
-
-# libvirt_bytes PARTITION: boot memory, DIMMs aside, and what is plugged, if that is what was
-# asked for.
-libvirt_bytes() {
-    local requested current
-    requested=$(device_sum "$1" requested)
-    current=$(device_sum "$1" current)
-    if [[ $requested == "$current" ]]; then
-        echo $((base_mib * MiB + current))
-    else
-        echo "requested:$requested,current:$current"
-    fi
 }
 
 # op_ended PARTITION: no operation on it is open.

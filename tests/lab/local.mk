@@ -2,6 +2,7 @@
 EXTRA_DIST += \
 	tests/lab/check.sh \
 	tests/lab/console.sh \
+	tests/lab/cycles.sh \
 	tests/lab/demo.sh \
 	tests/lab/host.sh \
 	tests/lab/lib.sh \
@@ -11,8 +12,12 @@ EXTRA_DIST += \
 	tests/lab/t-10-cpu.sh \
 	tests/lab/t-20-mem.sh \
 	tests/lab/t-25-partial.sh \
+	tests/lab/t-26-hooks.sh \
+	tests/lab/t-27-cycles.sh \
+	tests/lab/t-28-pressure.sh \
 	tests/lab/t-30-move.sh \
 	tests/lab/t-35-dimm-balloon.sh \
+	tests/lab/t-36-requests.sh \
 	tests/lab/t-40-capacity.sh \
 	tests/lab/t-45-definition.sh \
 	tests/lab/t-50-refusals.sh \
