@@ -1,7 +1,8 @@
 # wire/ is used by both ends; the agent itself is one small static program.
 noinst_LIBRARIES += liblp-wire.a
 liblp_wire_a_SOURCES = agent/wire/wire.h agent/wire/words.h agent/wire/words.c \
-	agent/wire/encode.c agent/wire/decode.c agent/wire/reader.c \
+	agent/wire/encode.c agent/wire/decode.c agent/wire/fields.c agent/wire/fields.h \
+	agent/wire/state.c agent/wire/resize.c agent/wire/pressure.c agent/wire/reader.c \
 	agent/wire/feature.c agent/wire/feature.h
 liblp_wire_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 EXTRA_DIST += agent/wire/PROTOCOL.md
@@ -13,7 +14,8 @@ liblp_agent_a_SOURCES = agent/agent.c agent/agent.h agent/clock.h \
 	agent/files.c agent/files.h agent/log.c agent/log.h agent/mem.c agent/mem.h \
 	agent/port.c agent/port.h agent/report.c agent/speak.c agent/status.c \
 	agent/uevent.c agent/uevent.h \
-	agent/conf.c agent/conf.h agent/child.c agent/child.h agent/hooks.c agent/hooks.h \
+	agent/conf.c agent/conf.h agent/child.c agent/child.h agent/spawn.c agent/spawn.h \
+	agent/hooks.c agent/hooks.h agent/text.c agent/text.h \
 	agent/phase.c agent/phase.h agent/check.c agent/check.h agent/bound.c agent/bound.h \
 	agent/guard.c agent/guard.h agent/reclaim.c agent/apps.c agent/apps.h \
 	agent/pressure.c agent/pressure.h agent/classes.c agent/classes.h \

@@ -281,6 +281,9 @@ LpWireVerdict lp_wire_decode(const char *line, size_t length, LpWireMessage *ret
 LpWireVerdict lp_wire_encode(const LpWireMessage *message, char *buf, size_t size,
                              size_t *ret_length);
 
+/* Whether a guest says it to the host; else the host or a program does. */
+bool lp_wire_guest_says(LpWireKind kind);
+
 const char *lp_wire_verdict_text(LpWireVerdict verdict);
 
 /* Cuts a byte stream into lines.  Fixed size; a line longer than LP_WIRE_FRAME_MAX is an

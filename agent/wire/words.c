@@ -103,6 +103,18 @@ lp_wire_boot_id_allowed(const char *text, size_t length)
     return strspn(text, "0123456789abcdef-") >= length;
 }
 
+bool
+lp_wire_state_allowed(const char *state)
+{
+    return state[0] != '\0' && state[strspn(state, "abcdefghijklmnopqrstuvwxyz-")] == '\0';
+}
+
+bool
+lp_wire_guest_says(LpWireKind kind)
+{
+    return kind <= LP_WIRE_ASK;
+}
+
 const char *
 lp_wire_verdict_text(LpWireVerdict verdict)
 {

@@ -33,5 +33,7 @@ int lp_wire_word_find(const char *const *names, int n_names, const char *name);
 bool lp_wire_text_allowed(const char *text, size_t length, size_t size);
 /* A UUID as the kernel writes it, in effect: 1..39 of [0-9a-f-]. */
 bool lp_wire_boot_id_allowed(const char *text, size_t length);
+/* The state of an operation: not empty, of [a-z-]. */
+bool lp_wire_state_allowed(const char *state);
 
 #endif

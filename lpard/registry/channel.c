@@ -339,8 +339,7 @@ take_line(LpChannel *channel, const char *line, size_t length, int64_t now)
     bool first = channel->first_line;
 
     channel->first_line = false;
-    if (verdict == LP_WIRE_OK && (message.kind == LP_WIRE_WHO || message.kind == LP_WIRE_WANT)) {
-        /* Only the host says these. */
+    if (verdict == LP_WIRE_OK && !lp_wire_guest_says(message.kind)) {
         verdict = LP_WIRE_BAD_FIELD;
         field = "t";
     }

@@ -154,8 +154,7 @@ on_message(const LpWireMessage *message, void *data)
 {
     assert_ptr_equal(data, &links);
     assert_non_null(channel);
-    assert_true(message->kind == LP_WIRE_HELLO || message->kind == LP_WIRE_STATE ||
-                message->kind == LP_WIRE_REPLY);
+    assert_true(lp_wire_guest_says(message->kind));
     messages++;
     last_message = *message;
     if (habit == FREE_ON_MESSAGE) {

@@ -58,6 +58,31 @@ make_state(LpWireState *state)
 }
 
 static void
+make_pressure(LpWirePressure *pressure)
+{
+    memset(pressure, 0, sizeof(*pressure));
+    strcpy(pressure->boot_id, BOOT);
+    pressure->seq = 3;
+    pressure->mem_total_bytes = 423129088;
+    pressure->mem_available_bytes = 395755520;
+    pressure->working_set_bytes = 100000000;
+    pressure->swap_used_bytes = 4096;
+    pressure->refaults = 77;
+    pressure->oom_kills = 1;
+    pressure->psi_cpu_some_centi = 10000;
+    pressure->psi_mem_some_centi = 1;
+    pressure->psi_mem_full_centi = 2;
+    pressure->psi_io_some_centi = 3;
+    pressure->psi_io_full_centi = 4;
+    pressure->running = 9;
+    pressure->busy_centi = 9999;
+    pressure->steal_centi = 10000;
+    pressure->n_classes = 2;
+    pressure->classes[0] = (LpWireClassUse){ "db", 102400, 1000 };
+    pressure->classes[1] = (LpWireClassUse){ "batch", 0, UINT64_C(1) << 53 };
+}
+
+static void
 make_any(LpWireMessage *message, LpWireKind kind)
 {
     memset(message, 0, sizeof(*message));
@@ -66,7 +91,12 @@ make_any(LpWireMessage *message, LpWireKind kind)
     case LP_WIRE_HELLO:
         message->hello = (LpWireHello){ .version = LP_WIRE_VERSION, .agent = "0.1.0",
                                         .kernel = "6.1.0 \xc3\xa9", .boot_id = BOOT,
-                                        .caps = LP_WIRE_CAP_CPU_ONLINE | LP_WIRE_CAP_PSI };
+                                        .caps = LP_WIRE_CAP_CPU_ONLINE | LP_WIRE_CAP_PSI,
+                                        .hypervisor = LP_WIRE_HYPERVISOR_TCG,
+                                        .has = LP_WIRE_FEATURE_CPU_HOTPLUG |
+                                               LP_WIRE_FEATURE_CGROUPS,
+                                        .lacks = LP_WIRE_FEATURE_NUMA,
+                                        .forbids = LP_WIRE_ACT_CLASSES };
         break;
     case LP_WIRE_STATE:
         make_state(&message->state);
@@ -79,6 +109,40 @@ make_any(LpWireMessage *message, LpWireKind kind)
         message->want = (LpWireWant){ .id = 9, .has_cpus = true, .mem = LP_WIRE_MEM_KERNEL,
                                       .watch_msec = UINT32_MAX };
         lp_cpumask_first_n(&message->want.cpus, 4);
+        break;
+    case LP_WIRE_ANSWER:
+        message->answer = (LpWireAnswer){ .id = 5, .phase = LP_WIRE_PHASE_PRE,
+                                          .verdict = LP_WIRE_ANSWER_VETO,
+                                          .by = "hook 20-postgresql",
+                                          .reason = "a backup is running", .has_leave = true };
+        lp_cpumask_add(&message->answer.leave, 7);
+        break;
+    case LP_WIRE_STOP:
+        message->stop = (LpWireStop){ .id = 5, .back_bytes = 268435456,
+                                      .reason = "memory pressure" };
+        break;
+    case LP_WIRE_PRESSURE:
+        make_pressure(&message->pressure);
+        break;
+    case LP_WIRE_ASK:
+        message->ask = (LpWireAsk){ .id = 1, .has_cpu = true, .has_mem = true,
+                                    .cpu_mode = LP_WIRE_MODE_SET, .mem_mode = LP_WIRE_MODE_ADD,
+                                    .cpu = LP_MAX_CPUS, .mem_bytes = UINT64_C(1) << 53,
+                                    .who = "program etl", .why = "import" };
+        break;
+    case LP_WIRE_PHASE:
+        message->phase = (LpWirePhase){ .id = 5, .phase = LP_WIRE_PHASE_UNDO, .force = true,
+                                        .deadline_msec = 20000, .has_cpu = true, .has_mem = true,
+                                        .has_units = true, .cpu_from = 4, .cpu_to = LP_MAX_CPUS,
+                                        .mem_from_bytes = 1, .mem_to_bytes = UINT64_C(1) << 53,
+                                        .units_from_centi = 150, .units_to_centi = 102400 };
+        break;
+    case LP_WIRE_RESULT:
+        message->result = (LpWireResult){ .id = 1, .final = true, .operation = 12,
+                                          .state = "done", .message = "1 GiB more" };
+        break;
+    case LP_WIRE_SUBSCRIBE:
+        message->subscribe = (LpWireSubscribe){ .name = "etl", .mem = true, .consults = true };
         break;
     case LP_WIRE_WHO:
     case LP_WIRE_KINDS:
