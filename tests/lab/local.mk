@@ -31,8 +31,10 @@ EXTRA_DIST += \
 	tests/lab/t-90-session.sh \
 	tests/lab/guest/init \
 	tests/lab/guest/lab-agent \
+	tests/lab/guest/lab-bind.c \
 	tests/lab/guest/lab-hog \
 	tests/lab/guest/lab-pin.c \
 	tests/lab/guest/lab-run \
 	tests/lab/guest/lab-shell \
+	tests/lab/guest/lab-stress.c \
 	tests/lab/guest/lab-touch.c
