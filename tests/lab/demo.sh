@@ -68,6 +68,26 @@ demo_run() {
     demo_guest "$alpha" 1 768
     demo_guest "$beta" 2 768
 
+    demo_step "A program of $beta is bound to a processor: the guest says so, and gives another"
+    demo_lparctl 0 set "$beta" cpu=3
+    printf '    %s itself: process %s is now bound to cpu 2\n' "$beta" "$(guest "$beta" 'lab-bind 2')"
+    demo_lparctl 0 set "$beta" cpu=2
+    demo_guest "$beta" 2 768
+    demo_lparctl 5 set "$beta" cpu=1
+    guest "$beta" 'killall lab-bind' >/dev/null
+
+    demo_step "A hook in $alpha refuses to give memory; the operator may insist"
+    demo_hook "$alpha"
+    demo_lparctl 5 remove "$alpha" mem=256M
+    demo_guest "$alpha" 1 768
+    demo_lparctl 0 remove "$alpha" mem=256M --force
+    demo_guest "$alpha" 1 512
+    guest "$alpha" 'rm -r /etc/lpard/agent.d' >/dev/null
+
+    demo_step "$alpha asks for memory itself, within its bounds"
+    demo_request 0 "$alpha" mem=+256M --why "'nightly import'"
+    demo_guest "$alpha" 1 768
+
     demo_step "Half a processor for $beta, and never more"
     if ((EUID == 0)); then
         demo_lparctl 0 capacity "$beta" entitled=0.50 weight=200 capped
@@ -84,6 +104,7 @@ demo_run() {
     demo_step "How it stands"
     demo_lparctl 0 list
     demo_lparctl 0 show "$beta"
+    demo_lparctl 0 show "$beta" --guest
 
     echo
     if ((demo_failed)); then
@@ -91,6 +112,28 @@ demo_run() {
         return 1
     fi
     echo "All as asked, by the guests' own word, in $((SECONDS - started)) s."
+}
+
+# A hook as an administrator would write it.
+demo_hook() {
+    guest "$1" 'mkdir -p /etc/lpard/agent.d
+        printf "%s\n" "#!/bin/sh" \
+            "test \$LPAR_PHASE\$LPAR_ACTION\$LPAR_RESOURCE = checkreleasemem || exit 0" \
+            "echo an import is under way until 06:00; exit 1" >/etc/lpard/agent.d/10-import
+        chmod 755 /etc/lpard/agent.d/10-import' >/dev/null
+    echo "    $1 itself: /etc/lpard/agent.d/10-import is there now"
+}
+
+# demo_request STATUS NAME ARGUMENTS...: lpar-agent request, in the guest.
+demo_request() {
+    local wanted=$1 name=$2 status
+    shift 2
+    printf '%s# lpar-agent request %s\n' "$name" "$*"
+    guest "$name" "lpar-agent request $*" 60
+    status=$?
+    ((status == wanted)) && return 0
+    echo "!!! exit status $status, expected $wanted"
+    demo_failed=$((demo_failed + 1))
 }
 
 # The kernel's word on a cap: the quota of the partition's own cgroup.
