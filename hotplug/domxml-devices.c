@@ -113,27 +113,48 @@ enable_balloon(xmlNode *devices)
     lp_xml_remove_children(balloon, "stats");
 }
 
-static bool
-enable_channel(xmlNode *devices, GError **error)
+static xmlNode *
+find_channel(const xmlNode *devices, const char *name)
 {
-    xmlNode *channel, *target;
+    xmlNode *channel;
 
     for (channel = lp_xml_child(devices, "channel"); channel;
          channel = lp_xml_next(channel, "channel")) {
-        if (!lp_xml_attr_is(lp_xml_child(channel, "target"), "name", LP_CHANNEL_NAME))
-            continue;
-        if (lp_xml_attr_is(channel, "type", "unix"))
-            return true;
+        if (lp_xml_attr_is(lp_xml_child(channel, "target"), "name", name))
+            return channel;
+    }
+    return NULL;
+}
+
+static void
+add_channel(xmlNode *devices, const char *name)
+{
+    xmlNode *channel = lp_xml_add(devices, "channel");
+    xmlNode *target;
+
+    lp_xml_set_attr(channel, "type", "unix");
+    target = lp_xml_add(channel, "target");
+    lp_xml_set_attr(target, "type", "virtio");
+    lp_xml_set_attr(target, "name", name);
+}
+
+/* The agent's, and qemu-guest-agent's for guests that have that one instead.  A channel of the
+ * latter that is there already is libvirt's affair, whatever its type. */
+static bool
+enable_channels(xmlNode *devices, GError **error)
+{
+    xmlNode *channel = find_channel(devices, LP_CHANNEL_NAME);
+
+    if (channel && !lp_xml_attr_is(channel, "type", "unix")) {
         g_set_error(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_UNSUPPORTED,
                     "the domain has a channel %s that is not of type unix, so lpard cannot reach "
                     "the agent; remove that channel", LP_CHANNEL_NAME);
         return false;
     }
-    channel = lp_xml_add(devices, "channel");
-    lp_xml_set_attr(channel, "type", "unix");
-    target = lp_xml_add(channel, "target");
-    lp_xml_set_attr(target, "type", "virtio");
-    lp_xml_set_attr(target, "name", LP_CHANNEL_NAME);
+    if (!channel)
+        add_channel(devices, LP_CHANNEL_NAME);
+    if (!find_channel(devices, LP_QGA_CHANNEL_NAME))
+        add_channel(devices, LP_QGA_CHANNEL_NAME);
     return true;
 }
 
@@ -175,7 +196,7 @@ lp_domxml_enable_devices(xmlNode *domain, const LpShape *shape, GError **error)
     xmlNode *devices = lp_xml_ensure(domain, "devices");
 
     if (!enable_memory_devices(domain, shape, error) || !enable_totals(domain, shape, error) ||
-        !enable_channel(devices, error))
+        !enable_channels(devices, error))
         return false;
     enable_balloon(devices);
     if (lp_domxml_is_pcie(domain))

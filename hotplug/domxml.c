@@ -268,18 +268,23 @@ read_memtune(xmlNode *domain, LpView *view, GError **error)
 }
 
 static void
-read_channel(xmlNode *domain, LpView *view)
+read_channels(xmlNode *domain, LpView *view)
 {
     xmlNode *devices = lp_xml_child(domain, "devices");
 
     for (xmlNode *node = lp_xml_child(devices, "channel"); node;
          node = lp_xml_next(node, "channel")) {
-        if (!lp_xml_attr_is(lp_xml_child(node, "target"), "name", LP_CHANNEL_NAME))
+        xmlNode *target = lp_xml_child(node, "target");
+
+        if (lp_xml_attr_is(target, "name", LP_QGA_CHANNEL_NAME)) {
+            view->has_qga = true;
+            view->qga_connected = lp_xml_attr_is(target, "state", "connected");
+        }
+        if (!lp_xml_attr_is(target, "name", LP_CHANNEL_NAME) || view->has_channel)
             continue;
         view->has_channel = true;
         if (lp_xml_attr_is(node, "type", "unix"))
             view->channel_path = lp_xml_attr(lp_xml_child(node, "source"), "path");
-        return;
     }
 }
 
@@ -316,7 +321,7 @@ lp_domxml_read(const char *xml, LpView *view, GError **error)
     if (!read_memory(domain, view, error) || !read_memtune(domain, view, error) ||
         !read_cputune(domain, view, error))
         return false;
-    read_channel(domain, view);
+    read_channels(domain, view);
     view->memory_locked = is_locked(domain);
     view->free_pci_ports = lp_domxml_free_ports(domain);
     view->plugged_config = view->plugged;

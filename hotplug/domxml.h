@@ -15,6 +15,7 @@
 #define LP_METADATA_URI "https://lpard.org/xmlns/partition/1"
 #define LP_METADATA_PREFIX "lpard"
 #define LP_CHANNEL_NAME "org.lpard.agent.0"
+#define LP_QGA_CHANNEL_NAME "org.qemu.guest_agent.0"
 
 /* What `enable` and `define` make of a domain. */
 typedef struct {
@@ -38,7 +39,7 @@ bool lp_domxml_read(const char *xml, LpView *view, GError **error);
  * minimum), guest cells with their vCPUs, maxMemory and slots, one `memnode mode='preferred'`
  * a bound cell and no <memory> in numatune (a domain that has mode 'restrictive' is left with
  * its numatune untouched), a virtio-mem device per cell, balloon with free page reporting and
- * autodeflate off, the agent's channel, PCIe root ports for what is added, the metadata, the
+ * autodeflate off, the agent's channel and qemu-guest-agent's, PCIe root ports for what is added, the metadata, the
  * processor limits.
  * Caller frees. */
 char *lp_domxml_enable(const char *xml, const LpShape *shape, GError **error);

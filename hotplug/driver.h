@@ -75,6 +75,21 @@ typedef struct {
     const LpCapacityLimits *limits;           /* NULL: unset */
 } LpConfigChange;
 
+/* What qemu-guest-agent says of the guest.  As little to be trusted as any word of a guest's. */
+typedef struct {
+    /* Whether the guest's processor numbers are known to be vCPU ids; else `online` holds the
+     * guest's own numbers, of which only the count means anything here. */
+    bool ids_known;
+    LpCpuMask online;
+    LpCpuMask offlinable;          /* of all, those that the guest lets go offline */
+    bool has_blocks;               /* it tells of memory blocks, too */
+    uint64_t block_bytes, online_bytes, offline_bytes;
+} LpQgaState;
+
+/* How long one command may take the guest; libvirt waits 5 s more at most to find out whether
+ * anybody is there.  An emulated guest needs a second to bring a vCPU online. */
+#define LP_QGA_TIMEOUT_SEC 5
+
 struct LpDriver {
     const char *name;              /* "libvirt", "sim" */
     bool (*handles)(const char *uri);
@@ -116,6 +131,16 @@ struct LpDriver {
     /* The persistent definition only, from its own XML. */
     bool (*set_config)(LpConn *conn, const char *uuid, const LpConfigChange *change,
                        GError **error);
+
+    /* The guest by qemu-guest-agent, where the view says that it is connected.  Errors: _TIMEOUT:
+     * nobody answers; _FAILED: it answered with an error (or is forbidden to do this);
+     * _UNSUPPORTED: this hypervisor has no such agent, or vCPU ids cannot be told. */
+    bool (*qga_look)(LpConn *conn, const char *uuid, LpQgaState *ret_state, GError **error);
+    /* Of the vCPUs that the guest has, those in `want` are to be online and no others; what it
+     * does not let go offline stays.  Returns when the guest has done it, or not: look. */
+    bool (*qga_set_vcpus)(LpConn *conn, const char *uuid, const LpCpuMask *want, GError **error);
+    /* Brings all memory blocks online that are not. */
+    bool (*qga_online_memory)(LpConn *conn, const char *uuid, GError **error);
 
     /* The host's end of the agent channel, as a connected non-blocking stream socket that the
      * caller owns.  -1 with LP_DRIVER_ERROR_UNSUPPORTED when there is none.  Main loop only,

@@ -132,6 +132,16 @@ on_control_error(virConnectPtr vir, virDomainPtr domain, void *data)
     emit(data, domain, LP_EVENT_DOMAIN_CHANGED, NULL, 0);
 }
 
+/* qemu-guest-agent came or went. */
+static void
+on_guest_agent(virConnectPtr vir, virDomainPtr domain, int state, int reason, void *data)
+{
+    (void)vir;
+    (void)state;
+    (void)reason;
+    emit(data, domain, LP_EVENT_DOMAIN_CHANGED, NULL, 0);
+}
+
 static const struct {
     int id;
     virConnectDomainEventGenericCallback callback;
@@ -146,6 +156,7 @@ static const struct {
     { VIR_DOMAIN_EVENT_ID_TUNABLE, VIR_DOMAIN_EVENT_CALLBACK(on_tunable) },
     { VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, VIR_DOMAIN_EVENT_CALLBACK(on_metadata) },
     { VIR_DOMAIN_EVENT_ID_CONTROL_ERROR, on_control_error },
+    { VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_guest_agent) },
 };
 
 int

@@ -67,6 +67,11 @@ bool lp_libvirt_set_balloon(LpConn *conn, const char *uuid, uint64_t bytes, GErr
 bool lp_libvirt_set_capacity(LpConn *conn, const char *uuid, const LpCapacityLimits *limits,
                              GError **error);
 
+bool lp_libvirt_qga_look(LpConn *conn, const char *uuid, LpQgaState *ret_state, GError **error);
+bool lp_libvirt_qga_set_vcpus(LpConn *conn, const char *uuid, const LpCpuMask *want,
+                              GError **error);
+bool lp_libvirt_qga_online_memory(LpConn *conn, const char *uuid, GError **error);
+
 int lp_libvirt_open_channel(const char *uri, const LpView *view, GError **error);
 LpWatch *lp_libvirt_watch(const char *uri, LpEventFunc func, void *data, GError **error);
 void lp_libvirt_unwatch(LpWatch *watch);

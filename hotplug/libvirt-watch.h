@@ -4,7 +4,7 @@
 
 #include "hotplug/libvirt-priv.h"
 
-#define LP_WATCH_CALLBACKS 10
+#define LP_WATCH_CALLBACKS 11
 
 typedef enum { LP_WATCH_UNKNOWN, LP_WATCH_UP, LP_WATCH_DOWN } LpWatchState;
 

@@ -51,4 +51,9 @@ bool lp_sim_set_metadata(LpConn *conn, const char *uuid, const char *metadata, G
 bool lp_sim_set_config(LpConn *conn, const char *uuid, const LpConfigChange *change,
                        GError **error);
 
+/* sim-qga.c */
+bool lp_sim_qga_look(LpConn *conn, const char *uuid, LpQgaState *ret_state, GError **error);
+bool lp_sim_qga_set_vcpus(LpConn *conn, const char *uuid, const LpCpuMask *want, GError **error);
+bool lp_sim_qga_online_memory(LpConn *conn, const char *uuid, GError **error);
+
 #endif

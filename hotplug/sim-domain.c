@@ -290,6 +290,8 @@ lp_sim_domain_view(LpSimDomain *domain)
     view->global_quota_usec = domain->limits.global_quota_usec;
     view->global_period_usec = domain->limits.global_period_usec;
     view->has_channel = domain->has_channel;
+    view->has_qga = domain->manners.qga;
+    view->qga_connected = lp_sim_qga_connected(domain);
     view->memory_locked = domain->memory_locked;
     view->free_pci_ports = domain->free_pci_ports;
     view->resident_bytes = resident(domain);

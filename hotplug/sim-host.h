@@ -24,6 +24,7 @@ typedef struct {
 /* How a guest and its QEMU behave; see LP_SIM_TELL. */
 typedef struct {
     bool agent, agent_silent, agent_nonsense;
+    bool qga, memory_waits;
     bool refuse_unplug, hang_look;
     uint64_t unmovable_bytes, late_unplug_msec, hang_call_msec, resident_bytes;
     LpCpuMask stuck_cpus;
@@ -87,6 +88,7 @@ struct LpSimDomain {
     LpCpuMask online, wanted;
     bool wants_cpus, reply_due;
     uint64_t want_id;
+    uint64_t onlined_bytes;       /* of what is plugged, if manners.memory_waits */
     int64_t watch_until_usec;
     int64_t cpu_since_usec;       /* since when the next vCPU is being changed */
     int64_t booted_usec;          /* when the agent speaks */
@@ -146,6 +148,9 @@ bool lp_sim_spec_read(const json_t *object, LpSimSpec *ret_spec, GError **error)
 void lp_sim_spec_clear(LpSimSpec *spec);
 /* The name of the index-th domain of a pattern.  Caller frees. */
 char *lp_sim_spec_name(const LpSimSpec *spec, uint32_t index);
+
+/* sim-qga.c: whether qemu-guest-agent can be asked in this guest. */
+bool lp_sim_qga_connected(const LpSimDomain *domain);
 
 /* sim-xml.c */
 char *lp_sim_xml_build(const LpSimSpec *spec, const char *name, const char *uuid);

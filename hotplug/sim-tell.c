@@ -98,7 +98,7 @@ lp_sim_apply(LpSimHost *host, LpSimDomain *domain, const json_t *json, GError **
 {
     const char *known[MANNER_KEYS_MAX + 2] = { "do" };
     const char *action = NULL;
-    bool gone = false;
+    bool gone = false, had_qga;
 
     if (!domain)
         return apply_host(host, json, error);
@@ -106,6 +106,7 @@ lp_sim_apply(LpSimHost *host, LpSimDomain *domain, const json_t *json, GError **
         known[i + 1] = lp_sim_manner_keys[i];
     /* What moved until now moved by the old manners. */
     lp_sim_guest_advance(domain, g_get_monotonic_time());
+    had_qga = domain->manners.qga;
     if (!lp_sim_json_keys(json, "a domain's faults", known, error)
         || !lp_sim_json_text(json, "do", &action, error)
         || !lp_sim_manners_read(json, &domain->manners, error)
@@ -114,6 +115,8 @@ lp_sim_apply(LpSimHost *host, LpSimDomain *domain, const json_t *json, GError **
     g_cond_broadcast(&host->wake);
     if (gone)
         return true;
+    if (domain->manners.qga != had_qga)
+        lp_sim_post(host, LP_EVENT_DOMAIN_CHANGED, domain->uuid, NULL, 0);
     lp_sim_host_touch(host, domain);
     return lp_sim_state_save(domain, error);
 }

@@ -40,6 +40,10 @@
  *
  *   "agent": true                  false: nobody in the guest answers
  *   "agent_silent", "agent_nonsense": false
+ *   "qga": false                   qemu-guest-agent runs in the guest, too; its calls are
+ *                                  qga_look, qga_set_vcpus and qga_online_memory
+ *   "memory_waits": false          by the latter's word, what is plugged stays offline until
+ *                                  it is told to bring it online
  *   "unmovable_bytes": 0           a shrink stops at this much plugged, all devices together
  *   "refuse_unplug": false         vCPUs and DIMMs stay
  *   "late_unplug_msec": 0          a refused vCPU leaves after this after all; 0: never

@@ -98,6 +98,8 @@ typedef struct {
 
     bool has_channel;              /* org.lpard.agent.0 is in the XML */
     char *channel_path;            /* its Unix socket on this host; or NULL */
+    bool has_qga;                  /* org.qemu.guest_agent.0 is in the XML */
+    bool qga_connected;            /* ... and a program in the guest has it open, by QEMU's word */
     bool memory_locked;            /* <locked/>, VFIO or hugepages: pages are pinned */
     uint32_t free_pci_ports;       /* root ports a device could be hot-added to */
     pid_t pid;                     /* of the hypervisor's process; 0: unknown */
