@@ -24,6 +24,7 @@ typedef struct {
     const char *sysfs, *procfs;
     const char *conf;              /* the path of agent.conf */
     bool verbose;
+    bool json;                     /* status: as the host would be told */
 } LpAgentOptions;
 
 /* Whoever waits on a file: ready() is called with what epoll said. */
@@ -59,7 +60,7 @@ struct LpAgent {
     int epoll_fd, signal_fd, uevent_fd;
     bool stop;
     bool more;                     /* lines of the host wait behind those just handled */
-    uint32_t told_caps;
+    uint32_t told_caps, told_has, told_lacks, told_forbids;
     LpCpus cpus;
     LpMemory memory;
     LpDesire desire;
@@ -68,7 +69,7 @@ struct LpAgent {
     LpGuard guard;
     LpPressure pressure;
     LpClasses classes;
-    LpApps *apps;                  /* NULL: none has connected yet */
+    LpApps *apps;                  /* the programs' socket */
     LpPort port;
 };
 
@@ -94,7 +95,7 @@ void lp_desire_sweep(LpAgent *agent, int64_t now_msec);
 
 /* speak.c: the protocol. */
 void lp_speak_hello(LpAgent *agent, int64_t now_msec);
-/* Says HELLO again if the capabilities are no longer what the host was told. */
+/* Says HELLO again if what this guest can is no longer what the host was told. */
 void lp_speak_caps(LpAgent *agent, int64_t now_msec);
 void lp_speak_heard(LpAgent *agent, const char *line, size_t length, int64_t now_msec);
 bool lp_speak_send(LpAgent *agent, const LpWireMessage *message, int64_t now_msec);

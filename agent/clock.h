@@ -23,4 +23,17 @@ lp_clock_earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* The next after `last` of numbers that count up within a boot, even if the agent is started anew
+ * and remembers none. */
+static inline uint64_t
+lp_clock_seq(uint64_t last)
+{
+    struct timespec since_boot;
+    uint64_t msec;
+
+    clock_gettime(CLOCK_BOOTTIME, &since_boot);
+    msec = (uint64_t)since_boot.tv_sec * 1000 + (uint64_t)since_boot.tv_nsec / 1000000;
+    return msec > last ? msec : last + 1;
+}
+
 #endif

@@ -5,20 +5,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <dirent.h>
 
+#include "agent/enlight.h"
 #include "agent/files.h"
+#include "agent/wire/words.h"
 
 /* /proc/meminfo is 1.5 KiB; the lines wanted are at its top. */
 #define LP_MEMINFO_TEXT 2048
 
-/* The kB figure of the line that holds `key`, as bytes; 0 if there is none. */
-static uint64_t
-meminfo_bytes(const char *text, const char *key)
+uint64_t
+lp_facts_meminfo(const char *text, const char *key)
 {
-    const char *at = strstr(text, key);
+    size_t length = strlen(key);
 
-    return at != NULL ? strtoull(at + strlen(key), NULL, 10) * 1024 : 0;
+    for (const char *at = text; (at = strstr(at, key)) != NULL; at += length) {
+        /* Those of a node stand behind its number. */
+        if (at == text || at[-1] == '\n' || at[-1] == ' ') {
+            uint64_t kib = strtoull(at + length, NULL, 10);
+
+            return kib > LP_WIRE_INTEGER_MAX / 1024 ? 0 : kib * 1024;
+        }
+    }
+    return 0;
 }
 
 /* "1.25" as 125, without floating point; stops at anything unexpected. */
@@ -44,19 +52,25 @@ read_centi(const char *text)
     return centi > UINT32_MAX ? UINT32_MAX : (uint32_t)centi;
 }
 
+uint32_t
+lp_facts_percent(const char *text)
+{
+    uint32_t centi = read_centi(text);
+
+    return centi > 10000 ? 10000 : centi;
+}
+
 /* PSI: "some avg10=0.12 avg60=... \nfull ..." */
 static uint32_t
 pressure_centi(const char *procfs, const char *resource)
 {
     char text[256];
     const char *at;
-    uint32_t centi;
 
     if (lp_file_read(text, sizeof(text), "%s/pressure/%s", procfs, resource) <= 0)
         return 0;
     at = strstr(text, "some avg10=");
-    centi = at != NULL ? read_centi(at + strlen("some avg10=")) : 0;
-    return centi > 10000 ? 10000 : centi;
+    return at != NULL ? lp_facts_percent(at + strlen("some avg10=")) : 0;
 }
 
 static void
@@ -73,53 +87,37 @@ copy_text(char *to, size_t size, const char *from)
     to[used] = '\0';
 }
 
-/* Whether the driver has taken a device: its folder then has a link named "virtioN". */
-static bool
-driver_has_device(const char *sysfs, const char *driver)
-{
-    char path[LP_PATH_MAX];
-    struct dirent *entry;
-    bool found = false;
-    DIR *dir;
-
-    snprintf(path, sizeof(path), "%s/bus/virtio/drivers/%s", sysfs, driver);
-    dir = opendir(path);
-    if (dir == NULL)
-        return false;
-    while (!found && (entry = readdir(dir)) != NULL)
-        found = lp_file_number(entry->d_name, "virtio") >= 0;
-    closedir(dir);
-    return found;
-}
-
+/* Capabilities are what older hosts know of features. */
 static uint32_t
-find_caps(const char *sysfs, const char *procfs)
+find_caps(uint32_t has, const LpConf *conf)
 {
-    uint32_t caps = 0;
+    uint32_t caps = LP_WIRE_CAP_PHASES | LP_WIRE_CAP_PRESSURE;
 
-    if (lp_file_exists("%s/devices/system/cpu/hotplug", sysfs))
+    if (has & LP_WIRE_FEATURE_CPU_HOTPLUG)
         caps |= LP_WIRE_CAP_CPU_ONLINE;
     /* Kernels that have memory blocks at all have known online_movable since 3.8. */
-    if (lp_file_exists("%s/devices/system/memory/block_size_bytes", sysfs))
+    if (has & LP_WIRE_FEATURE_MEM_HOTPLUG)
         caps |= LP_WIRE_CAP_MEM_ONLINE | LP_WIRE_CAP_MEM_MOVABLE;
-    if (driver_has_device(sysfs, "virtio_mem"))
+    if (has & LP_WIRE_FEATURE_VIRTIO_MEM)
         caps |= LP_WIRE_CAP_VIRTIO_MEM;
-    if (driver_has_device(sysfs, "virtio_balloon"))
+    if (has & LP_WIRE_FEATURE_BALLOON)
         caps |= LP_WIRE_CAP_BALLOON;
-    if (lp_file_exists("%s/pressure/memory", procfs))
+    if (has & LP_WIRE_FEATURE_PSI)
         caps |= LP_WIRE_CAP_PSI;
+    if (!(conf->forbid & LP_WIRE_ACT_REQUESTS))
+        caps |= LP_WIRE_CAP_REQUESTS;
     return caps;
 }
 
-static void
-read_boot_id(const char *procfs, char *ret_text, size_t size)
+void
+lp_facts_boot_id(const char *procfs, char *ret_text, size_t size)
 {
     if (lp_file_read(ret_text, size, "%s/sys/kernel/random/boot_id", procfs) <= 0)
         snprintf(ret_text, size, "0");
 }
 
 void
-lp_facts_hello(const char *sysfs, const char *procfs, LpWireHello *ret_hello)
+lp_facts_hello(const char *sysfs, const char *procfs, const LpConf *conf, LpWireHello *ret_hello)
 {
     char release[LP_WIRE_TEXT_MAX];
 
@@ -128,8 +126,11 @@ lp_facts_hello(const char *sysfs, const char *procfs, LpWireHello *ret_hello)
     snprintf(ret_hello->agent, sizeof(ret_hello->agent), "%s", PACKAGE_VERSION);
     if (lp_file_read(release, sizeof(release), "%s/sys/kernel/osrelease", procfs) > 0)
         copy_text(ret_hello->kernel, sizeof(ret_hello->kernel), release);
-    read_boot_id(procfs, ret_hello->boot_id, sizeof(ret_hello->boot_id));
-    ret_hello->caps = find_caps(sysfs, procfs);
+    lp_facts_boot_id(procfs, ret_hello->boot_id, sizeof(ret_hello->boot_id));
+    ret_hello->hypervisor = lp_enlight_hypervisor();
+    lp_enlight_features(sysfs, procfs, &ret_hello->has, &ret_hello->lacks);
+    ret_hello->forbids = conf->forbid;
+    ret_hello->caps = find_caps(ret_hello->has, conf);
 }
 
 typedef struct {
@@ -155,8 +156,8 @@ read_cell(uint32_t node, void *data)
         state->cells[at] = state->cells[at - 1];
     cell = &state->cells[at];
     cell->cell = node;
-    cell->total_bytes = meminfo_bytes(text, "MemTotal:");
-    cell->free_bytes = meminfo_bytes(text, "MemFree:");
+    cell->total_bytes = lp_facts_meminfo(text, "MemTotal:");
+    cell->free_bytes = lp_facts_meminfo(text, "MemFree:");
     state->n_cells++;
 }
 
@@ -167,7 +168,7 @@ lp_facts_mem_total(const char *procfs)
 
     if (lp_file_read(text, sizeof(text), "%s/meminfo", procfs) <= 0)
         return 0;
-    return meminfo_bytes(text, "MemTotal:");
+    return lp_facts_meminfo(text, "MemTotal:");
 }
 
 void
@@ -178,13 +179,13 @@ lp_facts_state(const char *sysfs, const char *procfs, const LpCpus *cpus, LpMemo
     char text[LP_MEMINFO_TEXT], path[LP_PATH_MAX];
 
     memset(ret_state, 0, sizeof(*ret_state));
-    read_boot_id(procfs, ret_state->boot_id, sizeof(ret_state->boot_id));
+    lp_facts_boot_id(procfs, ret_state->boot_id, sizeof(ret_state->boot_id));
     ret_state->present = cpus->present;
     lp_cpus_online(cpus, &ret_state->online);
     if (lp_file_read(text, sizeof(text), "%s/meminfo", procfs) > 0) {
-        ret_state->mem_total_bytes = meminfo_bytes(text, "MemTotal:");
-        ret_state->mem_available_bytes = meminfo_bytes(text, "MemAvailable:");
-        ret_state->mem_free_bytes = meminfo_bytes(text, "MemFree:");
+        ret_state->mem_total_bytes = lp_facts_meminfo(text, "MemTotal:");
+        ret_state->mem_available_bytes = lp_facts_meminfo(text, "MemAvailable:");
+        ret_state->mem_free_bytes = lp_facts_meminfo(text, "MemFree:");
     }
     ret_state->mem_offline_bytes = lp_memory_offline_bytes(memory);
     snprintf(path, sizeof(path), "%s/devices/system/node", sysfs);

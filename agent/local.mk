@@ -15,10 +15,10 @@ liblp_agent_a_SOURCES = agent/agent.c agent/agent.h agent/clock.h \
 	agent/port.c agent/port.h agent/report.c agent/speak.c agent/status.c \
 	agent/uevent.c agent/uevent.h \
 	agent/conf.c agent/conf.h agent/child.c agent/child.h agent/spawn.c agent/spawn.h \
-	agent/hooks.c agent/hooks.h agent/text.c agent/text.h \
+	agent/hooks.c agent/hooks.h agent/hookdir.c agent/hookdir.h agent/text.c agent/text.h \
 	agent/phase.c agent/phase.h agent/check.c agent/check.h agent/bound.c agent/bound.h \
-	agent/guard.c agent/guard.h agent/reclaim.c agent/apps.c agent/apps.h \
-	agent/pressure.c agent/pressure.h agent/classes.c agent/classes.h \
+	agent/guard.c agent/guard.h agent/reclaim.c agent/apps.c agent/apps.h agent/apps-link.c agent/apps-priv.h \
+	agent/pressure.c agent/pressure.h agent/measure.c agent/classes.c agent/classes.h \
 	agent/enlight.c agent/enlight.h
 liblp_agent_a_CFLAGS = $(AM_CFLAGS) -ffunction-sections -fdata-sections
 
@@ -30,4 +30,18 @@ lpar_agent_LDFLAGS = -Wl,--gc-sections
 # Guests are of every distribution and age: the program brings its own libc.
 if STATIC_AGENT
 lpar_agent_LDFLAGS += -static
+endif
+
+# The helper for workload classes: what it needs libcgroup for, the agent does without.
+noinst_LIBRARIES += liblp-classes.a
+liblp_classes_a_SOURCES = agent/classes/parse.c agent/classes/parse.h agent/classes/share.c \
+	agent/classes/share.h
+libexec_PROGRAMS += lpar-agent-classes
+lpar_agent_classes_SOURCES = agent/classes/main.c agent/classes/apply.c agent/classes/apply.h \
+	agent/classes/kernel.c agent/classes/kernel.h agent/classes/record.c agent/classes/record.h
+lpar_agent_classes_CFLAGS = $(AM_CFLAGS) $(LIBCGROUP_CFLAGS)
+lpar_agent_classes_LDADD = liblp-classes.a liblp-agent.a liblp-place.a $(LIBCGROUP_LIBS)
+if STATIC_AGENT
+lpar_agent_classes_SOURCES += agent/classes/nousers.c
+lpar_agent_classes_LDFLAGS = -static
 endif

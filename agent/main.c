@@ -27,12 +27,14 @@ static const char help_text[] =
     "  --conf FILE     read FILE instead of " LP_CONF_PATH "\n"
     "  --foreground    stay in the foreground (always so)\n"
     "  --verbose       say what is done, on stderr\n"
+    "  --json          status: print the messages that the host would get\n"
     "  --version       show the version\n"
     "  --help          show this\n"
     "\n"
     "SIGHUP makes it look at everything again.  See lpar-agent(8).\n";
 
-enum { OPT_PORT = 256, OPT_SYSFS, OPT_PROCFS, OPT_CONF, OPT_FOREGROUND, OPT_VERBOSE, OPT_VERSION, OPT_HELP };
+enum { OPT_PORT = 256, OPT_SYSFS, OPT_PROCFS, OPT_CONF, OPT_FOREGROUND, OPT_VERBOSE,
+       OPT_JSON, OPT_VERSION, OPT_HELP };
 
 static const struct option long_options[] = {
     { "port", required_argument, NULL, OPT_PORT },
@@ -41,6 +43,7 @@ static const struct option long_options[] = {
     { "conf", required_argument, NULL, OPT_CONF },
     { "foreground", no_argument, NULL, OPT_FOREGROUND },
     { "verbose", no_argument, NULL, OPT_VERBOSE },
+    { "json", no_argument, NULL, OPT_JSON },
     { "version", no_argument, NULL, OPT_VERSION },
     { "help", no_argument, NULL, OPT_HELP },
     { NULL, 0, NULL, 0 },
@@ -83,6 +86,9 @@ parse_options(int argc, char **argv, LpAgentOptions *options)
             break;
         case OPT_VERBOSE:
             options->verbose = true;
+            break;
+        case OPT_JSON:
+            options->json = true;
             break;
         case OPT_VERSION:
             return say_and_leave("lpar-agent " PACKAGE_VERSION "\n");

@@ -1,7 +1,6 @@
 /* When to say STATE: after events, all the time while the host watches, else only when the
  * figures have moved far enough to matter. */
 #include <string.h>
-#include <time.h>
 
 #include "agent/agent.h"
 #include "agent/clock.h"
@@ -26,19 +25,6 @@ lp_report_init(LpAgent *agent)
     report->look_at_msec = report->tick_at_msec = LP_NEVER;
 }
 
-/* Counts up within a boot even if the agent is started anew, which remembers nothing. */
-static uint64_t
-next_seq(LpReport *report)
-{
-    struct timespec since_boot;
-    uint64_t msec;
-
-    clock_gettime(CLOCK_BOOTTIME, &since_boot);
-    msec = (uint64_t)since_boot.tv_sec * 1000 + (uint64_t)since_boot.tv_nsec / 1000000;
-    report->seq = msec > report->seq ? msec : report->seq + 1;
-    return report->seq;
-}
-
 static void
 gather(LpAgent *agent, LpWireState *ret_state)
 {
@@ -53,7 +39,8 @@ send_state(LpAgent *agent, LpWireMessage *message, int64_t now_msec)
     LpReport *report = &agent->report;
 
     message->kind = LP_WIRE_STATE;
-    message->state.seq = next_seq(report);
+    report->seq = lp_clock_seq(report->seq);
+    message->state.seq = report->seq;
     report->touched = false;
     report->due = agent->port.connected && !lp_speak_send(agent, message, now_msec);
     report->sent = message->state;

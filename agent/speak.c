@@ -28,8 +28,11 @@ lp_speak_hello(LpAgent *agent, int64_t now_msec)
 {
     LpWireMessage message = { .kind = LP_WIRE_HELLO };
 
-    lp_facts_hello(agent->options.sysfs, agent->options.procfs, &message.hello);
+    lp_facts_hello(agent->options.sysfs, agent->options.procfs, &agent->conf, &message.hello);
     agent->told_caps = message.hello.caps;
+    agent->told_has = message.hello.has;
+    agent->told_lacks = message.hello.lacks;
+    agent->told_forbids = message.hello.forbids;
     /* The empty line ends whatever an earlier link left unfinished. */
     lp_port_send(&agent->port, "\n", 1, now_msec);
     lp_speak_send(agent, &message, now_msec);
@@ -43,8 +46,9 @@ lp_speak_caps(LpAgent *agent, int64_t now_msec)
 
     if (!agent->port.connected)
         return;
-    lp_facts_hello(agent->options.sysfs, agent->options.procfs, &hello);
-    if (hello.caps != agent->told_caps)
+    lp_facts_hello(agent->options.sysfs, agent->options.procfs, &agent->conf, &hello);
+    if (hello.caps != agent->told_caps || hello.has != agent->told_has ||
+        hello.lacks != agent->told_lacks || hello.forbids != agent->told_forbids)
         lp_speak_hello(agent, now_msec);
 }
 
