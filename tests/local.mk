@@ -2,6 +2,7 @@
 include tests/unit/pure.mk
 include tests/unit/plan.mk
 include tests/unit/wire.mk
+include tests/unit/classes.mk
 include tests/unit/hotplug.mk
 include tests/unit/sim.mk
 include tests/unit/lpard.mk
