@@ -146,8 +146,10 @@ on_port(LpAgent *agent, uint32_t events)
     size_t length;
 
     if (lp_port_ready(&agent->port, events, now)) {
+        lp_apps_host_lost(agent);      /* an earlier link's */
         lp_speak_hello(agent, now);
         lp_pressure_touch(agent, now);
+        lp_phase_linked(agent, now);
     }
     agent->more = false;
     for (int i = 0; i < LP_LINES_AT_ONCE; i++) {
@@ -239,5 +241,6 @@ lp_agent_run(const LpAgentOptions *options)
         run_deadlines(&agent, &blind_at);
     }
     lp_child_end(&agent);
+    lp_apps_end(&agent);
     return 0;
 }

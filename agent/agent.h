@@ -37,6 +37,7 @@ typedef struct {
     uint64_t id;                   /* of the WANT; 0: none yet */
     bool has_cpus;
     LpCpuMask cpus;
+    LpWireMemPolicy mem;
     int64_t retry_at_msec;         /* vCPUs that would not change, or have no number yet */
     int64_t retry_msec;
     unsigned bind_tries;

@@ -12,8 +12,8 @@
 #define LP_CONF_SOCKET LP_RUNSTATEDIR "/lpard/agent.sock"
 #define LP_CONF_CLASSES_HELPER LP_LIBEXECDIR "/lpar-agent-classes"
 #define LP_CONF_TEXT_MAX 108           /* what a Unix socket's path may have, NUL included */
+#define LP_CONF_GROUP_MAX 33           /* the longest name of a group, and its NUL */
 
-/* How memory that arrives is spread over the zones; overrides the host's "auto". */
 typedef struct {
     uint32_t forbid;                   /* LP_WIRE_ACT_ bits */
     uint64_t floor_bytes;              /* never release memory below this much in all; 0: none */
@@ -25,11 +25,17 @@ typedef struct {
     char classes_file[LP_CONF_TEXT_MAX];
     char classes_helper[LP_CONF_TEXT_MAX];
     char socket[LP_CONF_TEXT_MAX];     /* empty: no socket for programs */
+    char socket_group[LP_CONF_GROUP_MAX]; /* name or number; empty: root alone may open it */
 } LpConf;
 
 void lp_conf_init(LpConf *conf);
+/* Takes `length` bytes of text over what *conf holds; `name` is for the warnings.  Of a line that
+ * cannot be understood nothing is taken, but for "forbid", of which what can be understood is;
+ * false then. */
+bool lp_conf_parse(LpConf *conf, const char *text, size_t length, const char *name);
 /* Takes what the file says over what *conf holds.  A file that is not there is fine.  A line that
- * cannot be understood is left out, with a warning that names file and line; false then. */
+ * cannot be understood is left out, with a warning that names file and line; false then, and if
+ * the file could not be read or is too long. */
 bool lp_conf_read(LpConf *conf, const char *path);
 
 #endif

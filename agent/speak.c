@@ -59,6 +59,7 @@ heard_want(LpAgent *agent, const LpWireWant *want, int64_t now_msec)
 
     lp_log_info("WANT %llu", (unsigned long long)want->id);
     lp_desire_take(agent, want, now_msec, &message.reply);
+    lp_phase_wanted(agent, now_msec);
     /* Bringing processors up may have taken a second: look at the clock again. */
     now_msec = lp_clock_msec();
     if (!lp_speak_send(agent, &message, now_msec) && agent->port.connected) {
