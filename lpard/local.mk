@@ -3,15 +3,16 @@ noinst_LIBRARIES += liblp-daemon.a
 liblp_daemon_a_SOURCES = \
 	lpard/registry/account.c lpard/engine/begin.c lpard/registry/calls.c lpard/registry/channel.c lpard/registry/channel.h \
 	lpard/engine/confirm.c lpard/engine/engine-priv.h lpard/engine/engine.c lpard/engine/engine.h lpard/engine/finish.c \
-	lpard/registry/guest.c lpard/engine/recover.c \
+	lpard/registry/guest.c lpard/engine/recover.c lpard/engine/guest-agent.c lpard/engine/guest-agent.h \
 	lpard/registry/host.c lpard/journal/journal-db.c lpard/journal/journal-priv.h lpard/journal/journal-read.c \
 	lpard/journal/journal-writer.c lpard/journal/journal.c lpard/journal/journal.h lpard/engine/operation.c \
 	lpard/engine/operation.h lpard/profile-xml.c lpard/profile-xml.h lpard/registry/registry-priv.h \
-	lpard/registry/registry.c lpard/registry/registry.h lpard/engine/request.c lpard/engine/run.c lpard/settings.c \
+	lpard/registry/registry.c lpard/registry/registry.h lpard/engine/request.c lpard/engine/run.c \
+	lpard/engine/settle.c lpard/settings.c \
 	lpard/settings.h lpard/words.c lpard/words.h lpard/registry/workers.c lpard/registry/workers.h \
 	lpard/error.c lpard/error.h lpard/events.c lpard/events.h \
 	lpard/api/access.c lpard/api/access.h lpard/body.c lpard/body.h \
-	lpard/api/export.c lpard/api/export.h lpard/api/drift.c lpard/api/drift.h \
+	lpard/api/export.c lpard/api/export.h lpard/api/export-guest.c lpard/api/drift.c lpard/api/drift.h \
 	lpard/api/check.c lpard/api/check.h lpard/api/metrics.c lpard/api/metrics.h \
 	lpard/define/profile-change.c lpard/define/profile-change.h lpard/define/shape.c lpard/define/shape.h \
 	lpard/define/definition.c lpard/define/definition.h lpard/define/definition-text.c lpard/define/definition-text.h \

@@ -12,47 +12,6 @@
 #define GRACE_SEC 30
 /* How often a run looks whether anything still moves. */
 #define TICK_MSEC 500
-#define LOOK_DEADLINE_MSEC 10000
-
-typedef struct {
-    char *uuid;
-    LpView *view;
-} Look;
-
-static void
-look_free(void *data)
-{
-    Look *look = data;
-
-    lp_view_free(look->view);
-    g_free(look->uuid);
-    g_free(look);
-}
-
-static bool
-look_job(const LpDriver *driver, LpConn *conn, void *data, GError **error)
-{
-    Look *look = data;
-
-    look->view = driver->look(conn, look->uuid, error);
-    return look->view != NULL;
-}
-
-void
-lp_run_look(LpRun *run, LpPartition *partition, LpJobDone done)
-{
-    Look *look = g_new0(Look, 1);
-
-    look->uuid = g_strdup(partition->uuid);
-    lp_registry_call(run->engine->registry, partition, look_job, look, look_free,
-                     LOOK_DEADLINE_MSEC, done, run);
-}
-
-LpView *
-lp_run_look_take(void *data)
-{
-    return g_steal_pointer(&((Look *) data)->view);
-}
 
 static void plan_now(LpRun *run);
 static void look_at(LpRun *run, guint leg);
@@ -115,8 +74,7 @@ looked(bool ok, bool abandoned, void *data, const GError *error, void *user)
         return;
     }
     if (ok && !abandoned)
-        lp_registry_update(run->engine->registry, ((Look *) data)->uuid,
-                       lp_run_look_take(data));
+        lp_registry_take_look(run->engine->registry, data);
     run->waiting = false;
     if (other) {
         look_at(run, run->operation->leg);
@@ -139,7 +97,7 @@ look_at(LpRun *run, guint index)
     if (!run->operation->first_call_usec)
         run->operation->look_usec -= g_get_monotonic_time();
     run->waiting = true;
-    lp_run_look(run, partition, looked);
+    lp_registry_look_for(run->engine->registry, partition, looked, run);
 }
 
 static uint32_t
@@ -408,6 +366,8 @@ plan_now(LpRun *run)
 
         leg->target.shares = lp_capacity_shares(&capacity, run->partition->view->cgroup);
     }
+    if (lp_run_qga_first(run, plan_now))
+        return;
     lp_registry_room(run->engine->registry, run->partition, &room);
     fine = make_plan(run, leg, run->partition, &room, &run->bounds, &code, &message);
     if (fine && (operation->leg == 0 || leg->undo))
@@ -445,6 +405,7 @@ lp_run_begin_leg(LpRun *run)
     LpLeg *leg = lp_run_leg_now(run);
 
     run->partition = lp_registry_by_uuid(run->engine->registry, leg->uuid);
+    lp_run_qga_reset(run);
     run->stage = run->next = 0;
     run->settling = false;
     /* Both partitions of a move are looked at before either is touched; later what the leg before

@@ -98,6 +98,7 @@ confirm_device(LpRun *run, const LpStep *step, LpStepProgress *progress)
      * so that the result tells what the guest has. */
     if (step->release)
         return device && (!agent_can_tell(run) || guest_has_it(run) || quiet > AGENT_LAG_USEC)
+                       && !lp_run_qga_memory_pending(run, quiet)
                    ? LP_STEPSTATE_CONFIRMED
                    : LP_STEPSTATE_ASKED;
     if (guest_has_it(run)) {
@@ -105,7 +106,8 @@ confirm_device(LpRun *run, const LpStep *step, LpStepProgress *progress)
         cell->current_bytes = progress->reached_bytes = step->to_bytes;
         return LP_STEPSTATE_CONFIRMED;
     }
-    if (device && (!agent_can_tell(run) || quiet > SETTLE_USEC))
+    if (device && (!agent_can_tell(run) || quiet > SETTLE_USEC)
+        && !lp_run_qga_memory_pending(run, quiet))
         return LP_STEPSTATE_CONFIRMED;
     return LP_STEPSTATE_ASKED;
 }
@@ -160,8 +162,12 @@ confirm_step(LpRun *run, const LpStep *step, LpStepProgress *progress)
 
     switch (step->kind) {
     case LP_STEP_FOLD:
+        if (lp_run_qga_used(run))
+            return lp_run_qga_fold(run, step, progress);
         return confirm_fold(run, step, progress);
     case LP_STEP_PLUG_VCPU:
+        if (lp_run_qga_used(run))
+            return lp_run_qga_vcpu(run, step, progress);
         if (guest->connected && guest->has_state)
             return lp_cpumask_has(&guest->state.online, step->vcpu) ? LP_STEPSTATE_CONFIRMED
                                                                     : LP_STEPSTATE_ASKED;
@@ -169,8 +175,11 @@ confirm_step(LpRun *run, const LpStep *step, LpStepProgress *progress)
     case LP_STEP_VIRTIO_MEM:
         return confirm_device(run, step, progress);
     case LP_STEP_DIMM_ADD:
-        return !agent_can_tell(run) || guest_has_it(run) ? LP_STEPSTATE_CONFIRMED
-                                                         : LP_STEPSTATE_ASKED;
+        return (!agent_can_tell(run) || guest_has_it(run))
+                       && !lp_run_qga_memory_pending(run, g_get_monotonic_time()
+                                                              - run->progress_usec)
+                   ? LP_STEPSTATE_CONFIRMED
+                   : LP_STEPSTATE_ASKED;
     case LP_STEP_DIMM_REMOVE:
         return has_dimm(partition->view, step->alias) ? LP_STEPSTATE_ASKED
                                                       : LP_STEPSTATE_CONFIRMED;
@@ -205,7 +214,7 @@ tell_again(LpRun *run)
     LpWireWant want = {.has_cpus = true, .cpus = lp_run_leg_now(run)->plan->run_after,
                        .watch_msec = STALL_SEC * 1000};
 
-    if (run->partition->guest.connected && run->partition->guest.next_want_id != run->want_id)
+    if (run->partition->guest.connected && run->partition->guest.want_id != run->want_id)
         (void) lp_registry_want(run->engine->registry, run->partition, &want, &run->want_id);
 }
 
@@ -241,6 +250,8 @@ lp_run_confirm(LpRun *run, bool *ret_stage)
         if (step->kind != LP_STEP_PROFILE && step->kind != LP_STEP_CONFIG)
             run->operation->last_confirm_usec = progress->confirmed_usec;
     }
+    if (!all)
+        lp_run_qga_poll(run);
     if (changed)
         lp_operation_changed(run->engine, run->operation);
     if (memory && g_get_monotonic_time() - MAX(run->look_usec, run->progress_usec)
@@ -272,6 +283,8 @@ lp_run_confirm_level(const LpRun *run)
     }
     if (!run->partition || (!cpu && !memory))
         return LP_CONFIRM_HOST;
+    if (lp_run_qga_used(run))
+        return lp_run_qga_level(run, cpu, memory);
     if (cpu
         && lp_partition_usable_cpus(run->partition)
                != lp_partition_granted_cpus(run->partition))

@@ -1,16 +1,18 @@
 /* The engine's inside: engine.c (lanes, submission), begin.c (look, plan, admit, intent),
- * run.c (effects), confirm.c (what counts as done), finish.c (results, undo). */
+ * consent.c (what the guest is told and may refuse), run.c (effects), confirm.c (what counts as
+ * done), settle.c (what a stopped leg leaves), finish.c (results, undo), requests.c (what guests
+ * ask for). */
 #ifndef LP_LPARD_ENGINE_PRIV_H
 #define LP_LPARD_ENGINE_PRIV_H
 
 #include "lpard/engine/engine.h"
+#include "lpard/engine/guest-agent.h"
 
 /* One effect's call.  libvirt waits 5 s for an unplug, and QEMU under emulation can take seconds
  * for a hot-add; what takes longer hangs. */
 #define LP_CALL_DEADLINE_MSEC 20000
 
 typedef struct LpTicket LpTicket;
-typedef struct LpRun LpRun;
 
 /* A place in one or two lanes, taken in the order of their keys so that two moves in opposite
  * directions cannot wait for each other. */
@@ -35,6 +37,7 @@ struct LpEngine {
     GPtrArray *runs;                 /* of LpRun*, those under way */
     GPtrArray *definitions;          /* of Definition* in recover.c, likewise */
     GPtrArray *endings;              /* of Ending* in finish.c: results on their way to disk */
+    GPtrArray *askers;               /* of Asker* in guest-agent.c: questions under way */
     GArray *listeners;
     bool recovered;
 };
@@ -65,6 +68,7 @@ struct LpRun {
     bool total_known;
     int64_t look_usec;               /* when the device was last asked anew */
     uint64_t want_id;
+    LpRunQga qga;                    /* where qemu-guest-agent stands in for the agent */
     int64_t progress_usec;           /* when anything last moved */
     uint64_t progress_mark;
     guint deadline_source, tick_source, lock_source;
@@ -89,9 +93,6 @@ void lp_run_begin(LpRun *run);
 void lp_run_begin_leg(LpRun *run);
 /* Time for a second half when the deadline has passed or is near. */
 void lp_run_grace(LpRun *run);
-/* A fresh view, made in a worker; `done` takes it out of its data. */
-void lp_run_look(LpRun *run, LpPartition *partition, LpJobDone done);
-LpView *lp_run_look_take(void *data);
 
 /* The profile as it will be: desired and capacity of the leg's target, and `folded`. */
 char *lp_run_metadata(const LpRun *run, const LpCpuMask *folded);
@@ -104,6 +105,14 @@ void lp_run_device(LpRun *run, const char *alias, bool removed);
 void lp_run_pump(LpRun *run);
 /* Stops asking; what the guest did not do is taken back, then the leg ends. */
 void lp_run_stop(LpRun *run, LpOpState state, const char *code, const char *message);
+
+/* One effect by its step alone; ends in lp_run_settle_next() while the leg is settling. */
+void lp_run_effect(LpRun *run, const LpStep *step);
+
+/* settle.c */
+void lp_run_settle(LpRun *run);
+/* Goes on when an effect that settles has returned. */
+void lp_run_settle_next(LpRun *run);
 
 /* confirm.c */
 void lp_run_note_start(LpRun *run);

@@ -156,6 +156,7 @@ lp_run_free(LpRun *run)
         g_source_remove(run->tick_source);
     if (run->lock_source)
         g_source_remove(run->lock_source);
+    lp_run_qga_drop(run);
     if (run->queued)
         *run->queued = NULL;
     g_ptr_array_remove_fast(run->engine->runs, run);
@@ -595,6 +596,7 @@ lp_engine_new(LpRegistry *registry, LpWorkers *workers, LpJournal *journal, LpEv
     g_queue_init(&engine->finished);
     engine->runs = g_ptr_array_new();
     engine->definitions = g_ptr_array_new();
+    engine->askers = g_ptr_array_new_with_free_func(g_free);
     engine->endings = g_ptr_array_new_with_free_func(g_free);
     engine->listeners = g_array_new(FALSE, FALSE, sizeof(Listener));
     lp_registry_listen(registry, on_change, engine);
@@ -615,6 +617,7 @@ lp_engine_free(LpEngine *engine)
         lp_run_free(run);
     }
     g_ptr_array_unref(engine->definitions);
+    g_ptr_array_unref(engine->askers);
     g_ptr_array_unref(engine->endings);
     g_ptr_array_unref(engine->runs);
     g_hash_table_unref(engine->operations);

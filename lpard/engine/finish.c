@@ -246,9 +246,10 @@ lp_run_leg_done(LpRun *run)
     run->partition = lp_registry_by_uuid(run->engine->registry, leg->uuid);
     /* Whatever was told on the way, by this leg or to an agent that came anew: the record holds. */
     if (run->partition && run->partition->guest.connected && run->want_id
-        && (run->stop || run->partition->guest.next_want_id != run->want_id))
+        && (run->stop || run->partition->guest.want_id != run->want_id))
         lp_registry_want_recorded(run->engine->registry, run->partition);
     note_now(leg, run->partition);
+    lp_run_qga_note(run, leg);
     /* What was observed to have left is the next leg's room. */
     if (run->partition)
         drop_promise(run->partition);

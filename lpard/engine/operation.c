@@ -44,7 +44,8 @@ lp_op_state_exit_status(LpOpState state)
 const char *
 lp_confirm_name(LpConfirm confirm)
 {
-    static const char *const names[] = {"none", "host", "device", "agent"};
+    static const char *const names[] = {"none", "host", "device", "guest-agent",
+                                        "agent"};
 
     return names[confirm];
 }

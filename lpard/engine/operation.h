@@ -84,6 +84,7 @@ typedef enum {
     LP_CONFIRM_NONE,
     LP_CONFIRM_HOST,              /* enforced from outside: quota, or libvirt's definition */
     LP_CONFIRM_DEVICE,            /* the device reports it */
+    LP_CONFIRM_QGA,               /* the same as below, by qemu-guest-agent's word */
     LP_CONFIRM_AGENT,             /* the guest can use it / has let it go */
 } LpConfirm;
 

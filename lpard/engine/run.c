@@ -189,8 +189,6 @@ step_failed(LpRun *run, uint32_t index, const GError *error)
     }
 }
 
-static void settle_next(LpRun *run);
-
 static void
 effect_done(bool ok, bool abandoned, void *data, const GError *error, void *user)
 {
@@ -202,7 +200,7 @@ effect_done(bool ok, bool abandoned, void *data, const GError *error, void *user
         note_effect(run, effect);
     if (run->settling) {
         run->waiting = false;
-        settle_next(run);
+        lp_run_settle_next(run);
         return;
     }
     if (!ok)
@@ -222,6 +220,24 @@ call(LpRun *run, Effect *effect)
     run->waiting = true;
     lp_registry_call(run->engine->registry, run->partition, effect_job, effect, effect_free,
                      LP_CALL_DEADLINE_MSEC, effect_done, run);
+}
+
+static Effect *
+effect_new(const LpRun *run, const LpStep *step)
+{
+    Effect *effect = g_new0(Effect, 1);
+
+    effect->uuid = g_strdup(run->partition->uuid);
+    effect->step = *step;
+    effect->limits = (LpCapacityLimits){step->shares, step->global_quota_usec,
+                                        step->global_period_usec};
+    return effect;
+}
+
+void
+lp_run_effect(LpRun *run, const LpStep *step)
+{
+    call(run, effect_new(run, step));
 }
 
 static void
@@ -282,7 +298,7 @@ ask(LpRun *run, uint32_t index)
     progress_of(run, index)->asked_usec = g_get_monotonic_time();
     if (step->kind == LP_STEP_FOLD) {
         /* Told already, when the leg began; confirm.c tells again one that was away. */
-        if (run->partition->guest.connected)
+        if (run->partition->guest.connected || lp_run_qga_used(run))
             set_step(run, index, LP_STEPSTATE_ASKED, NULL);
         else
             set_step(run, index, LP_STEPSTATE_FAILED, "the agent is not connected any more");
@@ -295,11 +311,7 @@ ask(LpRun *run, uint32_t index)
         set_step(run, index, LP_STEPSTATE_SKIPPED, "the guest keeps it");
         return;
     }
-    effect = g_new0(Effect, 1);
-    effect->uuid = g_strdup(run->partition->uuid);
-    effect->step = *step;
-    effect->limits = (LpCapacityLimits){step->shares, step->global_quota_usec,
-                                        step->global_period_usec};
+    effect = effect_new(run, step);
     if (step->kind == LP_STEP_PROFILE)
         effect->metadata = lp_run_metadata(run, &step->cpus);
     if (step->kind == LP_STEP_CONFIG)
@@ -334,91 +346,6 @@ lp_run_leg(LpRun *run)
     if (tells && !run->stop && run->partition->guest.connected)
         (void) send_want(run);
     lp_run_pump(run);
-}
-
-/* What a device was asked for and did not reach: the request is taken back to where it is, so
- * that hypervisor, lpard and guest agree, and nothing moves later by itself.  Held between the
- * two ends of the step, since a guest that reboots shows 0 for a while. */
-static bool
-settle_step(LpRun *run, uint32_t index)
-{
-    const LpStep *step = &lp_run_leg_now(run)->plan->steps[index];
-    LpStepProgress *progress = progress_of(run, index);
-    const LpViewCell *cell;
-    uint64_t low = MIN(step->from_bytes, step->to_bytes);
-    uint64_t high = MAX(step->from_bytes, step->to_bytes), value;
-    Effect *effect;
-
-    if (step->kind != LP_STEP_VIRTIO_MEM || progress->state != LP_STEPSTATE_ASKED)
-        return false;
-    cell = &run->partition->view->cells[step->cell];
-    value = CLAMP(cell->current_bytes, low, high);
-    value = (value + cell->block_bytes - 1) / cell->block_bytes * cell->block_bytes;
-    progress->reached_bytes = value;
-    progress->state = LP_STEPSTATE_PARTIAL;
-    if (value == cell->requested_bytes)
-        return false;
-    effect = g_new0(Effect, 1);
-    effect->uuid = g_strdup(run->partition->uuid);
-    effect->step = *step;
-    effect->step.to_bytes = value;
-    call(run, effect);
-    return true;
-}
-
-static bool
-can_settle(const LpRun *run)
-{
-    return run->partition && run->partition->view->run == LP_RUN_RUNNING
-           && !run->partition->stuck && lp_registry_connected(run->engine->registry);
-}
-
-static void
-settle_next(LpRun *run)
-{
-    LpLeg *leg = lp_run_leg_now(run);
-    bool usable = can_settle(run);
-
-    for (uint32_t i = 0; usable && leg->plan && i < leg->plan->n_steps; i++)
-        if (settle_step(run, i))
-            return;
-    for (uint32_t i = 0; leg->plan && i < leg->plan->n_steps; i++) {
-        if (leg->progress[i].state == LP_STEPSTATE_PENDING)
-            leg->progress[i].state = LP_STEPSTATE_SKIPPED;
-        if (leg->progress[i].state == LP_STEPSTATE_ASKED)
-            leg->progress[i].state = LP_STEPSTATE_PARTIAL;
-    }
-    lp_run_leg_done(run);
-}
-
-static void
-settle_looked(bool ok, bool abandoned, void *data, const GError *error, void *user)
-{
-    LpRun *run = user;
-
-    (void) error;
-    if (ok && !abandoned && run->partition)
-        lp_registry_update(run->engine->registry, run->partition->uuid, lp_run_look_take(data));
-    run->waiting = false;
-    settle_next(run);
-}
-
-/* What is taken back is measured afresh: an older word would move the guest once more. */
-static void
-settle(LpRun *run)
-{
-    const LpLeg *leg = lp_run_leg_now(run);
-    bool moving = false;
-
-    for (uint32_t i = 0; i < leg->plan->n_steps; i++)
-        moving |= leg->plan->steps[i].kind == LP_STEP_VIRTIO_MEM
-                  && leg->progress[i].state == LP_STEPSTATE_ASKED;
-    if (!moving || !can_settle(run)) {
-        settle_next(run);
-        return;
-    }
-    run->waiting = true;
-    lp_run_look(run, run->partition, settle_looked);
 }
 
 void
@@ -530,7 +457,7 @@ lp_run_pump(LpRun *run)
     for (;;) {
         if (!check_partition(run) || run->stop) {
             run->settling = true;
-            settle(run);
+            lp_run_settle(run);
             return;
         }
         if (!stage_asked(run)) {

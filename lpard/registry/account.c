@@ -97,8 +97,12 @@ lp_partition_facts(const LpPartition *partition, LpGuestFacts *ret_facts)
 {
     memset(ret_facts, 0, sizeof *ret_facts);
     ret_facts->connected = partition->guest.connected && partition->guest.has_state;
-    if (ret_facts->connected)
+    if (ret_facts->connected) {
         ret_facts->online = partition->guest.state.online;
+    } else if (partition->view->qga_connected && partition->qga_known && partition->qga.ids_known) {
+        ret_facts->connected = true;
+        ret_facts->online = partition->qga.online;
+    }
 }
 
 uint64_t

@@ -6,6 +6,11 @@
 /* A look at a healthy domain takes milliseconds; libvirt itself gives up a job after 30 s. */
 #define LOOK_DEADLINE_MSEC 10000
 
+struct LpLook {
+    char *uuid;
+    LpView *view;
+};
+
 typedef struct {
     LpJobFunc func;
     void *data;
@@ -150,15 +155,19 @@ call_done(bool ok, bool abandoned, void *data, const GError *error, void *user)
     next_call(calls);
 }
 
-typedef struct {
-    char *uuid;
-    LpView *view;
-} Look;
+static LpLook *
+look_new(const char *uuid)
+{
+    LpLook *look = g_new0(LpLook, 1);
+
+    look->uuid = g_strdup(uuid);
+    return look;
+}
 
 static void
 look_free(void *data)
 {
-    Look *look = data;
+    LpLook *look = data;
 
     lp_view_free(look->view);
     g_free(look->uuid);
@@ -168,7 +177,7 @@ look_free(void *data)
 static bool
 look_job(const LpDriver *driver, LpConn *conn, void *data, GError **error)
 {
-    Look *look = data;
+    LpLook *look = data;
 
     look->view = driver->look(conn, look->uuid, error);
     return look->view != NULL;
@@ -178,12 +187,11 @@ static void
 look_done(bool ok, bool abandoned, void *data, const GError *error, void *user)
 {
     struct LpCalls *calls = user;
-    Look *look = data;
 
     if (abandoned || calls->orphan)
         return;
     if (ok)
-        lp_registry_update(calls->registry, calls->uuid, g_steal_pointer(&look->view));
+        lp_registry_take_look(calls->registry, data);
     else if (g_error_matches(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_NO_DOMAIN))
         lp_registry_update(calls->registry, calls->uuid, NULL);
 }
@@ -191,11 +199,9 @@ look_done(bool ok, bool abandoned, void *data, const GError *error, void *user)
 static void
 push_look(struct LpCalls *calls)
 {
-    Look *look = g_new0(Look, 1);
     Call *call = g_new0(Call, 1);
 
-    look->uuid = g_strdup(calls->uuid);
-    *call = (Call){.func = look_job, .data = look, .free_data = look_free,
+    *call = (Call){.func = look_job, .data = look_new(calls->uuid), .free_data = look_free,
                    .deadline_msec = LOOK_DEADLINE_MSEC, .done = look_done, .user = calls};
     calls->look_waits = false;
     g_queue_push_tail(&calls->waiting, call);
@@ -246,4 +252,17 @@ lp_registry_call(LpRegistry *registry, LpPartition *partition, LpJobFunc func, v
     if (partition->stuck)
         fail_waiting(calls, "an earlier call on this domain never came back");
     next_call(calls);
+}
+
+void
+lp_registry_look_for(LpRegistry *registry, LpPartition *partition, LpJobDone done, void *user)
+{
+    lp_registry_call(registry, partition, look_job, look_new(partition->uuid), look_free,
+                     LOOK_DEADLINE_MSEC, done, user);
+}
+
+void
+lp_registry_take_look(LpRegistry *registry, LpLook *look)
+{
+    lp_registry_update(registry, look->uuid, g_steal_pointer(&look->view));
 }

@@ -54,7 +54,7 @@ take_hello(LpRegistry *registry, LpPartition *partition, const LpWireHello *hell
 
     if (!same_boot) {
         guest->base_total_bytes = 0;
-        guest->has_state = false;
+        guest->has_state = guest->has_pressure = false;
     }
     guest->hello = *hello;
     guest->connected = true;
@@ -66,6 +66,18 @@ take_hello(LpRegistry *registry, LpPartition *partition, const LpWireHello *hell
     /* One that was only asked whether it is there still brings no news. */
     if (!was_connected || !same_boot)
         lp_registry_look(registry, partition->uuid);
+}
+
+/* Nobody acts on it: it is there for who asks. */
+static void
+take_pressure(LpGuest *guest, const LpWirePressure *pressure)
+{
+    /* One that was sent before a reboot says nothing of this boot. */
+    if (!guest->connected || strcmp(pressure->boot_id, guest->hello.boot_id) != 0)
+        return;
+    guest->pressure = *pressure;
+    guest->pressure_usec = g_get_monotonic_time();
+    guest->has_pressure = true;
 }
 
 static void
@@ -95,6 +107,9 @@ on_message(const LpWireMessage *message, void *data)
         guest->reply = message->reply;
         guest->has_reply = true;
         break;
+    case LP_WIRE_PRESSURE:
+        take_pressure(guest, &message->pressure);
+        return;
     default:
         guest->refused_frames++;
         return;
@@ -124,7 +139,7 @@ on_lost(const char *why, void *data)
     if (!partition || !partition->guest.connected)
         return;
     partition->guest.connected = false;
-    partition->guest.has_state = false;
+    partition->guest.has_state = partition->guest.has_pressure = false;
     emit_agent(link->registry, partition, "absent");
     lp_registry_tell(link->registry, LP_CHANGE_GUEST_LOST, partition, NULL);
 }
@@ -189,6 +204,15 @@ lp_guest_calibrate(LpPartition *partition)
         guest->base_total_bytes = base;
 }
 
+uint64_t
+lp_guest_next_id(LpPartition *partition)
+{
+    /* From the clock on, so that no answer to an earlier lpard is taken for one to this. */
+    if (partition->guest.last_id == 0)
+        partition->guest.last_id = (uint64_t) g_get_real_time() / 1000;
+    return ++partition->guest.last_id;
+}
+
 bool
 lp_registry_want(LpRegistry *registry, LpPartition *partition, LpWireWant *want, uint64_t *ret_id)
 {
@@ -197,11 +221,7 @@ lp_registry_want(LpRegistry *registry, LpPartition *partition, LpWireWant *want,
     (void) registry;
     if (!partition->channel || !partition->guest.connected)
         return false;
-    /* From the clock on, so that no answer to an earlier lpard is taken for one to this. */
-    if (partition->guest.next_want_id == 0)
-        partition->guest.next_want_id = (uint64_t) g_get_real_time() / 1000;
-    want->id = ++partition->guest.next_want_id;
-    *ret_id = want->id;
+    want->id = *ret_id = partition->guest.want_id = lp_guest_next_id(partition);
     message.want = *want;
     return lp_channel_send(partition->channel, &message);
 }

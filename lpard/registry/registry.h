@@ -35,8 +35,12 @@ typedef struct {
     LpWireHello hello;
     LpWireState state;
     int64_t state_usec;           /* monotonic time of the last STATE */
+    bool has_pressure;            /* of this boot, and of this link */
+    LpWirePressure pressure;
+    int64_t pressure_usec;        /* monotonic time of the last PRESSURE */
     uint64_t base_total_bytes;    /* MemTotal with nothing plugged, this boot; 0: not known */
-    uint64_t next_want_id;
+    uint64_t last_id;             /* of WANTs and resizes told: unique in a boot */
+    uint64_t want_id;             /* of the last WANT; 0: none since the channel was opened */
     bool has_reply;
     LpWireReply reply;
     uint32_t refused_frames;      /* frames this link sent that made no sense */
@@ -50,6 +54,10 @@ typedef struct {
     uint64_t generation_seen;     /* the highest, also while the journal is still writing it */
     LpProfile profile;            /* valid if profile_state is not NONE, GARBLED or LOST */
     LpGuest guest;
+    /* What qemu-guest-agent last said.  It is asked only while an operation without lpar-agent
+     * is at work, so at other times this may be old. */
+    bool qga_known;
+    LpQgaState qga;
     LpChannel *channel;           /* NULL: none attempted */
     void *link;                   /* the channel's callback data; guest.c */
     /* Monotonic: when each cell's device last spoke, and when memory was last asked to move.
@@ -121,6 +129,12 @@ LpPartition *lp_registry_find_enabled(LpRegistry *registry, const char *name, GE
 void lp_registry_update(LpRegistry *registry, const char *uuid, LpView *view);
 /* Asks a worker for a fresh view; coalesced. */
 void lp_registry_look(LpRegistry *registry, const char *uuid);
+/* The same for one who waits for it: `done` is called as by lp_registry_call(); its data, if ok
+ * and not abandoned, is an LpLook that lp_registry_take_look() makes the registry's view. */
+typedef struct LpLook LpLook;
+void lp_registry_look_for(LpRegistry *registry, LpPartition *partition, LpJobDone done,
+                          void *user);
+void lp_registry_take_look(LpRegistry *registry, LpLook *look);
 
 /* Runs a job on a partition when no other is under way there: libvirt is never asked two things
  * of one domain at once.  One past its deadline leaves the partition stuck, and all calls on it
@@ -166,6 +180,8 @@ void lp_registry_use(LpRegistry *registry, LpHostUse *ret_use);
 
 /* Tells the agent what is on record: to run what is plugged, less what is folded. */
 void lp_registry_want_recorded(LpRegistry *registry, LpPartition *partition);
+/* The next number for a WANT or a resize. */
+uint64_t lp_guest_next_id(LpPartition *partition);
 /* Sends the agent its desired state; false if there is no link.  *ret_id is the WANT's. */
 bool lp_registry_want(LpRegistry *registry, LpPartition *partition, LpWireWant *want,
                       uint64_t *ret_id);
