@@ -89,6 +89,7 @@ sweep(LpAgent *agent)
     lp_desire_sweep(agent, now);
     lp_speak_caps(agent, now);
     lp_port_try(&agent->port, now);
+    lp_classes_touch(agent, now);
 }
 
 static void
@@ -102,6 +103,7 @@ on_signal(LpAgent *agent, uint32_t events)
             lp_conf_init(&agent->conf);
             lp_conf_read(&agent->conf, agent->options.conf);
             sweep(agent);
+            lp_classes_reload(agent, lp_clock_msec());
         } else if (info.ssi_signo == SIGCHLD) {
             lp_child_reap(agent, lp_clock_msec());
         } else {
@@ -122,8 +124,7 @@ on_uevent(LpAgent *agent, uint32_t events)
         sweep(agent);
         return;
     }
-    for (unsigned i = 0; i < seen.n_blocks; i++)
-        lp_memory_arrived(&agent->memory, seen.blocks[i]);
+    lp_memory_arrived(&agent->memory, seen.blocks, seen.n_blocks);
     if (seen.memory) {
         agent->memory.stale = true;
         lp_report_touch(agent, now);

@@ -1,13 +1,19 @@
 #include "agent/cpu.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/files.h"
 #include "agent/log.h"
 
 #define LP_CPU_DIR "devices/system/cpu"
+/* In one round the agent holds up everything else for at most 3 x 10 ms; the desired state is tried
+ * again later anyway. */
+#define LP_CPU_BUSY_PAUSES 3
+#define LP_CPU_BUSY_PAUSE_MSEC 10
 
 void
 lp_cpus_init(LpCpus *cpus, const char *sysfs)
@@ -100,14 +106,31 @@ lp_cpus_online(const LpCpus *cpus, LpCpuMask *ret_online)
     }
 }
 
+/* Writes a processor's state, again after a moment while the kernel has its processors held
+ * (another one is being brought up, a suspend is being tried): EBUSY then. */
+static int
+write_online(const LpCpus *cpus, int number, bool online, unsigned *n_pauses)
+{
+    const struct timespec pause = { .tv_nsec = LP_CPU_BUSY_PAUSE_MSEC * 1000000 };
+
+    for (;;) {
+        int problem = lp_file_write(online ? "1" : "0", "%s/" LP_CPU_DIR "/cpu%d/online",
+                                    cpus->sysfs, number);
+
+        if (problem != EBUSY || *n_pauses >= LP_CPU_BUSY_PAUSES)
+            return problem;
+        ++*n_pauses;
+        nanosleep(&pause, NULL);
+    }
+}
+
 /* Whether processor `number` had to be changed and could be. */
 static bool
-apply_one(const LpCpus *cpus, int number, bool want_online, LpCpuMask *failed, char *error,
-          size_t error_size)
+apply_one(const LpCpus *cpus, int number, bool want_online, unsigned *n_pauses, LpCpuMask *failed,
+          char *error, size_t error_size)
 {
     uint16_t id = cpus->id_of[number];
-    int problem = lp_file_write(want_online ? "1" : "0", "%s/" LP_CPU_DIR "/cpu%d/online",
-                                cpus->sysfs, number);
+    int problem = write_online(cpus, number, want_online, n_pauses);
 
     if (problem == 0) {
         lp_log_info("vCPU %d (cpu%d) is %s", id, number, want_online ? "online" : "offline");
@@ -126,21 +149,28 @@ unsigned
 lp_cpus_apply(const LpCpus *cpus, const LpCpuMask *want, LpCpuMask *failed, char *error,
               size_t error_size)
 {
+    uint16_t number_of[LP_MAX_CPUS];
+    unsigned changed = 0, n_pauses = 0;
     LpCpuMask online;
-    unsigned changed = 0;
 
     lp_cpus_online(cpus, &online);
-    /* Online first: the guest is never left with fewer than it had or is to have. */
-    for (int pass = 1; pass >= 0; pass--) {
-        for (int i = lp_cpumask_next(&cpus->numbers, 1); i >= 0;
-             i = lp_cpumask_next(&cpus->numbers, (unsigned)i + 1)) {
-            uint16_t id = cpus->id_of[i];
-
-            if (id == LP_CPU_NO_ID || id == 0 || lp_cpumask_has(want, id) != (pass == 1) ||
-                lp_cpumask_has(&online, id) == (pass == 1))
-                continue;
-            changed += apply_one(cpus, i, pass == 1, failed, error, error_size) ? 1 : 0;
-        }
+    for (int i = lp_cpumask_next(&cpus->numbers, 0); i >= 0;
+         i = lp_cpumask_next(&cpus->numbers, (unsigned)i + 1)) {
+        if (cpus->id_of[i] != LP_CPU_NO_ID)
+            number_of[cpus->id_of[i]] = (uint16_t)i;
+    }
+    /* Online first: the guest is never left with fewer than it had or is to have.  Neither
+     * processor 0 nor vCPU 0, should they differ. */
+    for (int id = lp_cpumask_next(&cpus->present, 1); id >= 0;
+         id = lp_cpumask_next(&cpus->present, (unsigned)id + 1)) {
+        if (number_of[id] != 0 && lp_cpumask_has(want, (unsigned)id) &&
+            !lp_cpumask_has(&online, (unsigned)id))
+            changed += apply_one(cpus, number_of[id], true, &n_pauses, failed, error, error_size);
+    }
+    for (int id = lp_cpumask_last(&cpus->present); id > 0; id--) {
+        if (lp_cpumask_has(&cpus->present, (unsigned)id) && number_of[id] != 0 &&
+            !lp_cpumask_has(want, (unsigned)id) && lp_cpumask_has(&online, (unsigned)id))
+            changed += apply_one(cpus, number_of[id], false, &n_pauses, failed, error, error_size);
     }
     return changed;
 }

@@ -29,8 +29,10 @@ void lp_cpus_init(LpCpus *cpus, const char *sysfs);
 void lp_cpus_scan(LpCpus *cpus, bool give_up);
 /* vCPU ids that run now. */
 void lp_cpus_online(const LpCpus *cpus, LpCpuMask *ret_online);
-/* Brings those present online or offline, as in `want`; never touches processor 0.  Returns
- * how many were changed; `failed` and `error` (of the first failure) are added to. */
+/* Brings those present online or offline, as in `want`; never touches processor 0.  In the order
+ * of vCPU ids, in which the threads of a core follow each other: upwards online, downwards
+ * offline.  Returns how many were changed; `failed` and `error` (of the first failure) are added
+ * to. */
 unsigned lp_cpus_apply(const LpCpus *cpus, const LpCpuMask *want, LpCpuMask *failed,
                        char *error, size_t error_size);
 

@@ -26,7 +26,7 @@ lp_desire_init(LpAgent *agent)
     desire->retry_at_msec = LP_NEVER;
     desire->retry_msec = LP_CPU_RETRY_FIRST_MSEC;
     lp_cpus_init(&agent->cpus, agent->options.sysfs);
-    lp_memory_init(&agent->memory, agent->options.sysfs);
+    lp_memory_init(&agent->memory, agent->options.sysfs, agent->options.procfs, &agent->conf);
     desire->mem = agent->memory.policy;
 }
 

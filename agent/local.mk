@@ -17,15 +17,18 @@ liblp_agent_a_SOURCES = agent/agent.c agent/agent.h agent/clock.h \
 	agent/conf.c agent/conf.h agent/child.c agent/child.h agent/spawn.c agent/spawn.h \
 	agent/hooks.c agent/hooks.h agent/hookdir.c agent/hookdir.h agent/text.c agent/text.h \
 	agent/phase.c agent/phase.h agent/check.c agent/check.h agent/bound.c agent/bound.h \
-	agent/guard.c agent/guard.h agent/reclaim.c agent/apps.c agent/apps.h agent/apps-link.c agent/apps-priv.h \
+	agent/leave.c agent/leave.h agent/lines.c agent/lines.h agent/memuse.c agent/memuse.h \
+	agent/zones.c agent/zones.h agent/guard.c agent/guard.h agent/reclaim.c \
+	agent/apps.c agent/apps.h agent/apps-link.c agent/apps-priv.h \
 	agent/pressure.c agent/pressure.h agent/measure.c agent/classes.c agent/classes.h \
 	agent/enlight.c agent/enlight.h
 liblp_agent_a_CFLAGS = $(AM_CFLAGS) -ffunction-sections -fdata-sections
 
 sbin_PROGRAMS += lpar-agent
-lpar_agent_SOURCES = agent/main.c
+lpar_agent_SOURCES = agent/main.c agent/command.h agent/request.c agent/watch.c \
+	agent/lib/lpar-agent.c agent/lib/lpar-agent.h
 lpar_agent_CFLAGS = $(AM_CFLAGS) -ffunction-sections -fdata-sections
-lpar_agent_LDADD = liblp-agent.a liblp-wire.a liblp-place.a $(JANSSON_LIBS)
+lpar_agent_LDADD = liblp-agent.a liblp-wire.a liblp-policy.a liblp-place.a $(JANSSON_LIBS)
 lpar_agent_LDFLAGS = -Wl,--gc-sections
 # Guests are of every distribution and age: the program brings its own libc.
 if STATIC_AGENT

@@ -184,7 +184,7 @@ gather(const LpAgentOptions *options, LpStatus *status)
     lp_conf_read(&status->conf, options->conf);
     lp_cpus_init(&cpus, options->sysfs);
     lp_cpus_scan(&cpus, true);
-    lp_memory_init(&memory, options->sysfs);
+    lp_memory_init(&memory, options->sysfs, options->procfs, &status->conf);
     lp_facts_hello(options->sysfs, options->procfs, &status->conf, &status->hello);
     lp_facts_state(options->sysfs, options->procfs, &cpus, &memory, &status->state);
     /* Rates take two readings. */
