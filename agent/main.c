@@ -6,19 +6,23 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
+#include "agent/command.h"
 #include "agent/log.h"
 
 /* Leaves room below it for the longest file the agent reads, see LP_PATH_MAX. */
 #define LP_ROOT_MAX 160
-#define LP_EXIT_USAGE 2
 
 static const char help_text[] =
     "Usage: lpar-agent [OPTION]...           run, in the foreground\n"
     "       lpar-agent [OPTION]... status    show what the host would be told\n"
+    "       lpar-agent [OPTION]... request [cpu=AMOUNT] [mem=AMOUNT] [--why TEXT]\n"
+    "                  [--timeout SECONDS] [--socket PATH]\n"
+    "                                        ask the host for another size (8G, +1G, -1G)\n"
+    "       lpar-agent [OPTION]... watch [--socket PATH]\n"
+    "                                        print the phases of resizes as they come\n"
     "\n"
     "Brings virtual processors and memory online and offline as lpard on the host asks,\n"
-    "and tells it what this guest can use.\n"
+    "tells it what this guest can use, and lets scripts and programs take part.\n"
     "\n"
     "  --port PATH     use this device instead of looking for the virtio port\n"
     "                  " LP_PORT_NAME "; unix:PATH connects to a socket\n"
@@ -55,8 +59,8 @@ say_and_leave(const char *text)
     return fputs(text, stdout) >= 0 && fflush(stdout) == 0 ? 0 : 1;
 }
 
-static int
-usage_error(const char *what, const char *which)
+int
+lp_command_usage(const char *what, const char *which)
 {
     fprintf(stderr, "lpar-agent: %s%s; see lpar-agent --help\n", what, which);
     return LP_EXIT_USAGE;
@@ -68,7 +72,9 @@ parse_options(int argc, char **argv, LpAgentOptions *options)
 {
     int option;
 
-    while ((option = getopt_long(argc, argv, "", long_options, NULL)) >= 0) {
+    optind = 0;
+    /* "+": what follows the command is the command's. */
+    while ((option = getopt_long(argc, argv, "+", long_options, NULL)) >= 0) {
         switch (option) {
         case OPT_PORT:
             options->port = optarg;
@@ -99,10 +105,32 @@ parse_options(int argc, char **argv, LpAgentOptions *options)
         }
     }
     if (strlen(options->sysfs) > LP_ROOT_MAX || strlen(options->procfs) > LP_ROOT_MAX)
-        return usage_error("the path is too long: ", strlen(options->sysfs) > LP_ROOT_MAX ?
+        return lp_command_usage("the path is too long: ", strlen(options->sysfs) > LP_ROOT_MAX ?
                            options->sysfs : options->procfs);
     return -1;
 }
+
+static int
+run_status(const LpAgentOptions *options, int argc, char **argv)
+{
+    LpAgentOptions own = *options;
+    int status = parse_options(argc, argv, &own);
+
+    if (status >= 0)
+        return status;
+    if (optind < argc)
+        return lp_command_usage("one word too many: ", argv[optind]);
+    return lp_agent_status(&own);
+}
+
+static const struct {
+    const char *name;
+    int (*run)(const LpAgentOptions *options, int argc, char **argv);
+} commands[] = {
+    { "status", run_status },
+    { "request", lp_agent_request },
+    { "watch", lp_agent_print_phases },
+};
 
 int
 main(int argc, char **argv)
@@ -115,9 +143,9 @@ main(int argc, char **argv)
     lp_log_init(options.verbose);
     if (optind == argc)
         return lp_agent_run(&options);
-    if (strcmp(argv[optind], "status") != 0)
-        return usage_error("unknown command: ", argv[optind]);
-    if (optind + 1 < argc)
-        return usage_error("one word too many: ", argv[optind + 1]);
-    return lp_agent_status(&options);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(argv[optind], commands[i].name) == 0)
+            return commands[i].run(&options, argc - optind, argv + optind);
+    }
+    return lp_command_usage("unknown command: ", argv[optind]);
 }

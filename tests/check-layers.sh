@@ -27,7 +27,7 @@ result() {                      # FILE-OF-FAULTS DESCRIPTION
     fi
 }
 
-rooms="numa policy hotplug wire agent lpard journal registry engine define api main ctl"
+rooms="numa policy hotplug wire lib agent lpard journal registry engine define api main ctl"
 echo "1..$(($(echo $rooms | wc -w) + 2 + $#))"
 
 # file:line:included header, for every quoted include of every room.
@@ -40,6 +40,7 @@ echo "1..$(($(echo $rooms | wc -w) + 2 + $#))"
 awk -F: '
     function room(path) {
         if (path ~ /^agent\/wire\//) return "wire"
+        if (path ~ /^agent\/lib\//) return "lib"
         if (path == "lpard/main.c") return "main"
         if (path ~ /^lpard\/[a-z]+\//) { split(path, part, "/"); return part[2] }
         return path ~ /\// ? substr(path, 1, index(path, "/") - 1) : "-"
@@ -53,7 +54,10 @@ allowed() {
     policy) echo '^numa/(cpumask|place)[.]h$' ;;
     hotplug) echo '^numa/' ;;
     wire) echo '^numa/cpumask[.]h$' ;;
-    agent) echo '^(numa/cpumask[.]h$|agent/wire/)' ;;
+    # What programs of a guest link: the codec and no more.
+    lib) echo '^agent/wire/' ;;
+    # Its command "request" is such a program, and takes amounts as lparctl does.
+    agent) echo '^((numa/cpumask|policy/units|agent/lib/lpar-agent)[.]h$|agent/wire/)' ;;
     lpard) echo '^(hotplug|policy|numa|agent/wire)/' ;;
     journal) echo '^lpard/[^/]*[.]h$' ;;
     registry) echo '^((hotplug|policy|numa|agent/wire|lpard/journal)/|lpard/[^/]*[.]h$)' ;;
@@ -87,7 +91,7 @@ result "$work/faults" "the rooms form no cycle"
 
 # A folder of C that no rule covers would be a room without a door.
 (cd "$src" && find . -name '*.[ch]' ! -path './.git/*' ! -path './tests/*' ! -path './.lab/*' |
-    sed 's|^\./||' | grep -Ev '^(numa|policy|hotplug|agent(/(wire|classes))?|lpard(/(ctl|api|define|engine|registry|journal))?)/[^/]*$') |
+    sed 's|^\./||' | grep -Ev '^(numa|policy|hotplug|agent(/(wire|classes|lib))?|lpard(/(ctl|api|define|engine|registry|journal))?)/[^/]*$') |
     grep -Ev '^(config[.]h|_build/|build[^/]*/|lpard-[0-9][^/]*/)' |
     sed 's/$/ is in no room of this test/' >"$work/faults"
 result "$work/faults" "every source file is in a room"
