@@ -1,0 +1,35 @@
+#!/bin/sh
+# A replay that has nothing to run must not pass.  TAP.
+set -u
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+targets="fuzz_wire fuzz_channel"
+echo "1..$((3 * $(echo $targets | wc -w)))"
+n=0
+
+# refused DESCRIPTION COMMAND...
+refused() {
+    what=$1
+    shift
+    n=$((n + 1))
+    if "$@" >"$dir.out" 2>&1; then
+        echo "not ok $n - $what"
+        sed 's/^/# /' "$dir.out"
+    else
+        echo "ok $n - $what"
+    fi
+    rm -f "$dir.out"
+}
+
+for target in $targets; do
+    refused "$target: an empty corpus" "tests/fuzz/$target" "$dir"
+    refused "$target: no corpus" "tests/fuzz/$target" "$dir/none"
+    n=$((n + 1))
+    kept=$(ls "${srcdir:-.}/tests/fuzz/corpus/$target" | wc -l)
+    ran=$("tests/fuzz/$target" | sed -n "s/^ok 1 - $target: \([0-9]*\) inputs$/\1/p")
+    if [ "$kept" -gt 0 ] && [ "$ran" = "$kept" ]; then
+        echo "ok $n - $target: all $kept inputs are run"
+    else
+        echo "not ok $n - $target: $kept inputs are kept, ${ran:-none} were run"
+    fi
+done
