@@ -54,16 +54,17 @@ lp_sim_qga_set_vcpus(LpConn *conn, const char *uuid, const LpCpuMask *want, GErr
 
     if (!begin(&call, conn, uuid, "qga_set_vcpus", error))
         return false;
-    call.domain->wanted = *want;
-    call.domain->wants_cpus = true;
-    lp_sim_guest_advance(call.domain, call.now_usec);
     for (int c = lp_cpumask_next(&call.domain->manners.stuck_cpus, 1); c >= 0 && ok;
          c = lp_cpumask_next(&call.domain->manners.stuck_cpus, c + 1u))
         ok = lp_cpumask_has(want, (unsigned) c) == lp_cpumask_has(&call.domain->online,
                                                                   (unsigned) c);
-    if (!ok)
+    if (ok) {
+        call.domain->wanted = *want;
+        call.domain->wants_cpus = true;
+    } else {
         lp_sim_fail(error, LP_DRIVER_ERROR_FAILED, call.domain->name,
                     "qemu-guest-agent: a vCPU cannot be changed");
+    }
     return lp_sim_end(&call, ok, error);
 }
 

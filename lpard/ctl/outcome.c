@@ -14,6 +14,8 @@ confirm_text(const json_t *operation)
 
     if (strcmp(confirm, "agent") == 0)
         return "confirmed by the agent";
+    if (strcmp(confirm, "guest-agent") == 0)
+        return "confirmed by qemu-guest-agent";
     if (strcmp(confirm, "device") == 0)
         return "confirmed by the device";
     if (strcmp(confirm, "host") == 0)

@@ -1304,6 +1304,132 @@ test_abandoned_definition(void **state)
     world.engine = NULL;
 }
 
+/* ---- qemu-guest-agent in place of lpar-agent ---- */
+
+static bool
+remarked(const LpOperation *op, const char *part_of_it)
+{
+    for (guint i = 0; i < op->remarks->len; i++)
+        if (strstr(g_ptr_array_index(op->remarks, i), part_of_it))
+            return true;
+    return false;
+}
+
+static bool
+has_qga(const char *name)
+{
+    lp_registry_look(world.registry, part(name)->uuid);
+    return part(name)->view->qga_connected;
+}
+
+static const LpOperation *
+run_confirmed(const char *text, LpConfirm level)
+{
+    const LpOperation *op = run(text);
+
+    EXPECT(op, LP_OP_DONE);
+    if (op->confirm != level)
+        fail_msg("%s: confirmed by %s, not %s", text, lp_confirm_name(op->confirm),
+                 lp_confirm_name(level));
+    return op;
+}
+
+#define QGA "\"agent\": false, \"qga\": true"
+
+static void
+test_guest_agent(void **state)
+{
+    const LpOperation *op;
+
+    (void) state;
+    start_world(2, 64 * GIB, MOVING, QGA ", \"memory_waits\": true, \"accel\": \"tcg\"");
+    UNTIL(has_qga("p0") && has_qga("p1"));
+    op = run_confirmed(SET_P0 CPU("set", 1) "}", LP_CONFIRM_QGA);
+    assert_int_equal(leg_of(op, 0)->usable_cpu, 1);
+    assert_false(remarked(op, "agent"));
+    op = run_confirmed(SET_P0 CPU("set", 4) "," MEM("set", 3221225472) "}", LP_CONFIRM_QGA);
+    assert_int_equal(leg_of(op, 0)->usable_cpu, 4);
+    assert_int_equal(part("p0")->qga.offline_bytes, 0);
+    run_confirmed(SET_P0 MEM("set", 2147483648) "}", LP_CONFIRM_QGA);
+    run_confirmed("{\"kind\":\"move\",\"partition\":\"p0\",\"to\":\"p1\"," CPU("set", 1) ","
+                  MEM("set", 536870912) "}", LP_CONFIRM_QGA);
+    check_now("p0", 3, 1536 * MIB);
+    check_now("p1", 3, 2560 * MIB);
+    /* Where both are, lpar-agent is asked. */
+    tell("p0", "{\"agent\": true}");
+    UNTIL(part("p0")->guest.base_total_bytes);
+    run_confirmed(SET_P0 CPU("set", 2) "}", LP_CONFIRM_AGENT);
+}
+
+/* Silent, forbidden, unable, or gone in the middle: the device's word, said so, and in time. */
+static void
+test_guest_agent_fails(void **state)
+{
+    static const char *const errors[] = {"failed", "unsupported", "timeout"};
+    const LpOperation *op;
+    int64_t id;
+
+    (void) state;
+    start_world(1, 64 * GIB, MOVING, QGA ", \"accel\": \"tcg\"");
+    UNTIL(has_qga("p0"));
+    for (unsigned i = 0; i < G_N_ELEMENTS(errors); i++) {
+        g_autofree char *fault = g_strdup_printf(
+            "{\"fail_next\": {\"call\": \"qga_set_vcpus\", \"error\": \"%s\"}}", errors[i]);
+
+        tell("p0", fault);
+        op = run_confirmed(SET_P0 CPU("set", 1) "}", LP_CONFIRM_DEVICE);
+        assert_true(remarked(op, "a fault was asked for: the device's word"));
+        assert_true(remarked(op, "the quota holds it"));
+        EXPECT(run(SET_P0 CPU("set", 2) "}"), LP_OP_DONE);
+    }
+    tell("p0", "{\"fail_next\": {\"call\": \"qga_look\", \"error\": \"timeout\"}}");
+    op = run_confirmed(SET_P0 CPU("set", 3) "}", LP_CONFIRM_DEVICE);
+    assert_true(remarked(op, "a fault was asked for"));
+    /* It goes while memory is on its way. */
+    tell("p0", "{\"memory_waits\": true}");
+    id = submit(SET_P0 CPU("set", 4) "," MEM("set", 4294967296) "}");
+    UNTIL(lp_engine_find(world.engine, id)->state == LP_OP_RUNNING
+          || lp_engine_find(world.engine, id)->state == LP_OP_CONFIRMING);
+    tell("p0", "{\"qga\": false}");
+    op = finish(id);
+    EXPECT(op, LP_OP_DONE);
+    assert_int_equal(op->confirm, LP_CONFIRM_DEVICE);
+    assert_true(remarked(op, "qemu-guest-agent"));
+    check_now("p0", 4, 4 * GIB);
+}
+
+/* It does not do what it says it did: neither waited for without end nor believed. */
+static void
+test_guest_agent_lies(void **state)
+{
+    const LpOperation *op;
+
+    (void) state;
+    set_clock(FAST);
+    start_world(1, 64 * GIB, "\"cgroup\": \"v2\", \"delays\": {\"online_cpu_usec\": 600000000}",
+                QGA ", \"accel\": \"tcg\"");
+    UNTIL(has_qga("p0"));
+    op = run_confirmed(SET_P0 CPU("set", 1) "}", LP_CONFIRM_DEVICE);
+    assert_true(remarked(op, "does not bring the vCPUs"));
+    op = run_confirmed(SET_P0 CPU("set", 3) "}", LP_CONFIRM_DEVICE);
+    assert_true(remarked(op, "does not bring the vCPUs"));
+}
+
+/* Without a quota nothing holds what was not folded: it stays granted, and the result says so. */
+static void
+test_guest_agent_no_quota(void **state)
+{
+    (void) state;
+    start_world(1, 64 * GIB, "\"cgroup\": \"none\"", QGA ", \"accel\": \"tcg\"");
+    UNTIL(has_qga("p0"));
+    tell("p0", "{\"stuck_cpus\": \"1\"}");
+    assert_true(run(SET_P0 CPU("set", 1) "}")->state != LP_OP_DONE);
+    assert_int_equal(lp_partition_granted_cpus(part("p0")), 2);
+    tell("p0", "{\"stuck_cpus\": \"\"}");
+    run_confirmed(SET_P0 CPU("set", 1) "}", LP_CONFIRM_QGA);
+    check_now("p0", 1, 2 * GIB);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, tear_down)
 
 int
@@ -1319,6 +1445,8 @@ main(void)
         TEST(test_each_fault), TEST(test_hung_domains), TEST(test_full_disk),
         TEST(test_bad_profiles), TEST(test_storm), TEST(test_restarts),
         TEST(test_restart_in_undo), TEST(test_abandoned_definition),
+        TEST(test_guest_agent), TEST(test_guest_agent_fails),
+        TEST(test_guest_agent_lies), TEST(test_guest_agent_no_quota),
     };
 
     clock_real = clock_shown = __real_g_get_monotonic_time();
