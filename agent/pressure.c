@@ -27,13 +27,15 @@
 #define LP_PROC_MAGIC 0x9fa0            /* PROC_SUPER_MAGIC of linux/magic.h */
 
 /* A tenth of the time for memory, which hurts first; processors and disks are waited for in
- * healthy guests too.  In a window of a second, so that it is told at most so often. */
+ * healthy guests too.  A window of two seconds is told of at most so often, costs the kernel
+ * nothing that it does not do for its averages anyway, and from Linux 6.5 on needs no privilege
+ * (CAP_SYS_RESOURCE). */
 static const struct {
     const char *resource, *trigger;
 } stalls[LP_PRESSURE_TRIGGERS] = {
-    { "cpu", "some 250000 1000000" },
-    { "memory", "some 100000 1000000" },
-    { "io", "some 250000 1000000" },
+    { "cpu", "some 500000 2000000" },
+    { "memory", "some 200000 2000000" },
+    { "io", "some 500000 2000000" },
 };
 
 static void on_stall(LpAgent *agent, uint32_t events);

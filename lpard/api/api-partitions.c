@@ -100,3 +100,16 @@ lp_api_get_check(LpCall *call)
                    json_pack("{s:s, s:o}", "partition", partition->view->name, "checks",
                              lp_check_partition(partition, lp_registry_host(api->registry))));
 }
+
+void
+lp_api_get_guest(LpCall *call)
+{
+    g_autoptr(GError) error = NULL;
+    const LpPartition *partition = find(call, &error);
+
+    if (partition)
+        lp_call_answer(call, SOUP_STATUS_OK,
+                       lp_export_guest(partition, g_get_monotonic_time()));
+    else
+        lp_call_fail(call, error);
+}

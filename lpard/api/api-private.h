@@ -110,6 +110,7 @@ void lp_api_get_domains(LpCall *call);
 void lp_api_get_partitions(LpCall *call);
 void lp_api_get_partition(LpCall *call);
 void lp_api_get_check(LpCall *call);
+void lp_api_get_guest(LpCall *call);
 
 void lp_api_post_resize(LpCall *call);
 void lp_api_post_capacity(LpCall *call);

@@ -28,6 +28,7 @@ const LpRoute lp_api_routes[] = {
     {"DELETE", "/v1/partitions/{name}/hold", LP_ROLE_OPERATOR, LP_BODY_NONE, "",
      lp_api_delete_hold},
     {"GET", "/v1/partitions/{name}/check", LP_ROLE_VIEWER, LP_BODY_NONE, "", lp_api_get_check},
+    {"GET", "/v1/partitions/{name}/guest", LP_ROLE_VIEWER, LP_BODY_NONE, "", lp_api_get_guest},
     {"POST", "/v1/partitions/{name}/start", OPTIONS, lp_api_post_start},
     {"POST", "/v1/move", LP_ROLE_OPERATOR, LP_BODY_NEEDED, "", lp_api_post_move},
     {"POST", "/v1/plan", LP_ROLE_OPERATOR, LP_BODY_NEEDED, "", lp_api_post_plan},

@@ -2,6 +2,8 @@
 
 #include <stdarg.h>
 
+#include "agent/wire/feature.h"
+#include "agent/wire/words.h"
 #include "lpard/api/export.h"
 #include "policy/units.h"
 
@@ -56,6 +58,11 @@ check_agent(const LpPartition *partition, json_t *list)
     else if (partition->guest.connected)
         add(list, "agent", FINE,
             g_strdup_printf("lpar-agent %s answers", partition->guest.hello.agent), NULL);
+    else if (partition->view->qga_connected)
+        add(list, "agent", FINE,
+            g_strdup("qemu-guest-agent answers in place of lpar-agent: vCPUs and memory blocks go "
+                     "on- and offline by it, asked every 250 ms; no hooks, no veto, no pressure"),
+            NULL);
     else
         add(list, "agent", WARN,
             g_strdup_printf("the agent is %s: sizes are confirmed by the device only, and vCPUs "
@@ -63,35 +70,44 @@ check_agent(const LpPartition *partition, json_t *list)
             "install lpar-agent in the guest and start it");
 }
 
+/* What resizing itself takes; of the other features `show --guest` tells. */
+#define DRIVERS (LP_WIRE_FEATURE_CPU_HOTPLUG | LP_WIRE_FEATURE_MEM_HOTPLUG \
+                 | LP_WIRE_FEATURE_MOVABLE | LP_WIRE_FEATURE_VIRTIO_MEM \
+                 | LP_WIRE_FEATURE_BALLOON | LP_WIRE_FEATURE_NUMA | LP_WIRE_FEATURE_PSI)
+
 static void
 check_drivers(const LpPartition *partition, json_t *list)
 {
-    uint32_t caps = partition->guest.hello.caps;
-    static const struct {
-        uint32_t bit;
-        const char *name, *text, *missing, *cure;
-    } wanted[] = {
-        {LP_WIRE_CAP_CPU_ONLINE, "guest-cpu", "the guest brings vCPUs online and offline",
-         "the guest's kernel has no CPU hotplug",
-         "use a guest kernel with CONFIG_HOTPLUG_CPU, and run the agent as root"},
-        {LP_WIRE_CAP_MEM_ONLINE, "guest-memory", "the guest brings memory blocks online",
-         "the guest's kernel has no memory hotplug",
-         "use a guest kernel with CONFIG_MEMORY_HOTPLUG, and run the agent as root"},
-        {LP_WIRE_CAP_VIRTIO_MEM, "guest-virtio-mem", "the guest's virtio-mem driver is loaded",
-         "the guest has no virtio-mem driver bound: its memory cannot grow",
-         "load the module virtio_mem in the guest (Linux 5.8 or newer)"},
-        {LP_WIRE_CAP_BALLOON, "guest-balloon", "the guest's balloon driver is loaded",
-         "the guest has no balloon driver bound", "load the module virtio_balloon in the guest"},
-    };
+    uint32_t has, lacks;
 
     if (!partition->guest.connected)
         return;
-    for (size_t i = 0; i < G_N_ELEMENTS(wanted); i++) {
-        bool has = caps & wanted[i].bit;
+    lp_wire_hello_features(&partition->guest.hello, &has, &lacks);
+    for (unsigned bit = 0; bit < LP_WIRE_FEATURES; bit++) {
+        const LpWireFeature *feature = lp_wire_feature(bit);
+        g_autofree char *name = g_strconcat("guest-", feature->name, NULL);
 
-        add(list, wanted[i].name, has ? FINE : WARN,
-            g_strdup(has ? wanted[i].text : wanted[i].missing), wanted[i].cure);
+        if (has & DRIVERS & 1u << bit)
+            add(list, name, FINE, g_strdup(feature->has), NULL);
+        else if (lacks & DRIVERS & 1u << bit)
+            add(list, name, WARN, g_strdup(feature->lacks), feature->cure);
     }
+}
+
+static void
+check_forbidden(const LpPartition *partition, json_t *list)
+{
+    uint32_t forbids = partition->guest.connected ? partition->guest.hello.forbids : 0;
+    g_autoptr(GString) text = g_string_new("the guest's administrator forbids: ");
+    size_t start = text->len;
+
+    for (unsigned bit = 0; bit < LP_WIRE_ACTS; bit++)
+        if (forbids & 1u << bit)
+            g_string_append_printf(text, "%s%s", text->len > start ? ", " : "",
+                                   lp_wire_act_names[bit]);
+    if (text->len > start)
+        add(list, "guest-forbids", WARN, g_strdup(text->str),
+            "change `forbid` in agent.conf of the guest, if that is not meant");
 }
 
 static void
@@ -198,6 +214,7 @@ lp_check_partition(const LpPartition *partition, const LpHost *host)
     check_profile(partition, list);
     check_agent(partition, list);
     check_drivers(partition, list);
+    check_forbidden(partition, list);
     check_memory_devices(partition->view, list);
     check_base(partition, list);
     check_host(partition->view, host, list);

@@ -1,5 +1,6 @@
 #include "lpard/api/export.h"
 
+#include "agent/wire/words.h"
 #include "lpard/registry/channel.h"
 #include "lpard/api/drift.h"
 
@@ -41,6 +42,8 @@ lp_export_agent_state(const LpPartition *partition)
         return "no-channel";
     if (partition->guest.connected)
         return "connected";
+    if (partition->view->qga_connected)
+        return "qemu-guest-agent";
     /* The port is open, but whoever is behind it has not said HELLO. */
     if (partition->channel && lp_channel_connected(partition->channel))
         return "silent";
@@ -249,32 +252,30 @@ mechanisms_json(const LpPartition *partition)
 static json_t *
 caps_json(uint32_t caps)
 {
-    static const struct {
-        uint32_t bit;
-        const char *name;
-    } names[] = {
-        {LP_WIRE_CAP_CPU_ONLINE, "cpu-online"}, {LP_WIRE_CAP_MEM_ONLINE, "mem-online"},
-        {LP_WIRE_CAP_MEM_MOVABLE, "mem-movable"}, {LP_WIRE_CAP_VIRTIO_MEM, "virtio-mem"},
-        {LP_WIRE_CAP_BALLOON, "balloon"}, {LP_WIRE_CAP_PSI, "psi"},
-    };
     json_t *list = json_array();
 
-    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-        if (caps & names[i].bit)
-            json_array_append_new(list, json_string(names[i].name));
-    }
+    for (unsigned bit = 0; bit < LP_WIRE_CAPS; bit++)
+        if (caps & 1u << bit)
+            json_array_append_new(list, json_string(lp_wire_cap_names[bit]));
     return list;
 }
 
-static json_t *
-agent_json(const LpPartition *partition, int64_t now_usec)
+json_t *
+lp_export_agent(const LpPartition *partition, int64_t now_usec)
 {
     const LpGuest *guest = &partition->guest;
     const LpWireHello *hello = guest->connected ? &guest->hello : NULL;
     const LpWireState *state = guest->has_state ? &guest->state : NULL;
+    const LpWirePressure *pressure = guest->has_pressure ? &guest->pressure : NULL;
+    uint32_t cpu = state ? state->psi_cpu_centi : 0, mem = state ? state->psi_mem_centi : 0;
     int64_t age_msec = MAX(now_usec - guest->state_usec, 0) / 1000;
 
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:i, s:i}",
+    /* Both say it: whichever spoke last. */
+    if (pressure && guest->pressure_usec >= guest->state_usec) {
+        cpu = pressure->psi_cpu_some_centi;
+        mem = pressure->psi_mem_some_centi;
+    }
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:i, s:o, s:i}",
                      "state", lp_export_agent_state(partition),
                      "version", text_or_null(hello ? hello->agent : NULL),
                      "kernel", text_or_null(hello ? hello->kernel : NULL),
@@ -282,8 +283,10 @@ agent_json(const LpPartition *partition, int64_t now_usec)
                      "caps", caps_json(hello ? hello->caps : 0),
                      "age_msec", integer_or_null(state, (uint64_t)age_msec),
                      "load_centi", (int)(state ? MIN(state->load_centi, G_MAXINT) : 0),
-                     "psi_cpu_centi", (int)(state ? MIN(state->psi_cpu_centi, G_MAXINT) : 0),
-                     "psi_mem_centi", (int)(state ? MIN(state->psi_mem_centi, G_MAXINT) : 0),
+                     "psi_cpu_centi", (int)MIN(cpu, G_MAXINT),
+                     "psi_mem_centi", (int)MIN(mem, G_MAXINT),
+                     "working_set_bytes",
+                     integer_or_null(pressure, pressure ? pressure->working_set_bytes : 0),
                      "refused_frames", (int)MIN(guest->refused_frames, G_MAXINT));
 }
 
@@ -315,7 +318,7 @@ lp_export_partition(const LpPartition *partition, const LpExportFacts *facts)
         "cells", cells_json(partition),
         "capacity", capacity_json(partition, has_profile),
         "mechanisms", mechanisms_json(partition),
-        "agent", agent_json(partition, facts->now_usec),
+        "agent", lp_export_agent(partition, facts->now_usec),
         "next_start", next_start_json(view),
         "drift", has_profile ? lp_drift_sentences(partition) : json_array(),
         "overrun", partition->overrun, "stuck", facts->stuck, "connected", facts->connected,

@@ -18,6 +18,9 @@ typedef struct {
 } LpExportFacts;
 
 json_t *lp_export_partition(const LpPartition *partition, const LpExportFacts *facts);
+/* What its agent is and last said; what is in it: features, abilities, pressure. */
+json_t *lp_export_agent(const LpPartition *partition, int64_t now_usec);
+json_t *lp_export_guest(const LpPartition *partition, int64_t now_usec);
 json_t *lp_export_domain(const LpPartition *partition);
 json_t *lp_export_profile(const LpProfile *profile);
 /* node_granted_bytes: by the nodes' order in the topology. */
@@ -26,7 +29,7 @@ json_t *lp_export_host(const char *uri, bool connected, bool cpu_is_enforced,
                        const uint64_t *node_granted_bytes);
 
 const char *lp_profile_state_name(LpProfileState state);
-/* "connected", "absent", "silent", "no-channel". */
+/* "connected", "qemu-guest-agent", "absent", "silent", "no-channel". */
 const char *lp_export_agent_state(const LpPartition *partition);
 /* How cell `index` changes its memory: "virtio-mem", "dimm", "none". */
 const char *lp_export_cell_mechanism(const LpView *view, uint32_t index);

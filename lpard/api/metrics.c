@@ -162,6 +162,138 @@ overrun_of(GString *out, const LpPartition *partition, const char *name)
                            partition->overrun);
 }
 
+/* What the guest says of itself; nothing of one that says nothing. */
+static const LpWirePressure *
+pressure_of(const LpPartition *partition)
+{
+    const LpGuest *guest = &partition->guest;
+
+    return guest->connected && guest->has_pressure ? &guest->pressure : NULL;
+}
+
+static void
+stalls_of(GString *out, const LpPartition *partition, const char *name)
+{
+    const LpWirePressure *pressure = pressure_of(partition);
+
+    if (!pressure)
+        return;
+    figure(out, "lpard_guest_pressure_centi", name, "cpu_some", pressure->psi_cpu_some_centi);
+    figure(out, "lpard_guest_pressure_centi", name, "mem_some", pressure->psi_mem_some_centi);
+    figure(out, "lpard_guest_pressure_centi", name, "mem_full", pressure->psi_mem_full_centi);
+    figure(out, "lpard_guest_pressure_centi", name, "io_some", pressure->psi_io_some_centi);
+    figure(out, "lpard_guest_pressure_centi", name, "io_full", pressure->psi_io_full_centi);
+}
+
+static void
+guest_memory_of(GString *out, const LpPartition *partition, const char *name)
+{
+    const LpWirePressure *pressure = pressure_of(partition);
+
+    if (!pressure)
+        return;
+    figure(out, "lpard_guest_memory_bytes", name, "total", pressure->mem_total_bytes);
+    figure(out, "lpard_guest_memory_bytes", name, "available", pressure->mem_available_bytes);
+    figure(out, "lpard_guest_memory_bytes", name, "working_set", pressure->working_set_bytes);
+    figure(out, "lpard_guest_memory_bytes", name, "swap_used", pressure->swap_used_bytes);
+}
+
+static void
+times_of(GString *out, const LpPartition *partition, const char *name)
+{
+    const LpWirePressure *pressure = pressure_of(partition);
+
+    if (!pressure)
+        return;
+    figure(out, "lpard_guest_cpu_centi", name, "busy", pressure->busy_centi);
+    figure(out, "lpard_guest_cpu_centi", name, "steal", pressure->steal_centi);
+}
+
+/* Figures that have a name of their own. */
+static void
+plain(GString *out, const char *metric, const char *name, uint64_t value)
+{
+    g_string_append_printf(out, "%s{partition=\"%s\"} %" G_GUINT64_FORMAT "\n", metric, name,
+                           value);
+}
+
+static void
+running_of(GString *out, const LpPartition *partition, const char *name)
+{
+    if (pressure_of(partition))
+        plain(out, "lpard_guest_runnable", name, pressure_of(partition)->running);
+}
+
+static void
+refaults_of(GString *out, const LpPartition *partition, const char *name)
+{
+    if (pressure_of(partition))
+        plain(out, "lpard_guest_refaults_total", name, pressure_of(partition)->refaults);
+}
+
+static void
+oom_kills_of(GString *out, const LpPartition *partition, const char *name)
+{
+    if (pressure_of(partition))
+        plain(out, "lpard_guest_oom_kills_total", name, pressure_of(partition)->oom_kills);
+}
+
+static void
+each_class(GString *out, const LpPartition *partition, const char *name, const char *metric,
+           bool memory)
+{
+    const LpWirePressure *pressure = pressure_of(partition);
+
+    for (uint32_t i = 0; pressure && i < MIN(pressure->n_classes, LP_WIRE_CLASSES_MAX); i++) {
+        const LpWireClassUse *use = &pressure->classes[i];
+        g_autofree char *class = label(use->name);
+
+        g_string_append_printf(out, "%s{partition=\"%s\",class=\"%s\"} %" G_GUINT64_FORMAT "\n",
+                               metric, name, class, memory ? use->mem_bytes : use->cpu_centi);
+    }
+}
+
+static void
+class_cpu_of(GString *out, const LpPartition *partition, const char *name)
+{
+    each_class(out, partition, name, "lpard_guest_class_cpu_centi", false);
+}
+
+static void
+class_memory_of(GString *out, const LpPartition *partition, const char *name)
+{
+    each_class(out, partition, name, "lpard_guest_class_memory_bytes", true);
+}
+
+static void
+guests(GString *out, const LpMetrics *metrics)
+{
+    static const struct {
+        const char *name, *type, *help;
+        EachFunc func;
+    } figures[] = {
+        {"lpard_guest_pressure_centi", "gauge",
+         "Time in which tasks of the guest stalled, 10 s average, percent x 100.", stalls_of},
+        {"lpard_guest_memory_bytes", "gauge", "Memory as the guest sees it.", guest_memory_of},
+        {"lpard_guest_cpu_centi", "gauge",
+         "Time of the guest's processors, percent x 100.", times_of},
+        {"lpard_guest_runnable", "gauge", "Tasks of the guest that want to run.", running_of},
+        {"lpard_guest_refaults_total", "counter",
+         "Pages that the guest needed again after dropping them, since its boot.", refaults_of},
+        {"lpard_guest_oom_kills_total", "counter",
+         "Processes killed in the guest for want of memory, since its boot.", oom_kills_of},
+        {"lpard_guest_class_cpu_centi", "gauge",
+         "Processors used by a workload class of the guest, x 100.", class_cpu_of},
+        {"lpard_guest_class_memory_bytes", "gauge",
+         "Memory used by a workload class of the guest.", class_memory_of},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(figures); i++) {
+        head(out, figures[i].name, figures[i].type, figures[i].help);
+        each_partition(out, metrics, figures[i].func);
+    }
+}
+
 static void
 partitions(GString *out, const LpMetrics *metrics)
 {
@@ -235,6 +367,7 @@ lp_metrics_text(const LpMetrics *metrics)
                            metrics->counts->events);
     host(out, metrics->use);
     partitions(out, metrics);
+    guests(out, metrics);
     operations(out, metrics);
     return g_string_free(out, FALSE);
 }
