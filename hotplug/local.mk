@@ -16,7 +16,7 @@ liblp_hotplug_a_SOURCES = hotplug/driver.c hotplug/driver.h hotplug/domxml.h \
 	hotplug/sim-call.h hotplug/sim-call.c hotplug/sim-effects.c \
 	hotplug/sim-host.c hotplug/sim-file.c hotplug/sim-state.c hotplug/sim-domain.c \
 	hotplug/sim-guest.c hotplug/sim-xml.c hotplug/sim-watch.c hotplug/sim-tell.c \
-	hotplug/sim-agent.c hotplug/sim-qga.c
+	hotplug/sim-agent.c hotplug/sim-phase.c hotplug/sim-qga.c
 liblp_hotplug_a_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(LIBVIRT_CFLAGS) $(LIBVIRT_GLIB_CFLAGS) \
 	$(LIBXML_CFLAGS) $(JANSSON_CFLAGS)
 LP_HOTPLUG_LIBS = liblp-hotplug.a liblp-wire.a liblp-plan.a liblp-place.a

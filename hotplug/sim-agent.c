@@ -13,6 +13,12 @@
 /* What a Linux kernel keeps of boot memory for itself, so that MemTotal is less. */
 #define KERNEL_SHARE_DIVISOR 16
 
+/* All that matters for resizing, one that it lacks, and some of which nothing is said. */
+#define SIM_FEATURES \
+    (LP_WIRE_FEATURE_CPU_HOTPLUG | LP_WIRE_FEATURE_MEM_HOTPLUG | LP_WIRE_FEATURE_MOVABLE \
+     | LP_WIRE_FEATURE_VIRTIO_MEM | LP_WIRE_FEATURE_BALLOON | LP_WIRE_FEATURE_NUMA \
+     | LP_WIRE_FEATURE_PSI | LP_WIRE_FEATURE_STEAL_TIME | LP_WIRE_FEATURE_KVMCLOCK)
+
 struct LpSimLink {
     LpSimHost *host;
     char *uuid;
@@ -85,9 +91,14 @@ say_hello(LpSimLink *link, const LpSimDomain *domain)
     LpWireMessage message = { .kind = LP_WIRE_HELLO, .hello = {
         .version = LP_WIRE_VERSION, .agent = "simulated", .kernel = "simulated",
         .caps = LP_WIRE_CAP_CPU_ONLINE | LP_WIRE_CAP_MEM_ONLINE | LP_WIRE_CAP_MEM_MOVABLE
-            | LP_WIRE_CAP_VIRTIO_MEM | LP_WIRE_CAP_BALLOON | LP_WIRE_CAP_PSI,
+            | LP_WIRE_CAP_VIRTIO_MEM | LP_WIRE_CAP_BALLOON | LP_WIRE_CAP_PSI
+            | LP_WIRE_CAP_PRESSURE,
+        .hypervisor = LP_WIRE_HYPERVISOR_KVM, .has = SIM_FEATURES,
+        .lacks = LP_WIRE_FEATURE_FREE_PAGE_REPORTING,
     } };
 
+    if (!domain->manners.consent.no_phases)
+        message.hello.caps |= LP_WIRE_CAP_PHASES | LP_WIRE_CAP_REQUESTS;
     g_strlcpy(message.hello.boot_id, boot, sizeof(message.hello.boot_id));
     say(link, domain, &message);
 }
@@ -138,6 +149,21 @@ fill_state(const LpSimDomain *domain, LpWireState *state)
     state->mem_free_bytes = state->mem_available_bytes = state->mem_total_bytes / 2;
 }
 
+/* A guest at ease. */
+static void
+say_pressure(LpSimLink *link, const LpSimDomain *domain, const LpWireState *state)
+{
+    LpWireMessage message = { .kind = LP_WIRE_PRESSURE, .pressure = {
+        .seq = link->seq, .mem_total_bytes = state->mem_total_bytes,
+        .mem_available_bytes = state->mem_available_bytes,
+        .working_set_bytes = state->mem_total_bytes - state->mem_available_bytes,
+        .running = 1, .busy_centi = 500,
+    } };
+
+    g_strlcpy(message.pressure.boot_id, state->boot_id, sizeof(message.pressure.boot_id));
+    say(link, domain, &message);
+}
+
 static void
 say_state(LpSimLink *link, const LpSimDomain *domain, const LpWireState *state)
 {
@@ -147,6 +173,7 @@ say_state(LpSimLink *link, const LpSimDomain *domain, const LpWireState *state)
     message.state = *state;
     message.state.seq = ++link->seq;
     say(link, domain, &message);
+    say_pressure(link, domain, state);
 }
 
 static void
@@ -192,11 +219,23 @@ update_link(LpSimLink *link, const LpSimDomain *domain, const LpWireState *state
         say_reply(link, domain);
 }
 
+static void
+say_all(LpSimHost *host, const LpSimDomain *domain, const LpWireMessage *message)
+{
+    for (guint i = 0; i < host->links->len; i++) {
+        LpSimLink *link = g_ptr_array_index(host->links, i);
+
+        if (!link->dead && strcmp(link->uuid, domain->uuid) == 0)
+            say(link, domain, message);
+    }
+}
+
 void
 lp_sim_agent_update(LpSimDomain *domain, int64_t now_usec)
 {
     LpSimHost *host = domain->host;
     LpWireState state = { .seq = 0 };
+    LpWireMessage message;
     bool filled = false, reply = domain->reply_due && lp_sim_guest_cpus_settled(domain);
 
     if (domain->run != LP_RUN_RUNNING || !domain->manners.agent || domain->manners.agent_silent
@@ -214,6 +253,8 @@ lp_sim_agent_update(LpSimDomain *domain, int64_t now_usec)
     }
     if (reply && filled)
         domain->reply_due = false;
+    while (filled && lp_sim_talk_next(domain, now_usec, &message))
+        say_all(host, domain, &message);
 }
 
 void
@@ -257,8 +298,14 @@ take_line(LpSimLink *link, LpSimDomain *domain, const char *line, size_t length,
         link->greeted_boot = 0;
     else if (message->kind == LP_WIRE_WANT)
         take_want(domain, &message->want, now_usec);
+    else if (message->kind == LP_WIRE_PHASE)
+        lp_sim_talk_phase(domain, &message->phase, now_usec);
+    else if (message->kind == LP_WIRE_RESULT)
+        lp_sim_talk_result(domain, &message->result);
     else
         return;
+    if (message->kind == LP_WIRE_PHASE || message->kind == LP_WIRE_RESULT)
+        lp_sim_state_save(domain, NULL);
     lp_sim_host_touch(link->host, domain);
 }
 

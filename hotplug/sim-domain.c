@@ -25,6 +25,7 @@ lp_sim_domain_new(LpSimHost *host, const char *name, const char *uuid)
     domain->uuid = g_strdup(uuid);
     domain->dimms = g_array_new(FALSE, TRUE, sizeof(LpSimDimm));
     domain->manners.agent = true;
+    domain->talk = lp_sim_talk_new();
     domain->limits.global_quota_usec = -1;
     return domain;
 }
@@ -42,6 +43,7 @@ lp_sim_domain_free(LpSimDomain *domain)
     g_free(domain->metadata);
     g_free(domain->cells);
     g_array_unref(domain->dimms);
+    lp_sim_talk_free(domain->talk);
     g_free(domain);
 }
 
@@ -164,6 +166,7 @@ boot(LpSimDomain *domain, int64_t now_usec)
     domain->wants_cpus = domain->reply_due = false;
     domain->want_id = 0;
     domain->watch_until_usec = 0;
+    lp_sim_talk_boot(domain->talk);
     for (uint32_t i = 0; i < domain->n_cells; i++) {
         domain->cells[i].plugged_bytes = 0;
         domain->cells[i].since_usec = domain->booted_usec;

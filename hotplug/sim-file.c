@@ -15,7 +15,8 @@
 const char *const lp_sim_manner_keys[] = {
     "agent", "agent_silent", "agent_nonsense", "unmovable_bytes", "refuse_unplug",
     "late_unplug_msec", "stuck_cpus", "hang_call_msec", "hang_look", "resident_bytes",
-    "qga", "memory_waits", "fail_next", NULL
+    "qga", "memory_waits", "fail_next", "no_phases", "no_answer", "veto", "veto_pre",
+    "post_fails", "answer_msec", "leave", "stop_at_bytes", "stop_back_bytes", NULL
 };
 
 static const char *const error_names[] = {
@@ -210,6 +211,7 @@ lp_sim_manners_read(const json_t *object, LpSimManners *manners, GError **error)
         || !lp_sim_json_flag(object, "qga", &read.qga, error)
         || !lp_sim_json_flag(object, "memory_waits", &read.memory_waits, error)
         || !lp_sim_json_u64(object, "resident_bytes", BYTES_MAX, &read.resident_bytes, error)
+        || !lp_sim_consent_read(object, &read.consent, error)
         || (fail && !read_fail_next(fail, &read, error)))
         return false;
     *manners = read;
@@ -233,6 +235,7 @@ lp_sim_manners_write(const LpSimManners *manners)
         "memory_waits", manners->memory_waits,
         "resident_bytes", (json_int_t) manners->resident_bytes);
 
+    lp_sim_consent_write(&manners->consent, json);
     if (manners->fail_call[0])
         json_object_set_new(json, "fail_next",
                             json_pack("{s:s, s:s, s:b}", "call", manners->fail_call,

@@ -247,5 +247,7 @@ lp_sim_guest_next(const LpSimDomain *domain, int64_t now_usec)
     }
     if (now_usec < domain->booted_usec)
         sooner(&next_usec, domain->booted_usec);
+    if (lp_sim_talk_due(domain) >= 0)
+        sooner(&next_usec, lp_sim_talk_due(domain));
     return next_usec;
 }

@@ -9,17 +9,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/wire/wire.h"
 #include "hotplug/driver.h"
 
 typedef struct LpSimHost LpSimHost;
 typedef struct LpSimDomain LpSimDomain;
 typedef struct LpSimLink LpSimLink;
+typedef struct LpSimTalk LpSimTalk;
 
 typedef struct {
     int64_t call_usec, online_cpu_usec, unplug_cpu_usec, unplug_timeout_usec, detach_usec,
         boot_usec, size_event_usec;
     uint64_t plug_bytes_per_sec, unplug_bytes_per_sec;    /* 0: at once */
 } LpSimDelays;
+
+/* How its agent takes part in a resize. */
+typedef struct {
+    bool no_phases, no_answer;
+    char veto[LP_WIRE_TEXT_MAX], veto_pre[LP_WIRE_TEXT_MAX], post_fails[LP_WIRE_TEXT_MAX];
+    uint64_t answer_msec, stop_at_bytes, stop_back_bytes;
+    LpCpuMask leave;
+} LpSimConsent;
 
 /* How a guest and its QEMU behave; see LP_SIM_TELL. */
 typedef struct {
@@ -31,6 +41,7 @@ typedef struct {
     char fail_call[24];           /* empty: no call is to fail */
     LpDriverError fail_error;
     bool fail_after_effect;
+    LpSimConsent consent;
 } LpSimManners;
 
 typedef struct {
@@ -92,6 +103,7 @@ struct LpSimDomain {
     int64_t watch_until_usec;
     int64_t cpu_since_usec;       /* since when the next vCPU is being changed */
     int64_t booted_usec;          /* when the agent speaks */
+    LpSimTalk *talk;              /* its part in resizes; sim-phase.c */
 };
 
 struct LpSimHost {
@@ -182,6 +194,24 @@ bool lp_sim_guest_cpus_settled(const LpSimDomain *domain);
 /* Whether virtio-mem is as asked, or as near as it will come. */
 bool lp_sim_guest_memory_settled(const LpSimDomain *domain);
 uint64_t lp_sim_guest_plugged(const LpSimDomain *domain);
+
+/* sim-phase.c */
+LpSimTalk *lp_sim_talk_new(void);
+void lp_sim_talk_free(LpSimTalk *talk);
+/* The guest starts anew. */
+void lp_sim_talk_boot(LpSimTalk *talk);
+bool lp_sim_consent_read(const json_t *object, LpSimConsent *consent, GError **error);
+void lp_sim_consent_write(const LpSimConsent *consent, json_t *json);
+bool lp_sim_talk_ask(LpSimTalk *talk, const json_t *object, GError **error);
+/* The phases and results that it has heard, as lines. */
+json_t *lp_sim_talk_write(const LpSimTalk *talk);
+void lp_sim_talk_read(LpSimTalk *talk, const json_t *list);
+void lp_sim_talk_phase(LpSimDomain *domain, const LpWirePhase *phase, int64_t now_usec);
+void lp_sim_talk_result(LpSimDomain *domain, const LpWireResult *result);
+/* What it has to say now; false: nothing. */
+bool lp_sim_talk_next(LpSimDomain *domain, int64_t now_usec, LpWireMessage *ret_message);
+/* When it will have something to say; -1: not known. */
+int64_t lp_sim_talk_due(const LpSimDomain *domain);
 
 /* sim-state.c */
 bool lp_sim_state_save(const LpSimDomain *domain, GError **error);

@@ -137,6 +137,7 @@ lp_sim_state_save(const LpSimDomain *domain, GError **error)
         return false;
     }
     json_object_set_new(state, "memory_limit", number(domain->memory_limit_bytes));
+    json_object_set_new(state, "heard", lp_sim_talk_write(domain->talk));
     put_mask(state, "plugged", &domain->plugged);
     put_mask(state, "leaving", &domain->leaving);
     return write_json(domain->host, domain->name, state, error);
@@ -237,6 +238,7 @@ read_live(LpSimDomain *domain, const json_t *state, int64_t now_usec, GError **e
     domain->balloon_bytes = (uint64_t) balloon;
     domain->memory_limit_bytes = (uint64_t) json_integer_value(json_object_get(state,
                                                                                "memory_limit"));
+    lp_sim_talk_read(domain->talk, json_object_get(state, "heard"));
     domain->limits = (LpCapacityLimits) { (uint64_t) shares, quota, (uint64_t) period };
     domain->leaving_usec = leaving_usec;
     g_free(domain->metadata);

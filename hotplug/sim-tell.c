@@ -6,7 +6,7 @@
 #include "hotplug/sim-host.h"
 #include "hotplug/sim.h"
 
-#define MANNER_KEYS_MAX 16
+#define MANNER_KEYS_MAX 32
 
 static bool
 refuse(GError **error, const char *name, const char *action, const char *why)
@@ -96,20 +96,22 @@ apply_host(LpSimHost *host, const json_t *json, GError **error)
 bool
 lp_sim_apply(LpSimHost *host, LpSimDomain *domain, const json_t *json, GError **error)
 {
-    const char *known[MANNER_KEYS_MAX + 2] = { "do" };
+    const char *known[MANNER_KEYS_MAX + 3] = { "do", "ask" };
+    const json_t *ask = json_object_get(json, "ask");
     const char *action = NULL;
     bool gone = false, had_qga;
 
     if (!domain)
         return apply_host(host, json, error);
     for (unsigned i = 0; i < MANNER_KEYS_MAX && lp_sim_manner_keys[i]; i++)
-        known[i + 1] = lp_sim_manner_keys[i];
+        known[i + 2] = lp_sim_manner_keys[i];
     /* What moved until now moved by the old manners. */
     lp_sim_guest_advance(domain, g_get_monotonic_time());
     had_qga = domain->manners.qga;
     if (!lp_sim_json_keys(json, "a domain's faults", known, error)
         || !lp_sim_json_text(json, "do", &action, error)
         || !lp_sim_manners_read(json, &domain->manners, error)
+        || (ask && !lp_sim_talk_ask(domain->talk, ask, error))
         || (action && !act(host, domain, action, &gone, error)))
         return false;
     g_cond_broadcast(&host->wake);

@@ -54,6 +54,16 @@
  *   "fail_next": {"call": "set_requested", "error": "failed", "after_effect": false}
  *                                  call "*": any; error failed, unreachable, no-domain,
  *                                  not-running, unsupported, timeout, unknown or invalid
+ *   "no_phases": false             an agent that knows nothing of phases
+ *   "veto", "veto_pre": ""         why it refuses at check, or at pre
+ *   "post_fails": ""               what a hook failed to do at post
+ *   "answer_msec": 0               how long it takes to answer a phase
+ *   "no_answer": false             it never does
+ *   "leave": "2-3"                 vCPUs that it would rather lose
+ *   "stop_at_bytes": 0             it says STOP when a release has come to this much plugged, and
+ *   "stop_back_bytes": 0           wants so much back
+ *   "ask": {"id": 1, "mode": "set", "cpu": 3, "mem_bytes": 0, "who": "etl", "why": "import"}
+ *                                  it asks for another size, once; set, add or remove
  *   "do": "reset"                  start, stop, crash, pause, resume, reset: behind lpard's back
  *
  * FILE.faults/.host.json takes {"do": "disconnect"} and {"do": "connect"}. */
