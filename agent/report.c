@@ -33,11 +33,24 @@ gather(LpAgent *agent, LpWireState *ret_state)
     ret_state->want_id = agent->desire.id;
 }
 
+/* What a resize changes. */
+static bool
+resized(const LpWireState *a, const LpWireState *b)
+{
+    return a->mem_total_bytes != b->mem_total_bytes ||
+           a->mem_offline_bytes != b->mem_offline_bytes ||
+           !lp_cpumask_equal(&a->present, &b->present) ||
+           !lp_cpumask_equal(&a->online, &b->online);
+}
+
 static void
 send_state(LpAgent *agent, LpWireMessage *message, int64_t now_msec)
 {
     LpReport *report = &agent->report;
 
+    /* Within a block memory comes and goes without an event of the kernel. */
+    if (resized(&message->state, &report->sent))
+        lp_classes_touch(agent, now_msec);
     message->kind = LP_WIRE_STATE;
     report->seq = lp_clock_seq(report->seq);
     message->state.seq = report->seq;
@@ -97,16 +110,6 @@ lp_report_deadline(const LpAgent *agent)
     if (report->due && agent->port.out_used == 0)
         return 0;
     return lp_clock_earlier(report->look_at_msec, report->tick_at_msec);
-}
-
-/* What a resize changes. */
-static bool
-resized(const LpWireState *a, const LpWireState *b)
-{
-    return a->mem_total_bytes != b->mem_total_bytes ||
-           a->mem_offline_bytes != b->mem_offline_bytes ||
-           !lp_cpumask_equal(&a->present, &b->present) ||
-           !lp_cpumask_equal(&a->online, &b->online);
 }
 
 static uint64_t

@@ -67,7 +67,7 @@ lp_kernel_close(LpClassKernel *kernel)
     free(kernel->mem);
 }
 
-/* --- which cgroups there are ------------------------------------------------------------------ */
+/* --- which cgroups there are --------------------------------------------------------------- */
 bool
 lp_kernel_has(const LpClassKernel *kernel, const char *path)
 {
@@ -170,10 +170,11 @@ lp_kernel_remove(LpClassKernel *kernel, const char *path)
         error = cgroup_delete_cgroup_ext(cgroup, CGFLAG_DELETE_EMPTY_ONLY);
         cgroup_free(&cgroup);
     }
-    if (error == 0)
-        return true;
-    return fail(kernel, "cgroup %s stays: %s", path,
-                error == ECGNONEMPTY ? "it is in use" : cgroup_strerror(error));
+    if (error != 0)
+        return fail(kernel, "cgroup %s stays: %s", path, cgroup_strerror(error));
+    /* With cgroups in it the library lets it be, and calls that a success. */
+    return !lp_kernel_has_part(kernel, path) ||
+           fail(kernel, "cgroup %s stays: it has others in it", path);
 }
 
 static bool
@@ -186,7 +187,8 @@ hand_down(LpClassKernel *kernel, const char *path, size_t length, const char *co
                      (int)length, path) < 0)
         return true;                 /* not made yet, and then made with it */
     for (const char *p = enabled; *p != '\0'; p += strcspn(p, " "), p += *p == ' ')
-        if (strcspn(p, " ") == strlen(controller) && strncmp(p, controller, strlen(controller)) == 0)
+        if (strcspn(p, " ") == strlen(controller) &&
+            memcmp(p, controller, strlen(controller)) == 0)
             return true;
     snprintf(word, sizeof(word), "+%s", controller);
     error = lp_file_write(word, "%s/%.*s/cgroup.subtree_control", kernel->cpu, (int)length, path);
@@ -214,7 +216,7 @@ lp_kernel_hand_down(LpClassKernel *kernel, const char *path)
     }
 }
 
-/* --- what they are set to --------------------------------------------------------------------- */
+/* --- what they are set to ------------------------------------------------------------------ */
 static bool
 set_text(LpClassKernel *kernel, const char *path, const char *controller, const char *name,
          const char *value)
@@ -252,7 +254,7 @@ set_cpu(LpClassKernel *kernel, const LpClassGroup *group)
     char text[64];
 
     if (!set_number(kernel, group->path, "cpu", kernel->v2 ? "cpu.weight" : "cpu.shares",
-                    kernel->v2 ? group->share : lp_class_v1_shares(group->share)))
+                    kernel->v2 ? group->weight : lp_class_v1_shares(group->weight)))
         return false;
     if (group->class < 0)
         return true;
@@ -362,7 +364,7 @@ lp_kernel_set(LpClassKernel *kernel, const LpClassGroup *group)
 bool
 lp_kernel_reset(LpClassKernel *kernel, const char *path, bool is_class)
 {
-    LpClassGroup group = { .class = is_class ? 0 : -1, .share = 100,
+    LpClassGroup group = { .class = is_class ? 0 : -1, .weight = 100,
                            .quota_usec = LP_CLASS_NO_QUOTA, .max_bytes = LP_CLASS_NO_LIMIT };
 
     snprintf(group.path, sizeof(group.path), "%s", path);

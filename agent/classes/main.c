@@ -115,7 +115,7 @@ parse_options(int argc, char **argv, Options *options)
     return -1;
 }
 
-/* --- the partition's size ---------------------------------------------------------------------- */
+/* --- the partition's size ------------------------------------------------------------------- */
 static bool
 read_size(Options *options)
 {
@@ -144,7 +144,7 @@ read_size(Options *options)
     return true;
 }
 
-/* --- classes.conf ------------------------------------------------------------------------------ */
+/* --- classes.conf --------------------------------------------------------------------------- */
 static void
 show_fault(void *data, uint32_t line, const char *why)
 {
@@ -194,7 +194,7 @@ read_table(const char *path, LpClassTable *ret_table)
     return n >= 0 && lp_class_parse(text, used, ret_table, show_fault, name);
 }
 
-/* --- commands ---------------------------------------------------------------------------------- */
+/* --- commands ------------------------------------------------------------------------------- */
 static void
 show_bytes(uint64_t bytes, bool none)
 {
@@ -228,6 +228,8 @@ show(const LpClassTable *table, uint32_t cpus, uint64_t bytes)
         show_bytes(group->max_bytes, group->max_bytes == LP_CLASS_NO_LIMIT);
         printf("  /%s\n", group->path);
     }
+    printf("%-16s %3" PRIu32 ".%02" PRIu32 " %%\n", "(in no class)", plan.rest / 100,
+           plan.rest % 100);
     return fflush(stdout) == 0 ? 0 : LP_CLASSES_EXIT_FAILED;
 }
 

@@ -10,7 +10,7 @@
 typedef struct {
     LpClassTable *table;
     LpClass *open;                   /* the class whose section this is; NULL: none, or a bad one */
-    bool lost;                       /* in a section whose heading was wrong: its keys are skipped */
+    bool lost;                       /* the heading was wrong: its keys are skipped */
     uint32_t seen;                   /* keys of the open class, by their place in `keys` */
     uint32_t line;
     bool faulty;

@@ -7,11 +7,9 @@
 #define LP_CLASS_PAGE UINT64_C(4096)
 
 uint32_t
-lp_class_v1_shares(uint32_t share)
+lp_class_v1_shares(uint32_t weight)
 {
-    uint32_t shares = share * 1024 / 100;
-
-    return shares < 2 ? 2 : shares;  /* the kernel's own least */
+    return weight * 1024 / 100;
 }
 
 /* bytes x percent / 100 without overflow. */
@@ -21,30 +19,46 @@ part_of(uint64_t bytes, uint32_t percent)
     return (bytes / 100 * percent + bytes % 100 * percent / 100) & ~(LP_CLASS_PAGE - 1);
 }
 
+static uint32_t
+rest_of(const LpClassTable *table)
+{
+    uint32_t rest = LP_CLASS_WHOLE;
+
+    for (uint32_t i = 0; i < table->n_classes; i++)
+        rest -= 100 * table->classes[i].cpu_min;
+    if (rest < LP_CLASS_REST_MIN)
+        return LP_CLASS_REST_MIN;
+    return rest > LP_CLASS_REST_MAX ? LP_CLASS_REST_MAX : rest;
+}
+
 /* Largest remainders would be fairer by a ten-thousandth; rounding down, with what is left over
  * given out one by one, keeps the sum whole and every minimum. */
 static void
-divide(const LpClassTable *table, uint32_t *ret_shares)
+divide(const LpClassTable *table, uint32_t rest, uint32_t *ret_shares)
 {
-    uint32_t rest = LP_CLASS_WHOLE, weights = 0, left;
+    uint32_t free = LP_CLASS_WHOLE, weights = 0, left;
 
     for (uint32_t i = 0; i < table->n_classes; i++) {
-        rest -= 100 * table->classes[i].cpu_min;
+        free -= 100 * table->classes[i].cpu_min;
         weights += table->classes[i].weight;
     }
-    left = rest;
+    free = free > rest ? free - rest : 0;
+    left = free;
     for (uint32_t i = 0; i < table->n_classes; i++) {
-        uint32_t more = (uint32_t)((uint64_t)rest * table->classes[i].weight / weights);
+        uint32_t more = (uint32_t)((uint64_t)free * table->classes[i].weight / weights);
 
         ret_shares[i] = 100 * table->classes[i].cpu_min + more;
         left -= more;
     }
     for (uint32_t i = 0; left > 0; i = (i + 1) % table->n_classes, left--)
         ret_shares[i]++;
-    /* No cgroup can have a weight of 0. */
-    for (uint32_t i = 0; i < table->n_classes; i++)
-        if (ret_shares[i] == 0)
-            ret_shares[i] = 1;
+}
+
+/* Rounded up, so that none is below its share, nor 0. */
+static uint32_t
+weight_of(uint32_t share, uint32_t rest)
+{
+    return share == 0 ? 1 : (share * LP_CLASS_REST_WEIGHT + rest - 1) / rest;
 }
 
 static LpClassGroup *
@@ -73,18 +87,18 @@ add_above(LpClassPlan *plan, const LpClassGroup *class)
         LpClassGroup *group = group_above(plan, class->path, (size_t)(slash - class->path));
 
         group->share += class->share;
-        if (group->share > LP_CLASS_WHOLE)
-            group->share = LP_CLASS_WHOLE;
+        group->weight += class->weight;
+        if (group->weight > LP_CLASS_WEIGHT_MAX)
+            group->weight = LP_CLASS_WEIGHT_MAX;
         group->low_bytes += class->low_bytes;
     }
 }
 
 static void
-plan_class(const LpClass *class, int32_t number, uint32_t share, uint32_t cpus, uint64_t bytes,
+plan_class(const LpClass *class, int32_t number, uint32_t cpus, uint64_t bytes,
            LpClassGroup *ret_group)
 {
-    *ret_group = (LpClassGroup){ .class = number, .share = share,
-                                 .quota_usec = LP_CLASS_NO_QUOTA,
+    *ret_group = (LpClassGroup){ .class = number, .quota_usec = LP_CLASS_NO_QUOTA,
                                  .max_bytes = LP_CLASS_NO_LIMIT };
     memcpy(ret_group->path, class->path, sizeof(ret_group->path));
     if (class->cpu_max < 100)
@@ -100,12 +114,15 @@ lp_class_plan(const LpClassTable *table, uint32_t cpus, uint64_t bytes, LpClassP
     uint32_t shares[LP_WIRE_CLASSES_MAX];
     LpClassGroup classes[LP_WIRE_CLASSES_MAX];
 
-    ret_plan->n_groups = 0;
+    *ret_plan = (LpClassPlan){ .rest = LP_CLASS_WHOLE };
     if (table->n_classes == 0)
         return;
-    divide(table, shares);
+    ret_plan->rest = rest_of(table);
+    divide(table, ret_plan->rest, shares);
     for (uint32_t i = 0; i < table->n_classes; i++) {
-        plan_class(&table->classes[i], (int32_t)i, shares[i], cpus, bytes, &classes[i]);
+        plan_class(&table->classes[i], (int32_t)i, cpus, bytes, &classes[i]);
+        classes[i].share = shares[i];
+        classes[i].weight = weight_of(shares[i], ret_plan->rest);
         add_above(ret_plan, &classes[i]);
     }
     for (uint32_t i = 0; i < table->n_classes; i++)

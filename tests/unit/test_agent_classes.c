@@ -21,7 +21,7 @@
 static LpClassTable table;
 static LpClassPlan plan;
 
-/* --- classes.conf ------------------------------------------------------------------------------ */
+/* --- classes.conf --------------------------------------------------------------------------- */
 static char faults[8192];
 
 static void
@@ -271,7 +271,7 @@ test_parse_junk(void **state)
     (void)fine;
 }
 
-/* --- the division ------------------------------------------------------------------------------ */
+/* --- the division --------------------------------------------------------------------------- */
 static const LpClassGroup *
 group_of(const char *path)
 {
@@ -290,8 +290,11 @@ test_plan_known(void **state)
                       "[class silver]\ncgroup=/silver\ncpu-min=20%\ncpu-max=50%\n"));
     lp_class_plan(&table, 1, GIB / 2, &plan);
     assert_int_equal(plan.n_groups, 2);
-    assert_int_equal(group_of("gold")->share, 7000);
-    assert_int_equal(group_of("silver")->share, 3000);
+    assert_int_equal(plan.rest, 1000);
+    assert_int_equal(group_of("gold")->share, 6500);
+    assert_int_equal(group_of("silver")->share, 2500);
+    assert_int_equal(group_of("gold")->weight, 2600);
+    assert_int_equal(group_of("silver")->weight, 1000);
     assert_int_equal(group_of("gold")->quota_usec, LP_CLASS_NO_QUOTA);
     assert_int_equal(group_of("silver")->quota_usec, 50000);
     assert_int_equal(group_of("gold")->low_bytes, 161058816);
@@ -301,7 +304,7 @@ test_plan_known(void **state)
 
     /* The partition doubled: shares stay, amounts double. */
     lp_class_plan(&table, 2, GIB, &plan);
-    assert_int_equal(group_of("gold")->share, 7000);
+    assert_int_equal(group_of("gold")->share, 6500);
     assert_int_equal(group_of("silver")->quota_usec, 100000);
     assert_int_equal(group_of("gold")->max_bytes, GIB / 2);
 }
@@ -312,8 +315,14 @@ test_plan_weights(void **state)
     (void)state;
     assert_true(parse(A "weight = 300\n" B "weight = 100\n"));
     lp_class_plan(&table, 4, GIB, &plan);
-    assert_int_equal(group_of("a")->share, 7500);
-    assert_int_equal(group_of("b")->share, 2500);
+    assert_int_equal(group_of("a")->share, 6750);
+    assert_int_equal(group_of("b")->share, 2250);
+    /* All is promised, and something is left all the same. */
+    assert_true(parse(A "cpu-min = 100%\n" B));
+    lp_class_plan(&table, 4, GIB, &plan);
+    assert_int_equal(plan.rest, 400);
+    assert_int_equal(group_of("a")->weight, 10000);
+    assert_int_equal(group_of("b")->weight, 1);
     assert_int_equal(lp_class_v1_shares(100), 1024);
     assert_int_equal(lp_class_v1_shares(10000), 102400);
     assert_true(lp_class_v1_shares(1) >= 2);
@@ -328,12 +337,13 @@ test_plan_above(void **state)
                       "[class c]\ncgroup=/c\ncpu-min=50%\n"));
     lp_class_plan(&table, 4, 100 * GIB, &plan);
     assert_int_equal(plan.n_groups, 5);
-    assert_int_equal(group_of("x")->share, 5000);
+    assert_int_equal(plan.rest, 400);
+    assert_int_equal(group_of("x")->weight, 5000);
     assert_int_equal(group_of("x")->low_bytes, 30 * GIB);
     assert_int_equal(group_of("x")->class, -1);
     assert_int_equal(group_of("x")->quota_usec, LP_CLASS_NO_QUOTA);
     assert_int_equal(group_of("x")->max_bytes, LP_CLASS_NO_LIMIT);
-    assert_int_equal(group_of("x/y")->share, 2000);
+    assert_int_equal(group_of("x/y")->weight, 2000);
     assert_int_equal(group_of("x/y")->low_bytes, 20 * GIB);
     /* What is above is set before what is below. */
     assert_true(group_of("x") < group_of("x/y") && group_of("x/y") < group_of("x/a"));
@@ -368,9 +378,9 @@ random_table(void)
     }
 }
 
-/* What the kernel does with weights and quotas when everybody is always runnable: time by weight,
- * what a quota does not let one take goes to the others.  In thousandths of a processor's
- * permyriad, so that rounding is far below what is judged. */
+/* What the kernel does with weights and quotas when everybody is always runnable, four cgroups in
+ * no class among them: time by weight, and what a quota does not let one take goes to the others.
+ * As if all were neighbours: that those above classes have the sum of theirs is looked at apart. */
 static void
 share_out(uint32_t cpus, double *ret_got)
 {
@@ -380,20 +390,18 @@ share_out(uint32_t cpus, double *ret_got)
     for (uint32_t i = 0; i < plan.n_groups; i++)
         ret_got[i] = 0;
     for (uint32_t round = 0; round < LP_CLASS_GROUPS_MAX && left > 1e-9; round++) {
-        double weights = 0, given = 0;
+        double weights = 400, given = 0;
 
         for (uint32_t i = 0; i < plan.n_groups; i++)
             if (plan.groups[i].class >= 0 && !full[i])
-                weights += plan.groups[i].share;
-        if (weights == 0)
-            return;
+                weights += plan.groups[i].weight;
         for (uint32_t i = 0; i < plan.n_groups; i++) {
             double quota = (double)plan.groups[i].quota_usec / LP_CLASS_PERIOD_USEC;
             double more;
 
             if (plan.groups[i].class < 0 || full[i])
                 continue;
-            more = left * plan.groups[i].share / weights;
+            more = left * plan.groups[i].weight / weights;
             if (plan.groups[i].quota_usec >= 0 && ret_got[i] + more >= quota) {
                 more = quota - ret_got[i];
                 full[i] = true;
@@ -401,8 +409,28 @@ share_out(uint32_t cpus, double *ret_got)
             ret_got[i] += more;
             given += more;
         }
-        left -= given;
+        left -= given + left * 400 / weights;
     }
+}
+
+static void
+check_class(const LpClassGroup *group, double got, uint32_t cpus, uint64_t bytes, uint32_t promised)
+{
+    const LpClass *class = &table.classes[group->class];
+
+    /* The weights of sixteen classes are rounded, of ten thousand parts one each. */
+    if (promised <= 96)
+        assert_true(got >= cpus * (class->cpu_min - 0.01 * LP_WIRE_CLASSES_MAX) / 100);
+    else
+        assert_true(got >= cpus * (class->cpu_min * 0.96 - 0.01 * LP_WIRE_CLASSES_MAX) / 100);
+    assert_true(got <= cpus * (class->cpu_max + 0.001) / 100);
+    /* The kernel takes no quota below a millisecond. */
+    assert_true(group->quota_usec == LP_CLASS_NO_QUOTA || group->quota_usec >= 1000);
+    assert_true(group->low_bytes <= group->max_bytes);
+    assert_true(group->low_bytes % 4096 == 0);
+    assert_true(group->low_bytes / 4096 + 1 >= bytes / 100 * class->mem_min / 4096);
+    if (class->mem_max < 100)
+        assert_true(group->max_bytes <= bytes / 100 * (class->mem_max + 1));
 }
 
 static void
@@ -412,42 +440,37 @@ test_plan_properties(void **state)
 
     (void)state;
     for (int round = 0; round < 20000; round++) {
-        uint32_t cpus = 1 + below(below(2) ? 8 : 1024), whole = 0, above = 0;
+        uint32_t cpus = 1 + below(below(2) ? 8 : 1024), whole = 0, above = 0, beneath = 0;
+        uint32_t promised = 0;
         uint64_t bytes = ((uint64_t)below(UINT32_MAX) << 20) + below(1 << 20), low = 0;
 
         random_table();
+        for (uint32_t i = 0; i < table.n_classes; i++)
+            promised += table.classes[i].cpu_min;
         lp_class_plan(&table, cpus, bytes, &plan);
         share_out(cpus, got);
         for (uint32_t i = 0; i < plan.n_groups; i++) {
             const LpClassGroup *group = &plan.groups[i];
-            const LpClass *class;
 
-            assert_in_range(group->share, 1, LP_CLASS_WHOLE);
+            assert_in_range(group->weight, 1, 10000);
             if (group->class < 0) {
-                above += group->share;
+                above += group->weight;
                 continue;
             }
-            class = &table.classes[group->class];
+            check_class(group, got[i], cpus, bytes, promised);
             whole += group->share;
             low += group->low_bytes;
-            /* A hundredth of a percent for each class that would have none at all. */
-            assert_true(got[i] >= cpus * (class->cpu_min - 0.01 * LP_WIRE_CLASSES_MAX) / 100);
-            assert_true(got[i] <= cpus * (class->cpu_max + 0.001) / 100);
-            /* The kernel takes no quota below a millisecond. */
-            assert_true(group->quota_usec == LP_CLASS_NO_QUOTA || group->quota_usec >= 1000);
-            assert_true(group->low_bytes <= group->max_bytes);
-            assert_true(group->low_bytes % 4096 == 0);
-            assert_true(group->low_bytes / 4096 + 1 >= bytes / 100 * class->mem_min / 4096);
-            if (class->mem_max < 100)
-                assert_true(group->max_bytes <= bytes / 100 * (class->mem_max + 1));
+            if (strchr(group->path, '/') != NULL)
+                beneath += group->weight;
         }
-        assert_in_range(whole, LP_CLASS_WHOLE, LP_CLASS_WHOLE + LP_WIRE_CLASSES_MAX);
-        assert_true(above <= whole);
+        assert_in_range(plan.rest, 400, 1000);
+        assert_int_equal(whole, promised <= 96 ? 10000 - plan.rest : 100 * promised);
+        assert_int_equal(above, beneath > 10000 ? 10000 : beneath);
         assert_true(low <= bytes);
     }
 }
 
-/* --- the helper -------------------------------------------------------------------------------- */
+/* --- the helper ----------------------------------------------------------------------------- */
 static char scratch[64], output[8192];
 
 static int
@@ -531,7 +554,8 @@ test_helper_sample(void **state)
     assert_int_equal(helper("check --conf sample"), 0);
     assert_int_equal(helper("show --conf sample --cpus 4 --mem 8589934592"), 0);
     has("4 processors, 8192 MiB");
-    has("database          73.64 %");
+    has("database          69.10 %");
+    has("(in no class)     10.00 %");
     has("system.slice/postgresql.service");
     has("2.00          -   2457 MiB");
 }
