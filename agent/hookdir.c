@@ -78,7 +78,8 @@ is_trusted(const char *directory, bool warn)
 static const char *
 refuse(const char *directory, const char *name, unsigned n_hooks)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 
     if (name[strspn(name, allowed)] != '\0')
         return "its name has more than letters, digits, \".\", \"_\" and \"-\"";

@@ -17,7 +17,7 @@
  * guest some 50. */
 #define LP_HOOKS_LEAST_MSEC 100
 #define LP_HOOKS_ENV 12
-#define LP_HOOKS_ENV_TEXT 64
+#define LP_HOOKS_ENV_TEXT 80
 
 enum { CPU, MEM, CAPACITY, RESOURCES };
 static const char *const resource_names[RESOURCES] = { "cpu", "mem", "capacity" };
