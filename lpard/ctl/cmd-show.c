@@ -154,6 +154,20 @@ print_agent(const json_t *p, GString *out)
     lp_ctl_text_wrap(out, "agent: ", "  ", text->str);
 }
 
+/* What its agent measured; nothing of one that does not measure. */
+static void
+print_pressure(const json_t *p, GString *out)
+{
+    g_autofree char *mem = lp_ctl_text_centi(p, "agent.psi_mem_centi");
+    g_autofree char *cpu = lp_ctl_text_centi(p, "agent.psi_cpu_centi");
+    g_autofree char *working = lp_ctl_text_measured(p, "agent.working_set_bytes");
+    g_autofree char *text = g_strdup_printf("memory some %s %%, cpu %s %%, working set %s", mem,
+                                            cpu, working);
+
+    if (json_is_integer(lp_ctl_json_at(p, "agent.working_set_bytes")))
+        lp_ctl_text_wrap(out, "pressure: ", "  ", text);
+}
+
 static void
 print_rest(const json_t *p, GString *out)
 {
@@ -199,8 +213,8 @@ print_operations(LpCtl *ctl, const json_t *p, GString *out, GError **error)
     return true;
 }
 
-int
-lp_ctl_cmd_show(LpCtl *ctl, GError **error)
+static int
+show_partition(LpCtl *ctl, GError **error)
 {
     g_autofree char *path = lp_ctl_partition_path(ctl->words[0], "", error);
     g_autoptr(GString) out = g_string_new(NULL);
@@ -223,9 +237,17 @@ lp_ctl_cmd_show(LpCtl *ctl, GError **error)
     print_capacity(answer.json, out);
     print_mechanisms(json_object_get(answer.json, "mechanisms"), out);
     print_agent(answer.json, out);
+    print_pressure(answer.json, out);
     print_rest(answer.json, out);
     if (!print_operations(ctl, answer.json, out, error))
         return -1;
     fputs(out->str, stdout);
     return LP_CTL_EXIT_DONE;
+}
+
+int
+lp_ctl_cmd_show(LpCtl *ctl, GError **error)
+{
+    return lp_ctl_has(ctl, LP_CTL_OPT_GUEST) ? lp_ctl_show_guest(ctl, error)
+                                             : show_partition(ctl, error);
 }

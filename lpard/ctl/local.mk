@@ -7,7 +7,7 @@ liblp_ctl_a_SOURCES = lpard/ctl/amounts.c lpard/ctl/amounts.h lpard/ctl/change.c
 	lpard/ctl/cmd-help.c lpard/ctl/cmd-hold.c lpard/ctl/cmd-host.c lpard/ctl/cmd-list.c \
 	lpard/ctl/cmd-move.c lpard/ctl/cmd-names.c lpard/ctl/cmd-op.c lpard/ctl/cmd-profile.c \
 	lpard/ctl/cmd-reconcile.c lpard/ctl/cmd-remove.c lpard/ctl/cmd-set.c \
-	lpard/ctl/cmd-show.c lpard/ctl/cmd-start.c lpard/ctl/cmd-version.c lpard/ctl/ctl.h \
+	lpard/ctl/cmd-show.c lpard/ctl/show-guest.c lpard/ctl/cmd-start.c lpard/ctl/cmd-version.c lpard/ctl/ctl.h \
 	lpard/ctl/definition.c lpard/ctl/definition.h lpard/ctl/options.c lpard/ctl/options.h \
 	lpard/ctl/outcome.c lpard/ctl/outcome.h lpard/ctl/plan.c lpard/ctl/progress.c \
 	lpard/ctl/progress.h lpard/ctl/show.c lpard/ctl/sse.c lpard/ctl/sse.h \

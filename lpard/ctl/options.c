@@ -51,6 +51,7 @@ static const Entry entries[LP_CTL_OPTS] = {
     [LP_CTL_OPT_RELEASE] = { "release", 0, NULL, "allow automatic changes again" },
     [LP_CTL_OPT_PARTITION] = { "partition", 0, "PARTITION", "of this partition only" },
     [LP_CTL_OPT_FOLLOW] = { "follow", 'f', NULL, "go on as events happen" },
+    [LP_CTL_OPT_GUEST] = { "guest", 0, NULL, "what it has inside, what it lacks, how it fares" },
 };
 
 const char *

@@ -43,6 +43,7 @@ typedef enum {
     LP_CTL_OPT_RELEASE,
     LP_CTL_OPT_PARTITION,
     LP_CTL_OPT_FOLLOW,
+    LP_CTL_OPT_GUEST,
     LP_CTL_OPTS,
 } LpCtlOption;
 

@@ -13,7 +13,7 @@ const LpCtlVerb lp_ctl_verbs[] = {
     { "list", "", "the partitions; --all: every domain libvirt knows", "lparctl list",
       OPT(ALL) | OPT(OUTPUT), 0, 0, lp_ctl_cmd_list },
     { "show", "NAME", "one partition: desired, granted, usable, cell by cell", "lparctl show web1",
-      OPT(OUTPUT), 1, 1, lp_ctl_cmd_show },
+      OPT(OUTPUT) | OPT(GUEST), 1, 1, lp_ctl_cmd_show },
     { "host", "", "this machine: virtualization, topology, what is granted and free",
       "lparctl host", OPT(OUTPUT), 0, 0, lp_ctl_cmd_host },
     { "check", "NAME", "whether a domain has what resizing needs, and the cures",

@@ -23,6 +23,7 @@ int lp_ctl_cmd_reconcile(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_remove(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_set(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_show(LpCtl *ctl, GError **error);
+int lp_ctl_show_guest(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_start(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_version(LpCtl *ctl, GError **error);
 

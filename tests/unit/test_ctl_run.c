@@ -41,6 +41,7 @@ static const struct {
     { "show web1", "GET /v1/partitions/web1\n", 200, PARTITION, 0 },
     /* The server shows the path decoded: all of it is the name, none became a query. */
     { "show 'a b%c?d#e'", "GET /v1/partitions/a b%c?d#e\n", 200, PARTITION, 0 },
+    { "show web1 --guest", "GET /v1/partitions/web1/guest\n", 200, "{\"partition\":\"web1\"}", 0 },
     { "host", "GET /v1/host\n", 200, "{}", 0 },
     { "check web1", "GET /v1/partitions/web1/check\n", 200,
       "{\"partition\":\"web1\",\"checks\":[{\"name\":\"agent\",\"ok\":true,\"severity\":\"ok\","
@@ -299,6 +300,95 @@ test_problems(void **state)
     g_free(fake_server_asked(server));
 }
 
+#define GUEST_AGENT \
+    "{\"partition\":\"web1\",\"agent\":{\"state\":\"connected\",\"version\":\"0.1.0\"," \
+    "\"kernel\":\"6.1\\u001b[2J\",\"boot_id\":\"04d9\"},\"hypervisor\":\"kvm\","
+
+static const char guest_answer[] = GUEST_AGENT
+    "\"features\":[{\"name\":\"psi\",\"state\":\"no\",\"text\":\"stalls are not measured\","
+    "\"cure\":\"boot the guest with psi=1\"},"
+    "{\"name\":\"numa\",\"state\":\"yes\",\"text\":\"sees\",\"cure\":null},"
+    "{\"name\":\"virtio-mem\",\"state\":\"yes\",\"text\":\"has\",\"cure\":null},"
+    "{\"name\":\"kvmclock\",\"state\":\"unknown\",\"text\":\"?\",\"cure\":null}],"
+    "\"abilities\":[{\"name\":\"memory-grow\",\"able\":\"yes\",\"text\":\"comes online\"},"
+    "{\"name\":\"hooks\",\"able\":\"no\",\"text\":\"forbidden\"}],\"forbids\":[\"hooks\"],"
+    "\"pressure\":{\"age_sec\":2,\"mem_total_bytes\":1073741824,\"mem_available_bytes\":536870912,"
+    "\"working_set_bytes\":432013312,\"swap_used_bytes\":0,\"refaults\":7,\"oom_kills\":1,"
+    "\"cpu_some_centi\":1234,\"mem_some_centi\":320,\"mem_full_centi\":5,\"io_some_centi\":0,"
+    "\"io_full_centi\":0,\"running\":3,\"busy_centi\":5000,\"steal_centi\":150,"
+    "\"classes\":[{\"name\":\"web\",\"cpu_centi\":125,\"mem_bytes\":1048576}]}}";
+
+static const char guest_shown[] =
+    "web1: agent connected, version 0.1.0, kernel 6.1?[2J, boot 04d9, on kvm\n"
+    "what resizing can do in it:\n"
+    "  memory-grow      yes      comes online\n"
+    "  hooks            no       forbidden\n"
+    "what it lacks:\n"
+    "  psi: stalls are not measured\n"
+    "      cure: boot the guest with psi=1\n"
+    "has: numa, virtio-mem\n"
+    "not known: kvmclock\n"
+    "forbidden by its administrator: hooks\n"
+    "pressure: cpu 12.34 %, memory 3.20 % (full 0.05 %), io 0.00 % (full 0.00 %), told 2 s ago\n"
+    "memory: 1 GiB, available 512 MiB, working set 412 MiB, swapped out 0 B; since boot 7 pages\n"
+    "  refaulted, 1 OOM kills\n"
+    "processors: 50.00 % busy, 1.50 % stolen, 3 runnable\n"
+    "CLASS  PROCESSORS  MEMORY\n"
+    "web          1.25   1 MiB\n";
+
+static void
+test_guest(void **state)
+{
+    FakeServer *server = *state;
+    Ran ran;
+
+    fake_server_answer(server, 200, guest_answer);
+    ran = run_lparctl(server, "show web1 --guest");
+    assert_int_equal(ran.status, 0);
+    assert_string_equal(ran.out, guest_shown);
+    ran_clear(&ran);
+    fake_server_answer(server, 200, guest_answer);
+    ran = run_lparctl(server, "show --guest web1 -o json");
+    assert_int_equal(ran.status, 0);
+    assert_memory_equal(ran.out, guest_answer, strlen(guest_answer));
+    ran_clear(&ran);
+    /* One that says nothing. */
+    fake_server_answer(server, 200, "{\"partition\":\"web1\",\"agent\":{\"state\":\"silent\"},"
+                       "\"features\":[],\"abilities\":[],\"forbids\":[],\"pressure\":null}");
+    ran = run_lparctl(server, "show web1 --guest");
+    assert_string_equal(ran.out, "web1: agent silent\n");
+    ran_clear(&ran);
+    /* Nonsense is shown as far as it goes. */
+    fake_server_answer(server, 200, "{\"features\":[1,null,{}],\"abilities\":[[],{}],"
+                       "\"forbids\":[{}],\"pressure\":{\"classes\":[7]}}");
+    ran = run_lparctl(server, "show web1 --guest");
+    assert_int_equal(ran.status, 0);
+    ran_clear(&ran);
+    g_free(fake_server_asked(server));
+}
+
+/* One line of the pressure, where it is known. */
+static void
+test_show_pressure(void **state)
+{
+    FakeServer *server = *state;
+    Ran ran;
+
+    fake_server_answer(server, 200, "{\"name\":\"web1\",\"agent\":{\"state\":\"connected\","
+                       "\"psi_cpu_centi\":50,\"psi_mem_centi\":320,"
+                       "\"working_set_bytes\":432013312}}");
+    ran = run_lparctl(server, "show web1");
+    assert_non_null(strstr(ran.out, "\npressure: memory some 3.20 %, cpu 0.50 %, working set "
+                                    "412 MiB\n"));
+    ran_clear(&ran);
+    fake_server_answer(server, 200, "{\"name\":\"web1\",\"agent\":{\"psi_cpu_centi\":50,"
+                       "\"psi_mem_centi\":320,\"working_set_bytes\":null}}");
+    ran = run_lparctl(server, "show web1");
+    assert_null(strstr(ran.out, "pressure"));
+    ran_clear(&ran);
+    g_free(fake_server_asked(server));
+}
+
 static void
 test_not_an_operation(void **state)
 {
@@ -519,6 +609,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_final_states, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_json_is_unchanged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_problems, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_guest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_show_pressure, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_an_operation, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_interrupt_detaches, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_idle_answers_end, set_up, tear_down),
