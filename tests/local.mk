@@ -2,6 +2,8 @@
 include tests/unit/pure.mk
 include tests/unit/plan.mk
 include tests/unit/wire.mk
+include tests/unit/judge.mk
+include tests/unit/apps.mk
 include tests/unit/classes.mk
 include tests/unit/hotplug.mk
 include tests/unit/sim.mk
