@@ -60,9 +60,22 @@ is_same(const LpWirePhase *a, const LpWirePhase *b)
 }
 
 static bool
-is_same_answer(const LpWireAnswer *answer, const LpWirePhase *phase)
+has_same_amounts(const LpWirePhase *a, const LpWirePhase *b)
 {
-    return answer->id == phase->id && answer->phase == phase->phase;
+    return a->has_cpu == b->has_cpu && a->has_mem == b->has_mem && a->has_units == b->has_units &&
+           a->cpu_to == b->cpu_to && a->mem_to_bytes == b->mem_to_bytes &&
+           a->units_to_centi == b->units_to_centi;
+}
+
+/* Whether it has been answered just now.  Of a POST that was said to oneself the host may know
+ * better what came of it: then it is said again. */
+static bool
+is_answered(const LpPhases *phases, const LpWirePhase *phase)
+{
+    const LpWireAnswer *last = &phases->last;
+
+    return last->id == phase->id && last->phase == phase->phase &&
+           (phases->guessed.id != phase->id || has_same_amounts(&phases->guessed, phase));
 }
 
 static bool
@@ -116,6 +129,10 @@ say_answer(LpAgent *agent)
                 answer->reason[0] != '\0' ? ": " : "", answer->reason);
     phases->answered = true;
     phases->last = *answer;
+    if (phases->own)
+        phases->guessed = phases->now;
+    else
+        phases->guessed.id = 0;
     if (!phases->own)
         send_last(agent, now);
     expect_host(agent, now);
@@ -324,7 +341,7 @@ start_next(LpAgent *agent, int64_t now_msec)
     phases->n_queued--;
     memmove(phases->queue, phases->queue + 1, phases->n_queued * sizeof(phases->queue[0]));
     /* Said to oneself meanwhile. */
-    if (is_same_answer(&phases->last, &next.phase)) {
+    if (is_answered(phases, &next.phase)) {
         send_last(agent, now_msec);
         start_next(agent, now_msec);
         return;
@@ -348,7 +365,7 @@ lp_phase_heard(LpAgent *agent, const LpWirePhase *phase, int64_t now_msec)
     if (waits) {
         lp_log_info("resize %llu: %s again, while it is at work", (unsigned long long)phase->id,
                     lp_wire_phase_names[phase->phase]);
-    } else if (is_same_answer(&phases->last, phase)) {
+    } else if (is_answered(phases, phase)) {
         send_last(agent, now_msec);
     } else if (phases->n_queued == LP_PHASE_QUEUE_MAX) {
         lp_log_warn("resize %llu: %s is dropped: too many phases wait already",

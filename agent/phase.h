@@ -46,6 +46,7 @@ typedef struct {
     LpPhaseWait queue[LP_PHASE_QUEUE_MAX];
     unsigned n_queued;
     LpWireAnswer last;                 /* repeated when the host repeats itself; id 0: none */
+    LpWirePhase guessed;               /* the POST that `last` answers, if it was one's own */
     /* Between PRE and POST. */
     bool open;
     LpWirePhase pre;                   /* stays when it is closed */

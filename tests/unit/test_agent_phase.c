@@ -461,6 +461,20 @@ test_late_post(void **data)
                         "b post acquire cpu 2 4 2\n");
 }
 
+static void
+test_agent_stops(void **data)
+{
+    (void)data;
+    put_hook("a", "trap '' TERM\nsetsid sh -c 'echo $$ >'$T'/runaway; exec sleep 900' &\n"
+             "until [ -s $T/runaway ]; do sleep 0.02; done; echo $$ >$T/hook; sleep 900\n");
+    agent_greet();
+    say_phase(6, "check", 20000, false, CPU_UP);
+    await_file("hook");
+    agent_end();
+    assert_dead("hook");
+    assert_dead("runaway");
+}
+
 /* --- a host that repeats itself, sends too much, or vanishes --- */
 
 static void
@@ -549,9 +563,15 @@ test_host_is_there(void **data)
     assert_string_equal(trace(), "a pre acquire cpu 2 4 2\n");
     sleep(4);
     assert_string_equal(trace(), "a pre acquire cpu 2 4 2\na post acquire cpu 2 2 0\n");
-    /* That was the end of it: one that is told again is not run again. */
-    pass(6, "post", LP_WIRE_PHASE_POST);
+    /* A host that says the same is answered alone, one that knows better is believed, once. */
+    say_phase(6, "post", 20000, false, "\"cpu_from\":2,\"cpu_to\":2");
+    hear_answer(6, LP_WIRE_PHASE_POST, LP_WIRE_ANSWER_OK, "", "");
     assert_string_equal(trace(), "a pre acquire cpu 2 4 2\na post acquire cpu 2 2 0\n");
+    for (int i = 0; i < 2; i++) {
+        pass(6, "post", LP_WIRE_PHASE_POST);
+        assert_string_equal(trace(), "a pre acquire cpu 2 4 2\na post acquire cpu 2 2 0\n"
+                            "a post acquire cpu 2 4 2\n");
+    }
 }
 
 /* --- agent.conf --- */
@@ -633,7 +653,7 @@ main(void)
         RUN(test_which_files), RUN(test_directory_of_others), RUN(test_no_directory),
         RUN(test_veto), RUN(test_long_reason), RUN(test_two_vetoes), RUN(test_failed_post),
         RUN(test_undo), RUN(test_hanging), RUN(test_ends_when_asked), RUN(test_gigabyte),
-        RUN(test_signal), RUN(test_forks_away), RUN(test_deadline), RUN(test_late_post),
+        RUN(test_signal), RUN(test_forks_away), RUN(test_deadline), RUN(test_late_post), RUN(test_agent_stops),
         RUN(test_repeated), RUN(test_queue), RUN(test_another_while_open),
         RUN(test_host_vanishes), RUN(test_host_is_there), RUN(test_forbidden),
         RUN(test_conf_read_again), RUN(test_floor_cpus),
