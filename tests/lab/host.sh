@@ -238,6 +238,9 @@ lab_start() {
     mkdir -p "$boot_dir" && chmod 0755 "$boot_base" "$boot_dir" &&
         install -m 0644 "$kernel_dir/vmlinuz" "$initrd" "$boot_dir/" ||
         die "cannot write the guests' kernel to $boot_dir"
+    # A plain user's lab is given the one image only.
+    [[ ! -f $initrd-qga ]] || install -m 0644 "$initrd-qga" "$boot_dir/" ||
+        die "cannot write the guests' image to $boot_dir"
     lpard_start
 }
 
@@ -300,17 +303,19 @@ lpard_stop() {
 }
 
 # --- guests ---------------------------------------------------------------------------------
-# partition_define NAME AGENT CPU MEM [OPTIONS...]: a partition of this lab, started; with the
+# partition_define NAME AGENT CPU MEM [OPTIONS...]: a partition of this lab, started; AGENT is
+# lpar, qga (qemu-guest-agent), both or none; with the
 # words in $guest_words on its kernel's command line.
 partition_define() {
-    local name=$prefix-$1 cmdline
+    local name=$prefix-$1 cmdline image=initrd
     cmdline="console=ttyS0 quiet panic=-1 psi=1 lpard.name=$name lpard.agent=$2"
     cmdline+=${guest_words:+ $guest_words}
     # Without an agent somebody else must bring memory online: the guest's own kernel.
     [[ $2 == none ]] && cmdline+=" memhp_default_state=online_movable"
+    [[ $2 == qga || $2 == both ]] && image=initrd-qga
     [[ "${*:5}" == *--cells* ]] || set -- "$@" --cells 2
     lparctl define "$name" --cpu "$3" --mem "$4" --kernel "$boot_dir/vmlinuz" \
-        --initrd "$boot_dir/initrd" --cmdline "$cmdline" --start "${@:5}"
+        --initrd "$boot_dir/$image" --cmdline "$cmdline" --start "${@:5}"
 }
 
 # wait_for SECONDS COMMAND...: until COMMAND succeeds.
@@ -323,8 +328,10 @@ wait_for() {
     done
 }
 
+# agent_connected PARTITION [STATE]: of lpar-agent, or the state given.
 agent_connected() {
-    [[ $(lparctl show "$1" -o json 2>/dev/null | jq -r .agent.state 2>/dev/null) == connected ]]
+    [[ $(lparctl show "$1" -o json 2>/dev/null | jq -r .agent.state 2>/dev/null) == \
+        "${2:-connected}" ]]
 }
 
 # guests_up NAME...: defines and starts the lab's guests, and waits until each can be used.
@@ -341,16 +348,19 @@ guests_up() {
     done
 }
 
-# guest_ready NAME: until its user space answers and its agent, if it has one, is connected.
+# guest_ready NAME [AGENT]: until its user space answers and its agent (of partition_define's
+# kinds; lpar, but none in the guest `plain`) is connected.
 guest_ready() {
-    local name=$prefix-$1
+    local name=$prefix-$1 agent=${2:-lpar} state=connected
+    [[ $1 == plain ]] && agent=none
+    [[ $agent == qga ]] && state=qemu-guest-agent
     guest_wait "$name" 180 || {
         touch "$log_dir/console-$name.log"
         die_with_log "the guest $name does not come up" "$log_dir/console-$name.log"
     }
     guest_measure "$name" || die "the guest $name does not tell its memory"
-    [[ $1 == plain ]] && return 0
-    wait_for 60 agent_connected "$name" ||
+    [[ $agent == none ]] && return 0
+    wait_for 60 agent_connected "$name" "$state" ||
         die "the agent in $name does not reach lpard; see $log_dir/lpard.log"
 }
 

@@ -110,13 +110,14 @@ op_ended() {
     [[ $(field "$1" .operations_open) == 0 ]]
 }
 
-# guest_new NAME [OPTIONS...]: one more partition for this test, up to 2 GiB, with an agent.
+# guest_new NAME [OPTIONS...]: one more partition for this test, up to 2 GiB, with an agent:
+# lpar-agent, or that of partition_define's kinds that $guest_agent names.
 guest_new() {
     local name=$1
     shift
-    partition_define "$name" lpar 1:1:4 512M:512M:2G "$@" >"$log_dir/define-$name.log" 2>&1 ||
+    partition_define "$name" "${guest_agent:-lpar}" 1:1:4 512M:512M:2G "$@" >"$log_dir/define-$name.log" 2>&1 ||
         die_with_log "lparctl define $prefix-$name failed" "$log_dir/define-$name.log"
-    guest_ready "$name"
+    guest_ready "$name" "${guest_agent:-lpar}"
 }
 
 # guest_remove NAME: without a trace.

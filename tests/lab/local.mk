@@ -15,9 +15,11 @@ EXTRA_DIST += \
 	tests/lab/t-26-hooks.sh \
 	tests/lab/t-27-cycles.sh \
 	tests/lab/t-28-pressure.sh \
+	tests/lab/t-29-classes.sh \
 	tests/lab/t-30-move.sh \
 	tests/lab/t-35-dimm-balloon.sh \
 	tests/lab/t-36-requests.sh \
+	tests/lab/t-37-guest-agent.sh \
 	tests/lab/t-40-capacity.sh \
 	tests/lab/t-45-definition.sh \
 	tests/lab/t-50-refusals.sh \
@@ -34,6 +36,7 @@ EXTRA_DIST += \
 	tests/lab/guest/lab-bind.c \
 	tests/lab/guest/lab-hog \
 	tests/lab/guest/lab-pin.c \
+	tests/lab/guest/lab-qga \
 	tests/lab/guest/lab-run \
 	tests/lab/guest/lab-shell \
 	tests/lab/guest/lab-stress.c \

@@ -7,7 +7,7 @@ packages_needed=(
     libglib2.0-dev libvirt-dev libvirt-glib-1.0-dev libxml2-dev libsoup-3.0-dev libjansson-dev
     libsqlite3-dev libhwloc-dev libcgroup-dev libcmocka-dev
     qemu-system-x86 seabios libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients
-    busybox-static cpio jq
+    busybox-static cpio jq qemu-guest-agent
 )
 packages_for_check=(mandoc curl xz-utils)
 
@@ -156,7 +156,30 @@ setup_image() {
         echo "$module"
     done >"$root/lib/modules/order"
     [[ -x $build_dir/lpar-agent ]] && install -m 0755 -s "$build_dir/lpar-agent" "$root/bin/"
+    [[ -x $build_dir/lpar-agent-classes ]] &&
+        install -m 0755 -s "$build_dir/lpar-agent-classes" "$root/bin/"
+    mkdir -p "$root/etc/lpard"
+    # The agent looks for its helper where `make install` would put it.
+    echo 'classes-helper = /bin/lpar-agent-classes' >"$root/etc/lpard/agent.conf"
     initrd=$lab_dir/initrd
     (cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet | gzip -1) >"$initrd.new" &&
         mv "$initrd.new" "$initrd" || die "cannot write $initrd"
+    setup_image_qga
+}
+
+# setup_image_qga: $lab_dir/initrd-qga, the same with qemu-guest-agent and its libraries on top.
+# Apart, since most guests have no use for these 6 MiB; the kernel unpacks one archive after the
+# other.
+setup_image_qga() {
+    local root=$lab_dir/initramfs-qga program library
+    program=$(command -v qemu-ga) || die "qemu-ga is not installed"
+    rm -rf "$root"
+    mkdir -p "$root/bin"
+    cp "$program" "$root/bin/" || die "cannot make the guests' image in $root"
+    while read -r library; do
+        mkdir -p "$root${library%/*}" && cp -L "$library" "$root$library" ||
+            die "cannot copy $library"
+    done < <(ldd "$program" | sed -n 's,^[^/]*\(/[^ ]*\) (0x.*,\1,p')
+    { cat "$initrd" && (cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet | gzip -1); } \
+        >"$initrd-qga.new" && mv "$initrd-qga.new" "$initrd-qga" || die "cannot write $initrd-qga"
 }
