@@ -315,6 +315,7 @@ lp_bound_blocker(const LpBound *bound, const LpCpuMask *leaving, const uint16_t 
                  char *ret_text, size_t size)
 {
     LpCpuMask one;
+    bool isolated;
     char cpu[32];
 
     for (unsigned i = 0; i < bound->n_sets; i++) {
@@ -331,10 +332,8 @@ lp_bound_blocker(const LpBound *bound, const LpCpuMask *leaving, const uint16_t 
             snprintf(ret_text, size, "a program is bound to %s", cpu);
         return true;
     }
-    if (first_common(&bound->isolated, leaving, &one) ||
-        first_common(&bound->nohz_full, leaving, &one)) {
-        bool isolated = first_common(&bound->isolated, leaving, &one);
-
+    isolated = first_common(&bound->isolated, leaving, &one);
+    if (isolated || first_common(&bound->nohz_full, leaving, &one)) {
         name_cpus(&one, id_of, cpu, sizeof(cpu));
         snprintf(ret_text, size, "%s is isolated (%s)", cpu, isolated ? "isolcpus" : "nohz_full");
         return true;
