@@ -15,9 +15,11 @@
 #include <glib/gstdio.h>
 #include <libsoup/soup.h>
 
+#include "hotplug/sim.h"
 #include "lpard/api/api-private.h"
 #include "lpard/error.h"
 #include "lpard/api/openapi.h"
+#include "lpard/registry/channel.h"
 #include "tests/unit/schema.h"
 
 /* Far more than any answer takes here; only a hang ends it. */
@@ -27,7 +29,7 @@ static const char sim_host[] =
     "{\"seed\": 7, \"cgroup\": \"v2\", \"domains\": ["
     "{\"name\": \"one\", \"run\": \"off\"}, {\"name\": \"two\"}, "
     "{\"name\": \"idle\", \"run\": \"off\"}, {\"name\": \"busy\"}, "
-    "{\"name\": \"big\", \"run\": \"off\"}]}";
+    "{\"name\": \"big\", \"run\": \"off\"}, {\"name\": \"seen\", \"run\": \"off\"}]}";
 
 static const char enable_body[] =
     "{\"cpu\":{\"min\":1,\"desired\":1,\"max\":4},\"mem\":{\"min_bytes\":1073741824,"
@@ -714,6 +716,130 @@ test_clients_that_vanish(void **state)
     json_decref(ask_for("Daemon", "GET", "/v1/", NULL, 200));
 }
 
+static bool
+link_is_open(void *name)
+{
+    const LpPartition *partition = lp_registry_find(world.registry, name, NULL);
+
+    return partition->channel && lp_channel_connected(partition->channel);
+}
+
+static const LpGuest *
+guest_of(const char *name)
+{
+    return &lp_registry_find(world.registry, name, NULL)->guest;
+}
+
+static bool
+pressure_is_known(void *name)
+{
+    return guest_of(name)->has_pressure;
+}
+
+static bool
+agent_is_lost(void *name)
+{
+    return !guest_of(name)->connected;
+}
+
+static const json_t *
+named(const json_t *guest, const char *list, const char *name)
+{
+    const json_t *array = json_object_get(guest, list);
+
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const json_t *one = json_array_get(array, i);
+
+        if (strcmp(json_string_value(json_object_get(one, "name")), name) == 0)
+            return one;
+    }
+    fail_msg("there is no %s in %s", name, list);
+    return NULL;
+}
+
+static void
+check_no_guest(const char *path, const char *agent)
+{
+    json_t *json = ask_for("Guest", "GET", path, NULL, 200);
+
+    assert_string_equal(json_string_value(json_object_get(json_object_get(json, "agent"),
+                                                          "state")), agent);
+    assert_true(json_is_null(json_object_get(json, "hypervisor")));
+    assert_true(json_is_null(json_object_get(json, "pressure")));
+    assert_int_equal(json_array_size(json_object_get(json, "features")), 0);
+    assert_int_equal(json_array_size(json_object_get(json, "abilities")), 0);
+    json_decref(json);
+}
+
+static void
+check_metrics(bool told)
+{
+    g_autoptr(SoupMessage) message = soup_message_new("GET", "http://localhost/v1/metrics");
+    Answer answer = {0};
+    gsize size;
+    const char *text;
+
+    soup_session_send_and_read_async(world.session, message, 0, NULL, on_answer, &answer);
+    until(answered, &answer);
+    assert_non_null(answer.bytes);
+    text = g_bytes_get_data(answer.bytes, &size);
+    assert_true(told == (g_strstr_len(text, (gssize)size,
+                                      "lpard_guest_cpu_centi{partition=\"seen\",figure=\"busy\"} "
+                                      "500\n") != NULL));
+    g_bytes_unref(answer.bytes);
+}
+
+static void
+test_guest(void **state)
+{
+    const char *path = "/v1/partitions/seen/guest", *profile = "/v1/partitions/seen/profile";
+    static char name[] = "seen";
+    const json_t *feature;
+    json_t *json;
+
+    (void)state;
+    refused("GET", "/v1/partitions/nobody/guest", NULL, 404, "no-partition", "nobody");
+    refused("GET", path, NULL, 409, "not-enabled", "lparctl enable");
+    refused("GET", "/v1/partitions/seen/guest?x=1", NULL, 400, "usage", "\"x\"");
+    json_decref(ask_for("Definition", "PUT", profile, enable_body, 200));
+    check_no_guest(path, "absent");
+    assert_true(lp_sim_tell(world.settings.uri, name, "{\"agent_silent\": true}", NULL));
+    json_decref(ask_for("Partition", "POST", "/v1/partitions/seen/start", NULL, 200));
+    until(link_is_open, name);
+    check_no_guest(path, "silent");
+    assert_true(lp_sim_tell(world.settings.uri, name, "{\"agent_silent\": false}", NULL));
+    until(pressure_is_known, name);
+    json = ask_for("Guest", "GET", path, NULL, 200);
+    assert_string_equal(json_string_value(json_object_get(json, "hypervisor")), "kvm");
+    feature = named(json, "features", "virtio-mem");
+    assert_string_equal(json_string_value(json_object_get(feature, "state")), "yes");
+    assert_true(json_is_null(json_object_get(feature, "cure")));
+    feature = named(json, "features", "free-page-reporting");
+    assert_string_equal(json_string_value(json_object_get(feature, "state")), "no");
+    assert_non_null(strstr(json_string_value(json_object_get(feature, "cure")),
+                           "freePageReporting"));
+    feature = named(json, "features", "cgroups");
+    assert_string_equal(json_string_value(json_object_get(feature, "state")), "unknown");
+    assert_string_equal(json_string_value(json_object_get(named(json, "abilities",
+                                                                "memory-shrink"), "able")),
+                        "yes");
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "pressure"),
+                                                        "busy_centi")), 500);
+    json_decref(json);
+    json = ask_for("Partition", "GET", "/v1/partitions/seen", NULL, 200);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "agent"),
+                                                        "working_set_bytes")),
+                     guest_of(name)->pressure.working_set_bytes);
+    json_decref(json);
+    check_metrics(true);
+    /* With its guest gone nothing old is told. */
+    assert_true(lp_sim_tell(world.settings.uri, name, "{\"do\": \"stop\"}", NULL));
+    until(agent_is_lost, name);
+    check_no_guest(path, "absent");
+    check_metrics(false);
+    json_decref(ask_for("Definition", "DELETE", profile, NULL, 200));
+}
+
 static void
 test_second_lpard(void **state)
 {
@@ -746,6 +872,7 @@ main(void)
         cmocka_unit_test(test_start_needs_room),
         cmocka_unit_test(test_slow_streams_lose),
         cmocka_unit_test(test_clients_that_vanish),
+        cmocka_unit_test(test_guest),
         cmocka_unit_test(test_second_lpard),
     };
 

@@ -313,6 +313,11 @@ test_metrics(void **state)
 
     (void)state;
     g_ptr_array_add(partitions, partition);
+    partition->guest.connected = partition->guest.has_pressure = true;
+    partition->guest.pressure = (LpWirePressure){.psi_mem_full_centi = 77, .oom_kills = 2,
+                                                 .working_set_bytes = MIB, .steal_centi = 9,
+                                                 .refaults = 5, .running = 4, .n_classes = 1,
+                                                 .classes = {{"a\"b", 125, 4096}}};
     lp_counts_event(counts, &item);
     lp_counts_event(counts, &item);     /* told again: counted once */
     text = lp_metrics_text(&metrics);
@@ -321,6 +326,15 @@ test_metrics(void **state)
     assert_non_null(strstr(text, "lpard_partition_cpu{partition=\"we\\\"b\\\\1\","
                                  "figure=\"desired\"} 3\n"));
     assert_null(strstr(text, "figure=\"usable\""));
+    assert_non_null(strstr(text, "lpard_guest_pressure_centi{partition=\"we\\\"b\\\\1\","
+                                 "figure=\"mem_full\"} 77\n"));
+    assert_non_null(strstr(text, "figure=\"working_set\"} 1048576\n"));
+    assert_non_null(strstr(text, "figure=\"steal\"} 9\n"));
+    assert_non_null(strstr(text, "lpard_guest_refaults_total{partition=\"we\\\"b\\\\1\"} 5\n"));
+    assert_non_null(strstr(text, "lpard_guest_oom_kills_total{partition=\"we\\\"b\\\\1\"} 2\n"));
+    assert_non_null(strstr(text, "lpard_guest_runnable{partition=\"we\\\"b\\\\1\"} 4\n"));
+    assert_non_null(strstr(text, ",class=\"a\\\"b\"} 125\n"));
+    assert_non_null(strstr(text, ",class=\"a\\\"b\"} 4096\n"));
     g_free(text);
     g_free(item.text);
     lp_counts_free(counts);
@@ -328,6 +342,93 @@ test_metrics(void **state)
     free_sample(partition);
     g_ptr_array_unref(partitions);
     g_ptr_array_unref(operations);
+}
+
+static void
+check_guest(const LpPartition *partition)
+{
+    json_t *json = lp_export_guest(partition, 5000000);
+
+    assert_non_null(json);
+    assert_true(schema_holds(document, "Guest", json));
+    json_decref(json);
+}
+
+static void
+test_guest(void **state)
+{
+    LpPartition *partition = sample();
+    LpGuest *guest = &partition->guest;
+    json_t *json;
+
+    (void)state;
+    check_guest(partition);
+    guest->connected = guest->has_pressure = true;
+    check_guest(partition);
+    /* Whatever a guest may say. */
+    memset(&guest->pressure, 0xff, sizeof guest->pressure);
+    guest->pressure.n_classes = 1;
+    strcpy(guest->pressure.classes[0].name, "web");
+    guest->hello.has = guest->hello.lacks = guest->hello.forbids = UINT32_MAX;
+    guest->hello.hypervisor = LP_WIRE_HYPERVISOR_OTHER;
+    guest->pressure_usec = INT64_MAX;
+    check_guest(partition);
+    /* What it said on a link that is gone counts no more. */
+    guest->connected = false;
+    json = lp_export_guest(partition, 0);
+    assert_true(json_is_null(json_object_get(json, "pressure")));
+    assert_int_equal(json_array_size(json_object_get(json, "forbids")), 0);
+    json_decref(json);
+    free_sample(partition);
+}
+
+static const char *
+severity(json_t *checks, const char *name, const char **ret_cure)
+{
+    for (size_t i = 0; i < json_array_size(checks); i++) {
+        json_t *check = json_array_get(checks, i);
+
+        if (strcmp(json_string_value(json_object_get(check, "name")), name) != 0)
+            continue;
+        *ret_cure = json_string_value(json_object_get(check, "cure"));
+        return json_string_value(json_object_get(check, "severity"));
+    }
+    return NULL;
+}
+
+/* What the guest says of features goes before what an older agent says of capabilities. */
+static void
+test_check_tells_of_features(void **state)
+{
+    LpPartition *partition = sample();
+    LpHost *host = g_new0(LpHost, 1);
+    LpWireHello *hello = &partition->guest.hello;
+    const char *cure = NULL;
+    json_t *checks;
+
+    (void)state;
+    partition->guest.connected = true;
+    hello->caps = LP_WIRE_CAP_CPU_ONLINE;
+    checks = lp_check_partition(partition, host);
+    assert_string_equal(severity(checks, "guest-cpu-hotplug", &cure), "ok");
+    assert_null(cure);
+    assert_string_equal(severity(checks, "guest-virtio-mem", &cure), "warn");
+    assert_non_null(strstr(cure, "virtio_mem"));
+    assert_null(severity(checks, "guest-forbids", &cure));
+    json_decref(checks);
+    hello->has = LP_WIRE_FEATURE_VIRTIO_MEM;
+    hello->lacks = LP_WIRE_FEATURE_MOVABLE | LP_WIRE_FEATURE_STEAL_TIME;
+    hello->forbids = LP_WIRE_ACT_MEM_RELEASE | LP_WIRE_ACT_HOOKS;
+    checks = lp_check_partition(partition, host);
+    assert_string_equal(severity(checks, "guest-virtio-mem", &cure), "ok");
+    assert_string_equal(severity(checks, "guest-movable-zone", &cure), "warn");
+    assert_non_null(strstr(cure, "memhp_default_state"));
+    assert_null(severity(checks, "guest-cpu-hotplug", &cure));
+    assert_null(severity(checks, "guest-steal-time", &cure));
+    assert_string_equal(severity(checks, "guest-forbids", &cure), "warn");
+    json_decref(checks);
+    free_sample(partition);
+    g_free(host);
 }
 
 /* The checker itself must be able to say no. */
@@ -359,6 +460,8 @@ main(void)
         cmocka_unit_test(test_codes_are_listed),
         cmocka_unit_test(test_routing),
         cmocka_unit_test(test_partition),
+        cmocka_unit_test(test_guest),
+        cmocka_unit_test(test_check_tells_of_features),
         cmocka_unit_test(test_host),
         cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_schema_refuses),
