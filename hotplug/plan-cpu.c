@@ -130,30 +130,46 @@ choose_growth(LpPlan *plan, const LpView *view, LpCpuMask *running, uint32_t wan
     plan->folded_after = folded;
 }
 
-static void
-choose_shrink(LpPlan *plan, const LpView *view, LpCpuMask *running, uint32_t wanted,
-              bool may_unplug, LpCpuChange *change)
-{
-    LpCpuMask first, second;
-    bool boot_cpu = false;
+/* Who may leave, in the order in which they are taken.  What cannot be unplugged comes last, for it
+ * would stay plugged and held; the guest's wish decides among equals.  vCPU 0 is in none, since
+ * guests cannot run without it. */
+#define SHRINK_POOLS 4
 
-    /* Unpluggable ones leave first; vCPU 0 never, since guests cannot run without it. */
-    lp_cpumask_clear(&first);
-    lp_cpumask_clear(&second);
-    for (int c = lp_cpumask_next(running, 1); c >= 0; c = lp_cpumask_next(running, c + 1u))
-        lp_cpumask_add(lp_cpumask_has(&view->hotpluggable, (unsigned) c) ? &first : &second,
-                       (unsigned) c);
-    while (lp_cpumask_count(running) > wanted) {
-        int vcpu = drop_one(view, running, &first);
+static void
+sort_by_preference(const LpView *view, const LpGuestFacts *guest, const LpCpuMask *running,
+                   bool may_unplug, LpCpuMask pools[SHRINK_POOLS])
+{
+    memset(pools, 0, SHRINK_POOLS * sizeof *pools);
+    for (int c = lp_cpumask_next(running, 1); c >= 0; c = lp_cpumask_next(running, c + 1u)) {
+        bool stays = !lp_cpumask_has(&view->hotpluggable, (unsigned) c);
+        bool wished = lp_cpumask_has(&guest->leave, (unsigned) c);
+        /* Where nothing is unplugged anyway, the wish comes first. */
+        unsigned pool = may_unplug ? stays * 2u + !wished : !wished * 2u + stays;
+
+        lp_cpumask_add(&pools[pool], (unsigned) c);
+    }
+}
+
+static void
+choose_shrink(LpPlan *plan, const LpView *view, const LpGuestFacts *guest, LpCpuMask *running,
+              uint32_t wanted, bool may_unplug, LpCpuChange *change)
+{
+    LpCpuMask pools[SHRINK_POOLS];
+    bool boot_cpu = false;
+    unsigned pool = 0;
+
+    sort_by_preference(view, guest, running, may_unplug, pools);
+    while (lp_cpumask_count(running) > wanted && pool < SHRINK_POOLS) {
+        int vcpu = drop_one(view, running, &pools[pool]);
 
         if (vcpu < 0) {
-            vcpu = drop_one(view, running, &second);
-            boot_cpu |= vcpu >= 0;
+            pool++;
+            continue;
         }
-        if (vcpu < 0)
-            break;
         lp_cpumask_add(&change->folded, (unsigned) vcpu);
-        if (may_unplug && lp_cpumask_has(&view->hotpluggable, (unsigned) vcpu))
+        if (!lp_cpumask_has(&view->hotpluggable, (unsigned) vcpu))
+            boot_cpu = true;
+        else if (may_unplug)
             lp_cpumask_add(&change->unplug, (unsigned) vcpu);
     }
     if (boot_cpu && may_unplug)
@@ -221,7 +237,7 @@ lp_plan_choose_cpus(LpPlan *plan, const LpView *view, const LpBounds *bounds,
         choose_growth(plan, view, &running, target->cpu, ret_change);
     else if (target->cpu < plan->cpu_before) {
         ret_change->shrinks = true;
-        choose_shrink(plan, view, &running, target->cpu, may_unplug, ret_change);
+        choose_shrink(plan, view, guest, &running, target->cpu, may_unplug, ret_change);
     }
     plan->cpu_after = lp_cpumask_count(&running);
     plan->run_after = running;

@@ -129,6 +129,7 @@ typedef struct {
 typedef struct {
     bool connected;           /* an agent is there to fold vCPUs and to confirm */
     LpCpuMask online;         /* vCPUs that run in the guest, by its word */
+    LpCpuMask leave;          /* vCPUs it would rather lose; a wish, empty: none */
 } LpGuestFacts;
 
 typedef struct {

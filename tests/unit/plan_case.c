@@ -136,6 +136,10 @@ make_vcpus(PlanCase *pcase, Random *random)
         if (c > 0 && random_percent(random, 25))
             lp_cpumask_add(&pcase->bounds.folded, c);
     }
+    if (random_percent(random, 30))
+        for (uint32_t c = 0; c < view->vcpu_max + 2; c++)
+            if (random_percent(random, 30))
+                lp_cpumask_add(&pcase->guest.leave, c);
     if (random_percent(random, 70))
         lp_cpumask_clear(&pcase->bounds.folded);
     /* One that has left late is still on record. */

@@ -292,6 +292,43 @@ test_kept_vcpus(void **state)
     assert_int_equal(plan->steps[6].global_quota_usec, 2 * PERIOD + ALLOWANCE);
 }
 
+/* Who leaves is the guest's to wish, as far as it can leave; how many is not. */
+static void
+test_wish(void **state)
+{
+    (void) state;
+    set_mask(&view.hotpluggable, "1-3");
+    want_cpu(3);
+    make("fold config | capacity profile | unplug-vcpu | capacity profile");
+    assert_mask(&plan->run_after, "0-2");
+    set_mask(&guest.leave, "2");
+    make("fold config | capacity profile | unplug-vcpu | capacity profile");
+    assert_mask(&plan->run_after, "0-1,3");
+    set_mask(&guest.leave, "0-2");
+    make("fold config | capacity profile | unplug-vcpu | capacity profile");
+    assert_int_equal(plan->cpu_after, 3);
+    assert_true(lp_cpumask_has(&plan->run_after, 0) && lp_cpumask_has(&plan->run_after, 3));
+    /* Of those that are not there, or not enough for the count, nothing is lost. */
+    set_mask(&guest.leave, "1,6-7");
+    want_cpu(2);
+    make("fold config | capacity profile | unplug-vcpu unplug-vcpu | capacity profile");
+    assert_mask(&plan->run_after, "0,3");
+    /* One that would stay plugged is not preferred, but where nothing is unplugged. */
+    set_mask(&view.hotpluggable, "2-3");
+    set_mask(&guest.leave, "1");
+    want_cpu(3);
+    make("fold config | capacity profile | unplug-vcpu | capacity profile");
+    assert_mask(&plan->run_after, "0-2");
+    view.accel = LP_ACCEL_TCG;
+    make("fold config | capacity profile");
+    assert_mask(&plan->run_after, "0,2-3");
+    /* A grow is none of its business. */
+    set_mask(&guest.leave, "4");
+    want_cpu(5);
+    make("fold plug-vcpu profile config");
+    assert_mask(&plan->run_after, "0-4");
+}
+
 static void
 test_quota(void **state)
 {
@@ -604,7 +641,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_vcpus_come), TEST(test_vcpus_leave_by_stages), TEST(test_stale_record),
-        TEST(test_kept_vcpus), TEST(test_quota), TEST(test_capacity), TEST(test_memory_grows),
+        TEST(test_kept_vcpus), TEST(test_wish), TEST(test_quota), TEST(test_capacity), TEST(test_memory_grows),
         TEST(test_hard_limit), TEST(test_node_room_counts_all), TEST(test_undo_needs_no_room),
         TEST(test_memory_shrinks),
         TEST(test_dimms), TEST(test_dimm_beside_device), TEST(test_states),

@@ -142,6 +142,40 @@ check_end(const PlanCase *pcase, const LpPlan *plan, const PlanCase *end, uint32
         CHECK(lp_cpumask_equal(&end->guest.online, &plan->run_after));
 }
 
+/* A guest's wish changes who leaves and nothing else; and none leaves unwished while one that was
+ * wished for, and could leave as well, stays. */
+static void
+check_wish(const PlanCase *pcase, const LpPlan *plan, uint32_t number, uint32_t *ret_heeded)
+{
+    static PlanCase without;
+    const LpView *view = &pcase->view;
+    LpPlan *twin;
+
+    without = *pcase;
+    lp_cpumask_clear(&without.guest.leave);
+    twin = make(&without);
+    CHECK(twin->refused == plan->refused && twin->cpu_after == plan->cpu_after);
+    CHECK(twin->n_steps == plan->n_steps || pcase->guest.connected);
+    if (!plan->refused && !lp_cpumask_equal(&twin->run_after, &plan->run_after))
+        (*ret_heeded)++;
+    lp_plan_free(twin);
+    if (plan->refused || !pcase->target.has_cpu || view->run == LP_RUN_OFF
+        || plan->cpu_after >= plan->cpu_before)
+        return;
+    for (unsigned gone = 1; gone < LP_MAX_CPUS; gone++) {
+        if (!lp_cpumask_has(&view->plugged, gone) || lp_cpumask_has(&pcase->bounds.folded, gone)
+            || lp_cpumask_has(&plan->run_after, gone)
+            || lp_cpumask_has(&pcase->guest.leave, gone))
+            continue;
+        for (unsigned left = 1; left < LP_MAX_CPUS; left++)
+            CHECK(!lp_cpumask_has(&plan->run_after, left)
+                  || !lp_cpumask_has(&pcase->guest.leave, left)
+                  || (view->accel != LP_ACCEL_TCG
+                      && lp_cpumask_has(&view->hotpluggable, gone)
+                      && !lp_cpumask_has(&view->hotpluggable, left)));
+    }
+}
+
 static void
 check_again(const PlanCase *end, uint32_t number)
 {
@@ -158,7 +192,7 @@ static void
 test_every_plan(void **state)
 {
     static PlanCase pcase, end;
-    uint32_t n_made = 0, n_refused = 0, n_steps = 0;
+    uint32_t n_made = 0, n_refused = 0, n_steps = 0, n_heeded = 0;
     uint32_t kinds[LP_STEP_KINDS] = {0}, reasons[LP_SHORT_KINDS] = {0};
 
     (void) state;
@@ -173,6 +207,8 @@ test_every_plan(void **state)
         CHECK(same_plan(plan, twin));
         lp_plan_free(twin);
         check_form(plan, number);
+        if (lp_cpumask_count(&pcase.guest.leave))
+            check_wish(&pcase, plan, number, &n_heeded);
         for (uint32_t i = 0; i < plan->n_steps; i++)
             kinds[plan->steps[i].kind]++;
         for (uint32_t i = 0; i < plan->n_shortfalls; i++)
@@ -200,6 +236,7 @@ test_every_plan(void **state)
     }
     print_message("# %u plans with %u steps, %u refused\n", n_made, n_steps, n_refused);
     /* The cases must reach what they are meant to test. */
+    assert_true(n_heeded > n_made / 200);
     for (uint32_t i = 0; i < LP_STEP_KINDS; i++)
         if (kinds[i] < n_made / 1000)
             fail_msg("too few steps of kind %s: %u", lp_step_kind_name(i), kinds[i]);
