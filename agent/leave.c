@@ -31,16 +31,13 @@ static int
 best_keeper(const LpBound *bound, const LpCpuMask *kept)
 {
     uint16_t serves[LP_MAX_CPUS] = { 0 };
-    int best = -1, single = -1;
+    int best = -1;
 
     for (unsigned i = 0; i < bound->n_sets; i++) {
         const LpCpuMask *cpus = &bound->sets[i].cpus;
 
         if (have_common(cpus, kept))
             continue;
-        /* Of a set of one there is no choice. */
-        if (lp_cpumask_count(cpus) == 1)
-            single = lp_cpumask_next(cpus, 0);
         for (int cpu = lp_cpumask_next(cpus, 0); cpu >= 0;
              cpu = lp_cpumask_next(cpus, (unsigned)cpu + 1)) {
             serves[cpu]++;
@@ -49,7 +46,7 @@ best_keeper(const LpBound *bound, const LpCpuMask *kept)
                 best = cpu;
         }
     }
-    return single >= 0 ? single : best;
+    return best;
 }
 
 /* Those that must stay for what is bound. */

@@ -296,6 +296,12 @@ test_processors(void **data)
     assert_true(strncmp(answer.reason, "pid 811 nginx is bound to cpu 2", 31) == 0 ||
                 strncmp(answer.reason, "pid 813 etl is bound to cpu 1", 29) == 0 ||
                 strncmp(answer.reason, "thread 815 worker) 1 of pid 812 is bound to cpu 3", 49) == 0);
+    /* Of four granted one has not come online: it is among those that go. */
+    tree_put("sys/devices/system/cpu/online", "0-2\n");
+    put_task(811, 811, "nginx", 1, "0-3", 0);
+    put_task(813, 813, "etl", 1, "0-3", 0);
+    check(4, 2, 0, 0);
+    assert_ok("2");
     /* What has been taken offline is nobody's home; of 2 granted 2 stay. */
     tree_put("sys/devices/system/cpu/online", "0,2\n");
     check(4, 2, 0, 0);
@@ -309,6 +315,7 @@ test_kernel_threads_and_interrupts(void **data)
     put_cpus(3, "0-2\n");
     put_task(20, 20, "migration/1", 1, "1", 0x04208040);
     put_task(21, 21, "kworker/2:0", 1, "2", 0x00208060);
+    put_task(22, 22, "iou-wrk-812", 1, "2", 0x04000010);
     check(3, 1, 0, 0);
     assert_ok("1-2");
     /* They make it dearer, and nothing else. */
@@ -394,8 +401,19 @@ test_least_processors(void **data)
     assert_veto("this guest's agent.conf keeps 3 vCPUs, 2 would stay");
     check(4, 3, 0, 0);
     assert_ok("3");
-    /* One that cannot go offline at all. */
+    /* Processor 0 not even if the kernel offers it, nor what the host calls vCPU 0. */
+    tree_put("sys/devices/system/cpu/cpu0/online", "1\n");
     agent.conf.floor_cpus = 0;
+    check(4, 1, 0, 0);
+    assert_ok("1-3");
+    agent.cpus.id_of[0] = 1;
+    agent.cpus.id_of[1] = 0;
+    check(4, 2, 0, 0);
+    assert_ok("2-3");
+    check(4, 1, 0, 0);
+    assert_veto("the kernel cannot take more offline; 2 of 3 vCPUs could leave");
+    lp_cpus_scan(&agent.cpus, true);
+    /* One that cannot go offline at all. */
     unlink(tree_path("sys/devices/system/cpu/cpu2/online"));
     check(4, 1, 0, 0);
     assert_veto("the kernel cannot take more offline; 2 of 3 vCPUs could leave");

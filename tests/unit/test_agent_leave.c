@@ -128,6 +128,13 @@ test_bound(void **data)
     bind_to("0-3");
     bind_to("7-9");
     assert_int_equal(bound.n_sets, 0);
+    /* Only what adds something is kept: the smaller of two sets. */
+    bind_to("1-3");
+    bind_to("1-3");
+    bind_to("1,2,9");
+    bind_to("0-2");
+    assert_int_equal(bound.n_sets, 1);
+    assert_int_equal(lp_cpumask_count(&bound.sets[0].cpus), 2);
 }
 
 static void
