@@ -423,6 +423,203 @@ seed(uint64_t otherwise)
     return random_state;
 }
 
+static uint64_t
+random_amount(void)
+{
+    /* Of all magnitudes, and the bound itself. */
+    uint64_t wide = (uint64_t)random_below(UINT32_MAX) << 21 | random_below(1u << 21);
+
+    return random_below(20) == 0 ? UINT64_C(1) << 53 : wide >> random_below(53);
+}
+
+static void
+random_text(char *text, size_t size)
+{
+    static const char *const letters[] = { "a", "Z", " ", "\"", "\\", "/", "\xc3\xa9", "\xe2\x82\xac",
+                                           "\xf0\x9f\x98\x80", "{", "9" };
+    size_t room = random_below((uint32_t)size);
+
+    text[0] = '\0';
+    while (true) {
+        const char *letter = letters[random_below(sizeof(letters) / sizeof(letters[0]))];
+
+        if (strlen(text) + strlen(letter) > room)
+            return;
+        strcat(text, letter);
+    }
+}
+
+static void
+random_mask(LpCpuMask *mask)
+{
+    lp_cpumask_clear(mask);
+    for (uint32_t i = random_below(40); i > 0; i--)
+        lp_cpumask_add(mask, random_below(LP_MAX_CPUS));
+}
+
+static void
+random_pressure(LpWirePressure *pressure)
+{
+    uint32_t *const percents[] = {
+        &pressure->psi_cpu_some_centi, &pressure->psi_mem_some_centi,
+        &pressure->psi_mem_full_centi, &pressure->psi_io_some_centi,
+        &pressure->psi_io_full_centi, &pressure->busy_centi, &pressure->steal_centi,
+    };
+    uint64_t *const amounts[] = {
+        &pressure->seq, &pressure->mem_total_bytes, &pressure->mem_available_bytes,
+        &pressure->working_set_bytes, &pressure->swap_used_bytes, &pressure->refaults,
+        &pressure->oom_kills,
+    };
+
+    strcpy(pressure->boot_id, BOOT);
+    for (size_t i = 0; i < sizeof(percents) / sizeof(percents[0]); i++)
+        *percents[i] = random_below(10001);
+    for (size_t i = 0; i < sizeof(amounts) / sizeof(amounts[0]); i++)
+        *amounts[i] = random_amount();
+    pressure->running = random_below(UINT32_MAX);
+    pressure->n_classes = random_below(LP_WIRE_CLASSES_MAX + 1);
+    for (uint32_t i = 0; i < pressure->n_classes; i++) {
+        LpWireClassUse *use = &pressure->classes[i];
+
+        random_text(use->name + 1, sizeof(use->name) - 1);
+        use->name[0] = (char)('a' + i);
+        use->cpu_centi = random_below(100 * LP_MAX_CPUS + 1);
+        use->mem_bytes = random_amount();
+    }
+}
+
+static void
+random_phase(LpWirePhase *phase)
+{
+    uint32_t some = 1 + random_below(7);
+
+    phase->id = 1 + random_amount() / 2;
+    phase->phase = random_below(LP_WIRE_PHASES);
+    phase->force = random_below(2);
+    phase->deadline_msec = random_below(UINT32_MAX);
+    phase->has_cpu = some & 1;
+    phase->has_mem = some & 2;
+    phase->has_units = some & 4;
+    if (phase->has_cpu) {
+        phase->cpu_from = random_below(LP_MAX_CPUS + 1);
+        phase->cpu_to = random_below(LP_MAX_CPUS + 1);
+    }
+    if (phase->has_mem) {
+        phase->mem_from_bytes = random_amount();
+        phase->mem_to_bytes = random_amount();
+    }
+    if (phase->has_units) {
+        phase->units_from_centi = random_below(100 * LP_MAX_CPUS + 1);
+        phase->units_to_centi = random_below(100 * LP_MAX_CPUS + 1);
+    }
+}
+
+static void
+random_ask(LpWireAsk *ask)
+{
+    uint32_t some = 1 + random_below(3);
+
+    ask->id = 1 + random_amount() / 2;
+    ask->has_cpu = some & 1;
+    ask->has_mem = some & 2;
+    if (ask->has_cpu) {
+        ask->cpu_mode = random_below(LP_WIRE_MODES);
+        ask->cpu = 1 + random_below(LP_MAX_CPUS);
+    }
+    if (ask->has_mem) {
+        ask->mem_mode = random_below(LP_WIRE_MODES);
+        ask->mem_bytes = 1 + random_amount() / 2;
+    }
+    random_text(ask->who, sizeof(ask->who));
+    random_text(ask->why, sizeof(ask->why));
+}
+
+static void
+random_answer(LpWireAnswer *answer)
+{
+    answer->id = 1 + random_amount() / 2;
+    answer->phase = random_below(LP_WIRE_PHASES);
+    answer->verdict = random_below(LP_WIRE_ANSWERS);
+    random_text(answer->by, sizeof(answer->by));
+    random_text(answer->reason, sizeof(answer->reason));
+    answer->has_leave = random_below(2);
+    if (answer->has_leave)
+        random_mask(&answer->leave);
+}
+
+static void
+random_message(LpWireMessage *message)
+{
+    make_any(message, random_below(LP_WIRE_KINDS));
+    switch (message->kind) {
+    case LP_WIRE_HELLO:
+        message->hello.caps = random_below(1u << 9);
+        message->hello.hypervisor = random_below(LP_WIRE_HYPERVISORS);
+        message->hello.has = random_below(1u << 12);
+        message->hello.lacks = random_below(1u << 12) & ~message->hello.has;
+        message->hello.forbids = random_below(1u << 8);
+        break;
+    case LP_WIRE_ANSWER:
+        memset(&message->answer, 0, sizeof(message->answer));
+        random_answer(&message->answer);
+        break;
+    case LP_WIRE_STOP:
+        message->stop.back_bytes = random_amount();
+        memset(message->stop.reason, 0, sizeof(message->stop.reason));
+        random_text(message->stop.reason, sizeof(message->stop.reason));
+        break;
+    case LP_WIRE_PRESSURE:
+        memset(&message->pressure, 0, sizeof(message->pressure));
+        random_pressure(&message->pressure);
+        break;
+    case LP_WIRE_ASK:
+        memset(&message->ask, 0, sizeof(message->ask));
+        random_ask(&message->ask);
+        break;
+    case LP_WIRE_WANT:
+        message->want.mem = random_below(4);
+        break;
+    case LP_WIRE_PHASE:
+        memset(&message->phase, 0, sizeof(message->phase));
+        random_phase(&message->phase);
+        break;
+    case LP_WIRE_RESULT:
+        message->result.final = random_below(2);
+        message->result.operation = random_amount();
+        break;
+    case LP_WIRE_SUBSCRIBE:
+        message->subscribe.cpu = random_below(2);
+        message->subscribe.units = random_below(2);
+        break;
+    default:
+        break;
+    }
+}
+
+static void
+test_random_round_trip(void **data)
+{
+    (void)data;
+    seed(20261124);
+    for (int round = 0; round < 20000; round++) {
+        LpWireMessage sent, got;
+        LpWireVerdict verdict;
+        size_t length = 0;
+
+        random_message(&sent);
+        verdict = lp_wire_encode(&sent, frame, sizeof(frame), &length);
+        if (verdict != LP_WIRE_OK)
+            print_error("round %d, kind %d\n", round, sent.kind);
+        assert_int_equal(verdict, LP_WIRE_OK);
+        memset(&got, 0xa5, sizeof(got));
+        verdict = lp_wire_decode(frame, length - 1, &got, NULL);
+        if (verdict != LP_WIRE_OK)
+            print_error("%s", frame);
+        assert_int_equal(verdict, LP_WIRE_OK);
+        assert_memory_equal(&got, &sent, sizeof(got));
+    }
+}
+
 /* What is decoded must be encodable and decode to the same again: one meaning, both ways. */
 static void
 check_stable(const char *text, size_t length)
@@ -591,6 +788,7 @@ main(void)
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_nul_bytes),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_random_round_trip),
         cmocka_unit_test(test_mutations),
         cmocka_unit_test(test_reader),
         cmocka_unit_test(test_reader_limit),

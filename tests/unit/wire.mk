@@ -6,6 +6,12 @@ tests_unit_test_wire_SOURCES = tests/unit/test_wire.c
 tests_unit_test_wire_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_wire_LDADD = liblp-wire.a liblp-place.a $(JANSSON_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/test_wire_fields
+TESTS += tests/unit/test_wire_fields
+tests_unit_test_wire_fields_SOURCES = tests/unit/test_wire_fields.c
+tests_unit_test_wire_fields_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_wire_fields_LDADD = liblp-wire.a liblp-place.a $(JANSSON_LIBS) $(CMOCKA_LIBS)
+
 # Runs the program itself.
 agent_fixture = tests/unit/agent_fixture.c tests/unit/agent_fixture.h tests/unit/tree.c \
 	tests/unit/tree.h
