@@ -196,7 +196,7 @@ typedef struct {
 
 typedef struct {
     char name[LP_WIRE_NAME_MAX];
-    uint32_t cpu_centi;                    /* processors used, x 100, since the last report */
+    uint32_t cpu_centi;                    /* processors used, x 100, since the agent last looked */
     uint64_t mem_bytes;
 } LpWireClassUse;
 
@@ -211,7 +211,7 @@ typedef struct {
         psi_io_full_centi;                 /* 10 s averages, percent x 100 */
     uint32_t running;                      /* runnable now */
     uint32_t busy_centi, steal_centi;      /* of all online processors, percent x 100, since the
-                                              last report */
+                                              agent last looked: 1 to 20 s */
     uint32_t n_classes;
     LpWireClassUse classes[LP_WIRE_CLASSES_MAX];
 } LpWirePressure;
