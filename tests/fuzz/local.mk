@@ -1,10 +1,10 @@
 # Fuzz targets on their kept inputs; tests/fuzz/run builds the same sources with libFuzzer.
-LP_FUZZ_TARGETS = tests/fuzz/fuzz_wire tests/fuzz/fuzz_channel
+LP_FUZZ_TARGETS = tests/fuzz/fuzz_wire tests/fuzz/fuzz_channel tests/fuzz/fuzz_agent_conf
 check_PROGRAMS += $(LP_FUZZ_TARGETS)
 TESTS += $(LP_FUZZ_TARGETS) tests/fuzz/test-replay.sh
 dist_check_SCRIPTS += tests/fuzz/run tests/fuzz/test-replay.sh
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/wire.dict tests/fuzz/channel.dict \
-	tests/fuzz/RESULTS.md
+	tests/fuzz/agent_conf.dict tests/fuzz/RESULTS.md
 
 tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/fuzz_wire.c tests/fuzz/replay.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_wire_CPPFLAGS = $(AM_CPPFLAGS) -DLP_FUZZ_NAME=\"fuzz_wire\"
@@ -18,3 +18,8 @@ tests_fuzz_fuzz_channel_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(JANSSON_CFLAGS)
 tests_fuzz_fuzz_channel_LDFLAGS = -Wl,--wrap=g_timeout_add -Wl,--wrap=g_get_monotonic_time
 tests_fuzz_fuzz_channel_LDADD = liblp-wire.a liblp-plan.a liblp-place.a $(JANSSON_LIBS) \
 	$(GLIB_LIBS)
+
+tests_fuzz_fuzz_agent_conf_SOURCES = tests/fuzz/fuzz_agent_conf.c tests/fuzz/replay.c \
+	tests/fuzz/fuzz.h
+tests_fuzz_fuzz_agent_conf_CPPFLAGS = $(AM_CPPFLAGS) -DLP_FUZZ_NAME=\"fuzz_agent_conf\"
+tests_fuzz_fuzz_agent_conf_LDADD = liblp-agent.a liblp-wire.a liblp-place.a $(JANSSON_LIBS)
