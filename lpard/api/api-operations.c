@@ -21,7 +21,7 @@ read_request(LpCall *call, const char *kind, bool with_key, GError **error)
 {
     json_t *json = json_deep_copy(call->body);
     const char *key = NULL;
-    const char *const reserved[] = {"requester", "key", kind ? "kind" : NULL,
+    const char *const reserved[] = {"requester", "why", "key", kind ? "kind" : NULL,
                                     call->argument ? "partition" : NULL};
     LpRequest *request = NULL;
 

@@ -12,8 +12,11 @@
 #define GRACE_SEC 30
 /* How often a run looks whether anything still moves. */
 #define TICK_MSEC 500
+/* What was seen longer ago than this, when a slow guest has answered, is looked at again. */
+#define LOOK_AGAIN_USEC G_USEC_PER_SEC
 
 static void plan_now(LpRun *run);
+static void consented(LpRun *run);
 static void look_at(LpRun *run, guint leg);
 
 /* Only before a move touches anything. */
@@ -205,8 +208,8 @@ set_target(const LpRun *run, guint index, LpLeg *leg, const LpPartition *partiti
 
 /* Makes the leg's plan from the partition as it is; false when plan or gate refuse. */
 static bool
-make_plan(LpRun *run, LpLeg *leg, LpPartition *partition, const LpRoom *room, LpBounds *bounds,
-          char **ret_code, char **ret_message)
+make_plan(LpRun *run, LpLeg *leg, LpPartition *partition, const LpRoom *room,
+          const LpCpuMask *leave, LpBounds *bounds, char **ret_code, char **ret_message)
 {
     LpPlanOptions options = {.via = run->operation->request->via,
                              .live_only = run->operation->request->live_only};
@@ -216,6 +219,8 @@ make_plan(LpRun *run, LpLeg *leg, LpPartition *partition, const LpRoom *room, Lp
 
     lp_registry_bounds(run->engine->registry, partition, bounds);
     lp_partition_facts(partition, &facts);
+    if (leave)
+        facts.leave = *leave;
     for (uint32_t i = 0; leg->plan && i < leg->plan->n_steps; i++)
         g_free(leg->progress[i].message);
     g_clear_pointer(&leg->progress, g_free);
@@ -256,8 +261,10 @@ static void
 promise(LpPartition *partition, const LpLeg *leg)
 {
     partition->promised_bytes = MAX(leg->plan->mem_after_bytes, leg->plan->mem_before_bytes);
-    memcpy(partition->promised_cell_bytes, leg->plan->requested_after_bytes,
-           sizeof partition->promised_cell_bytes);
+    /* Also what leaves: until the leg is done it may have to come back. */
+    for (uint32_t i = 0; i < partition->view->n_cells; i++)
+        partition->promised_cell_bytes[i] = MAX(partition->view->cells[i].requested_bytes,
+                                                leg->plan->requested_after_bytes[i]);
     if (leg->target.has_capacity)
         partition->promised_centi = leg->target.entitled_centi;
 }
@@ -291,12 +298,16 @@ plan_receiver(LpRun *run, const LpLeg *giver, char **ret_code, char **ret_messag
                                            - MIN(cell->requested_bytes,
                                                  giver->plan->requested_after_bytes[i]);
     }
-    if (!make_plan(run, leg, partition, &room, &bounds, ret_code, ret_message))
-        return false;
-    add_remarks(run, leg);
-    if (!run->dry)
-        promise(partition, leg);
-    return true;
+    return make_plan(run, leg, partition, &room, lp_consent_leave(run, 1), &bounds, ret_code,
+                     ret_message);
+}
+
+static void
+made_ready(LpRun *run)
+{
+    if (lp_consent_veto(run))
+        lp_run_decide(run, LP_OP_VETOED, "veto", lp_consent_veto(run));
+    lp_run_leg(run);
 }
 
 static void
@@ -315,7 +326,18 @@ intent_durable(const GError *error, void *data)
     }
     if (accepted)
         accepted(run->operation, NULL, run->accepted_data);
-    lp_run_leg(run);
+    if (!lp_consent_pre(run, made_ready))
+        lp_run_leg(run);
+}
+
+static void
+take_receiver(LpRun *run)
+{
+    LpLeg *leg = g_ptr_array_index(run->operation->legs, 1);
+
+    add_remarks(run, leg);
+    if (!run->dry)
+        promise(lp_registry_by_uuid(run->engine->registry, leg->uuid), leg);
 }
 
 static void
@@ -369,15 +391,23 @@ plan_now(LpRun *run)
     if (lp_run_qga_first(run, plan_now))
         return;
     lp_registry_room(run->engine->registry, run->partition, &room);
-    fine = make_plan(run, leg, run->partition, &room, &run->bounds, &code, &message);
-    if (fine && (operation->leg == 0 || leg->undo))
-        add_remarks(run, leg);
+    fine = make_plan(run, leg, run->partition, &room, lp_consent_leave(run, operation->leg),
+                     &run->bounds, &code, &message);
     if (fine && wants_both(run) && !leg->begun)
         fine = plan_receiver(run, leg, &code, &message);
     if (!fine) {
         refuse(run, code, message);
         return;
     }
+    if (!leg->begun && operation->leg == 0 && !run->checked) {
+        run->checked = true;
+        if (lp_consent_check(run, consented))
+            return;
+    }
+    if (operation->leg == 0 || leg->undo)
+        add_remarks(run, leg);
+    if (wants_both(run) && !leg->begun)
+        take_receiver(run);
     if (run->dry) {
         run->accepted(operation, NULL, run->accepted_data);
         run->accepted = NULL;
@@ -391,6 +421,19 @@ plan_now(LpRun *run)
     lp_journal_put_operation(run->engine->journal, operation->id, leg->uuid,
                              operation->request->key, true, lp_operation_to_json(operation),
                              intent_durable, run);
+}
+
+/* All who were asked have answered, or will not.  The plan is made anew: by what they would rather
+ * lose, and since others may have taken the room meanwhile. */
+static void
+consented(LpRun *run)
+{
+    if (lp_consent_veto(run))
+        give_up(run, LP_OP_VETOED, "veto", lp_consent_veto(run));
+    else if (lp_consent_waited_usec(run) > LOOK_AGAIN_USEC && !run->stop)
+        lp_run_begin_leg(run);
+    else
+        plan_now(run);
 }
 
 static const LpLeg *

@@ -5,6 +5,7 @@
 #ifndef LP_LPARD_ENGINE_PRIV_H
 #define LP_LPARD_ENGINE_PRIV_H
 
+#include "lpard/engine/consent.h"
 #include "lpard/engine/engine.h"
 #include "lpard/engine/guest-agent.h"
 
@@ -40,6 +41,9 @@ struct LpEngine {
     GPtrArray *askers;               /* of Asker* in guest-agent.c: questions under way */
     GArray *listeners;
     bool recovered;
+    LpConsentCounts counts;
+    GPtrArray *asks;                 /* of Ask* in requests.c: open, or lately closed */
+    bool refuse_asks;
 };
 
 /* An operation at work. */
@@ -68,6 +72,16 @@ struct LpRun {
     bool total_known;
     int64_t look_usec;               /* when the device was last asked anew */
     uint64_t want_id;
+    /* The guest's consent; consent.c. */
+    LpConsent consents[LP_CONSENTS_MAX];   /* by leg */
+    bool checked;                    /* the guests were asked, or there was nobody to ask */
+    void (*consent_then)(LpRun *run);      /* while answers are waited for */
+    int64_t consent_usec, consent_waited_usec;
+    guint record_source;
+    char *veto;
+    char *pressure;                  /* why the guest said STOP, or NULL */
+    uint64_t back_bytes, given_back_bytes;
+    uint32_t settled;                /* the next step to settle */
     LpRunQga qga;                    /* where qemu-guest-agent stands in for the agent */
     int64_t progress_usec;           /* when anything last moved */
     uint64_t progress_mark;
@@ -84,6 +98,8 @@ LpTicket *lp_ticket_new(LpEngine *engine, const char *uuid, const char *other, c
 void lp_ticket_enter(LpTicket *ticket);
 /* Gives the lanes back (or leaves the queues) and frees it. */
 void lp_ticket_leave(LpTicket *ticket);
+/* Puts an operation that takes long to begin on record, so that it is accepted. */
+void lp_run_record(LpRun *run);
 void lp_operation_changed(LpEngine *engine, LpOperation *operation);
 void lp_operation_set_state(LpEngine *engine, LpOperation *operation, LpOpState state);
 void lp_run_free(LpRun *run);
@@ -131,6 +147,12 @@ void lp_run_end(LpRun *run, LpOpState state, const char *code, const char *messa
 
 /* Stops the leg; the first result that is decided on the way stays, also over an undo. */
 void lp_run_decide(LpRun *run, LpOpState state, const char *code, const char *message);
+
+/* requests.c */
+void lp_requests_heard(LpEngine *engine, LpPartition *partition, const LpWireAsk *ask);
+/* The link on which it was asked is gone: nobody there knows its number any more. */
+void lp_requests_lost(LpEngine *engine, const LpPartition *partition);
+void lp_requests_ended(LpEngine *engine, const LpOperation *operation);
 
 /* recover.c */
 /* Answers every definition that is under way: lpard is ending. */

@@ -124,6 +124,8 @@ void
 lp_operation_changed(LpEngine *engine, LpOperation *operation)
 {
     operation->version++;
+    if (LP_OP_IS_FINAL(operation->state))
+        lp_requests_ended(engine, operation);
     for (guint i = 0; i < engine->listeners->len; i++) {
         Listener *listener = &g_array_index(engine->listeners, Listener, i);
 
@@ -159,6 +161,7 @@ lp_run_free(LpRun *run)
     lp_run_qga_drop(run);
     if (run->queued)
         *run->queued = NULL;
+    lp_consent_drop(run);
     g_ptr_array_remove_fast(run->engine->runs, run);
     if (run->ticket)
         lp_ticket_leave(run->ticket);
@@ -304,6 +307,21 @@ queued_durable(const GError *error, void *data)
         accepted(run->operation, NULL, run->accepted_data);
 }
 
+void
+lp_run_record(LpRun *run)
+{
+    LpOperation *operation = run->operation;
+
+    if (run->queued || operation->on_record)
+        return;
+    operation->on_record = true;
+    run->queued = g_new(LpRun *, 1);
+    *run->queued = run;
+    lp_journal_put_operation(run->engine->journal, operation->id, run->ticket->keys[0],
+                             operation->request->key, true, lp_operation_to_json(operation),
+                             queued_durable, run->queued);
+}
+
 /* What a busy lane means for a new operation: it is on record at once, and may give up waiting. */
 static void
 wait_in_lane(LpRun *run)
@@ -315,11 +333,7 @@ wait_in_lane(LpRun *run)
         run->lock_source = g_timeout_add_seconds(operation->request->lock_timeout_sec,
                                                  lock_timeout, run);
     lp_operation_changed(run->engine, operation);
-    run->queued = g_new(LpRun *, 1);
-    *run->queued = run;
-    lp_journal_put_operation(run->engine->journal, operation->id, run->ticket->keys[0],
-                             operation->request->key, true, lp_operation_to_json(operation),
-                             queued_durable, run->queued);
+    lp_run_record(run);
 }
 
 /* The operation that used the key, also before a restart; NULL: none did. */
@@ -550,6 +564,11 @@ on_change(LpChange change, LpPartition *partition, const char *alias, void *data
 
         if (!g_ptr_array_find(engine->runs, run, NULL) || !run->operation->started_usec)
             continue;
+        if (run->consent_then) {
+            lp_consent_look(run);
+            if (!g_ptr_array_find(engine->runs, run, NULL))
+                continue;
+        }
         leg = lp_run_leg_now(run);
         if (partition && (!leg || strcmp(leg->uuid, partition->uuid) != 0))
             continue;
@@ -562,6 +581,33 @@ on_change(LpChange change, LpPartition *partition, const char *alias, void *data
     }
     if (partition && (change == LP_CHANGE_VIEW))
         lp_engine_tidy(engine, partition);
+    if (partition && (change == LP_CHANGE_GUEST_LOST || change == LP_CHANGE_GONE))
+        lp_requests_lost(engine, partition);
+}
+
+static void
+on_guest(LpPartition *partition, const LpWireMessage *message, void *data)
+{
+    LpEngine *engine = data;
+
+    if (message->kind == LP_WIRE_ANSWER)
+        lp_consent_answer(engine, partition, &message->answer);
+    else if (message->kind == LP_WIRE_STOP)
+        lp_consent_stop(engine, partition, &message->stop);
+    else if (message->kind == LP_WIRE_ASK)
+        lp_requests_heard(engine, partition, &message->ask);
+}
+
+void
+lp_engine_refuse_asks(LpEngine *engine)
+{
+    engine->refuse_asks = true;
+}
+
+const LpConsentCounts *
+lp_engine_consent_counts(const LpEngine *engine)
+{
+    return &engine->counts;
 }
 
 static void
@@ -599,7 +645,9 @@ lp_engine_new(LpRegistry *registry, LpWorkers *workers, LpJournal *journal, LpEv
     engine->askers = g_ptr_array_new_with_free_func(g_free);
     engine->endings = g_ptr_array_new_with_free_func(g_free);
     engine->listeners = g_array_new(FALSE, FALSE, sizeof(Listener));
+    engine->asks = g_ptr_array_new_with_free_func(g_free);
     lp_registry_listen(registry, on_change, engine);
+    lp_registry_hear(registry, on_guest, engine);
     return engine;
 }
 
@@ -616,6 +664,7 @@ lp_engine_free(LpEngine *engine)
         g_clear_pointer(&run->queued, g_free);
         lp_run_free(run);
     }
+    g_ptr_array_unref(engine->asks);
     g_ptr_array_unref(engine->definitions);
     g_ptr_array_unref(engine->askers);
     g_ptr_array_unref(engine->endings);

@@ -3,6 +3,7 @@
 #ifndef LP_LPARD_ENGINE_H
 #define LP_LPARD_ENGINE_H
 
+#include "lpard/engine/consent.h"
 #include "lpard/engine/operation.h"
 #include "lpard/registry/registry.h"
 
@@ -41,6 +42,10 @@ bool lp_engine_cancel(LpEngine *engine, int64_t id, GError **error);
 /* Open operations of a partition, for its lane's depth. */
 uint32_t lp_engine_lane_depth(LpEngine *engine, const char *uuid);
 bool lp_engine_lane_stuck(LpEngine *engine, const char *uuid);
+
+/* Whether guests may ask for another size; they may unless told otherwise. */
+void lp_engine_refuse_asks(LpEngine *engine);
+const LpConsentCounts *lp_engine_consent_counts(const LpEngine *engine);
 
 /* Called on every change of any operation. */
 typedef void (*LpOperationFunc)(LpOperation *operation, void *data);

@@ -249,6 +249,14 @@ lp_run_leg_done(LpRun *run)
         && (run->stop || run->partition->guest.want_id != run->want_id))
         lp_registry_want_recorded(run->engine->registry, run->partition);
     note_now(leg, run->partition);
+    if (run->pressure && run->end_code && strcmp(run->end_code, "guest-pressure") == 0) {
+        g_free(run->end_message);
+        run->end_message = lp_consent_pressure_text(run);
+        g_clear_pointer(&run->pressure, g_free);
+    }
+    /* What --atomic may still take back is not told as an outcome. */
+    if (!operation->request->atomic && operation->leg < LP_CONSENTS_MAX)
+        lp_consent_close(run, operation->leg);
     lp_run_qga_note(run, leg);
     /* What was observed to have left is the next leg's room. */
     if (run->partition)
@@ -307,7 +315,7 @@ close_operation(LpEngine *engine, LpOperation *operation, LpOpState state,
 
     for (guint i = 0; i < operation->legs->len; i++)
         waits |= ((LpLeg *) g_ptr_array_index(operation->legs, i))->begun;
-    waits = waits && state != LP_OP_DONE;
+    waits = (waits || operation->on_record) && state != LP_OP_DONE;
 
     *ending = (Ending){engine, operation, state, accepted, accepted_data};
     g_ptr_array_add(engine->endings, ending);
@@ -331,6 +339,8 @@ lp_run_end(LpRun *run, LpOpState state, const char *code, const char *message)
     void *accepted_data = run->accepted_data;
     bool dry = run->dry;
 
+    if (!dry)
+        lp_consent_close_all(run);
     /* The two texts may be the operation's own. */
     g_autofree char *new_code = g_strdup(code), *new_message = g_strdup(message);
 

@@ -49,10 +49,12 @@ typedef struct {
     bool capped;
     LpVia via;
     bool live_only, atomic;
+    bool force;                   /* a guest's veto is shown, and not heeded */
     uint32_t timeout_sec;         /* 0: the configured default */
     uint32_t lock_timeout_sec;    /* waiting for the lane; 0: without end */
     char *key;                    /* Idempotency-Key, or NULL */
     char *requester;              /* who, for the audit: "uid 1000 (operator)" */
+    char *why;                    /* a guest's reason for its own request, or NULL */
 } LpRequest;
 
 LpRequest *lp_request_copy(const LpRequest *request);
@@ -115,6 +117,7 @@ typedef struct {
     guint leg;                    /* the one at work */
     bool cancel_asked;
     bool recovered;               /* taken up again after a restart */
+    bool on_record;               /* the journal knows it as open, begun or not */
     char *waits_for;              /* queued: "operation 12 on web1", or NULL */
     uint64_t version;             /* counts changes, for waiting clients */
     int64_t created_sec, finished_sec;     /* wall clock, display only */

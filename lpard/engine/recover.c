@@ -27,7 +27,7 @@ recover_one(LpEngine *engine, json_t *row)
                   error->message);
         return;
     }
-    operation->recovered = true;
+    operation->recovered = operation->on_record = true;
     operation->created_usec = g_get_monotonic_time();
     g_hash_table_insert(engine->operations, &operation->id, operation);
     run = g_new0(LpRun, 1);

@@ -31,6 +31,7 @@ lp_request_copy(const LpRequest *request)
     copy->to = g_strdup(request->to);
     copy->key = g_strdup(request->key);
     copy->requester = g_strdup(request->requester);
+    copy->why = g_strdup(request->why);
     return copy;
 }
 
@@ -43,6 +44,7 @@ lp_request_free(LpRequest *request)
     g_free(request->to);
     g_free(request->key);
     g_free(request->requester);
+    g_free(request->why);
     g_free(request);
 }
 
@@ -78,10 +80,12 @@ lp_request_to_json(const LpRequest *request)
     put_text(json, "via", via_names[request->via]);
     json_object_set_new(json, "live_only", json_boolean(request->live_only));
     json_object_set_new(json, "atomic", json_boolean(request->atomic));
+    json_object_set_new(json, "force", json_boolean(request->force));
     json_object_set_new(json, "timeout_sec", json_integer(request->timeout_sec));
     json_object_set_new(json, "lock_timeout_sec", json_integer(request->lock_timeout_sec));
     put_text(json, "key", request->key);
     put_text(json, "requester", request->requester);
+    put_text(json, "why", request->why);
     return json;
 }
 
@@ -205,6 +209,10 @@ read_field(LpRequest *request, const char *key, const json_t *value, GError **er
         return read_text(value, key, &request->key, error);
     if (g_str_equal(key, "requester"))
         return read_text(value, key, &request->requester, error);
+    if (g_str_equal(key, "why"))
+        return read_text(value, key, &request->why, error);
+    if (g_str_equal(key, "force"))
+        return read_bool(value, key, &request->force, error);
     if (g_str_equal(key, "cpu")) {
         if (!read_amount(value, key, "count", LP_MAX_CPUS, &request->cpu_mode, &number, error))
             return false;

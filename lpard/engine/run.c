@@ -363,7 +363,8 @@ void
 lp_run_stop(LpRun *run, LpOpState state, const char *code, const char *message)
 {
     lp_run_decide(run, state, code, message);
-    lp_run_pump(run);
+    if (!lp_consent_interrupt(run))
+        lp_run_pump(run);
 }
 
 /* The partition as it is now may not be worked on any further. */

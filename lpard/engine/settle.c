@@ -2,33 +2,128 @@
  * contradicts the record. */
 #include "lpard/engine/engine-priv.h"
 
+__extension__ typedef unsigned __int128 Wide;
+
+/* ---- memory ---- */
+
+static bool
+is_virtio_mem(const LpRun *run, uint32_t index)
+{
+    return lp_run_leg_now(run)->plan->steps[index].kind == LP_STEP_VIRTIO_MEM;
+}
+
+/* A guest under pressure gets back also what it had given up in full. */
+static bool
+to_settle(const LpRun *run, uint32_t index)
+{
+    const LpLeg *leg = lp_run_leg_now(run);
+    LpStepState state = leg->progress[index].state;
+
+    return is_virtio_mem(run, index)
+           && (state == LP_STEPSTATE_ASKED
+               || (run->pressure && leg->plan->steps[index].release
+                   && state == LP_STEPSTATE_CONFIRMED));
+}
+
+/* What has left by a step. */
+static uint64_t
+released(const LpRun *run, uint32_t index)
+{
+    const LpStep *step = &lp_run_leg_now(run)->plan->steps[index];
+    uint64_t now = run->partition->view->cells[step->cell].current_bytes;
+
+    return step->release && now < step->from_bytes ? step->from_bytes - now : 0;
+}
+
+/* This step's share of what the guest wants back: by how much has left where. */
+static uint64_t
+share_back(const LpRun *run, uint32_t index)
+{
+    const LpLeg *leg = lp_run_leg_now(run);
+    uint64_t all = 0, own = released(run, index);
+
+    if (!run->pressure || !own)
+        return 0;
+    for (uint32_t i = 0; i < leg->plan->n_steps; i++)
+        if (is_virtio_mem(run, i))
+            all += released(run, i);
+    return (uint64_t) ((Wide) MIN(run->back_bytes, all) * own / all);
+}
+
+/* Where each device is to be left.  Worked out for all before any is asked, for a share depends
+ * on what has left everywhere. */
+static void
+note_goals(LpRun *run)
+{
+    LpLeg *leg = lp_run_leg_now(run);
+
+    for (uint32_t i = 0; i < leg->plan->n_steps; i++) {
+        const LpStep *step = &leg->plan->steps[i];
+        const LpViewCell *cell = &run->partition->view->cells[step->cell];
+        uint64_t low = MIN(step->from_bytes, step->to_bytes);
+        uint64_t high = MAX(step->from_bytes, step->to_bytes), now, goal;
+
+        if (!to_settle(run, i))
+            continue;
+        /* Between the two ends of the step, since a guest that reboots shows 0 for a while. */
+        now = CLAMP(cell->current_bytes, low, high);
+        goal = MIN(now + share_back(run, i), high);
+        goal = (goal + cell->block_bytes - 1) / cell->block_bytes * cell->block_bytes;
+        leg->progress[i].reached_bytes = MIN(goal, high);
+        run->given_back_bytes += run->pressure ? leg->progress[i].reached_bytes - now : 0;
+        leg->progress[i].state = LP_STEPSTATE_PARTIAL;
+    }
+}
+
 /* What a device was asked for and did not reach: the request is taken back to where it is, so
- * that hypervisor, lpard and guest agree, and nothing moves later by itself.  Held between the
- * two ends of the step, since a guest that reboots shows 0 for a while. */
+ * that hypervisor, lpard and guest agree, and nothing moves later by itself. */
 static bool
 settle_step(LpRun *run, uint32_t index)
 {
-    const LpStep *step = &lp_run_leg_now(run)->plan->steps[index];
-    LpStepProgress *progress = &lp_run_leg_now(run)->progress[index];
-    const LpViewCell *cell;
-    uint64_t low = MIN(step->from_bytes, step->to_bytes);
-    uint64_t high = MAX(step->from_bytes, step->to_bytes), value;
-    LpStep back;
+    const LpLeg *leg = lp_run_leg_now(run);
+    const LpStep *step = &leg->plan->steps[index];
+    LpStep back = *step;
 
-    if (step->kind != LP_STEP_VIRTIO_MEM || progress->state != LP_STEPSTATE_ASKED)
+    if (!is_virtio_mem(run, index) || leg->progress[index].state != LP_STEPSTATE_PARTIAL)
         return false;
-    cell = &run->partition->view->cells[step->cell];
-    value = CLAMP(cell->current_bytes, low, high);
-    value = (value + cell->block_bytes - 1) / cell->block_bytes * cell->block_bytes;
-    progress->reached_bytes = value;
-    progress->state = LP_STEPSTATE_PARTIAL;
-    if (value == cell->requested_bytes)
+    back.to_bytes = leg->progress[index].reached_bytes;
+    if (back.to_bytes == run->partition->view->cells[step->cell].requested_bytes)
         return false;
-    back = *step;
-    back.to_bytes = value;
     lp_run_effect(run, &back);
     return true;
 }
+
+/* ---- capacity ---- */
+
+/* Stopped between quota and record, the guest would be held to what is on record nowhere. */
+static bool
+settle_capacity(LpRun *run)
+{
+    const LpLeg *leg = lp_run_leg_now(run);
+    const LpView *view = run->partition->view;
+    const LpProfile *profile = &run->partition->profile;
+    LpStep step = {.kind = LP_STEP_CAPACITY};
+    bool asked = false;
+
+    for (uint32_t i = 0; i < leg->plan->n_steps; i++)
+        asked |= leg->plan->steps[i].kind == LP_STEP_CAPACITY
+                 && (leg->progress[i].state == LP_STEPSTATE_ASKED
+                     || leg->progress[i].state == LP_STEPSTATE_CONFIRMED);
+    if (!asked || !lp_partition_has_profile(run->partition) || !view->global_period_usec)
+        return false;
+    step.global_period_usec = view->global_period_usec;
+    step.shares = lp_capacity_shares(&profile->capacity, view->cgroup);
+    step.global_quota_usec = lp_plan_quota(lp_partition_granted_cpus(run->partition),
+                                           lp_cpumask_count(&profile->folded) > 0,
+                                           profile->capacity.entitled_centi,
+                                           profile->capacity.capped, step.global_period_usec);
+    if (step.global_quota_usec == view->global_quota_usec && step.shares == view->cpu_shares)
+        return false;
+    lp_run_effect(run, &step);
+    return true;
+}
+
+/* ---- one after the other ---- */
 
 static bool
 can_settle(const LpRun *run)
@@ -41,11 +136,14 @@ void
 lp_run_settle_next(LpRun *run)
 {
     LpLeg *leg = lp_run_leg_now(run);
-    bool usable = can_settle(run);
 
-    for (uint32_t i = 0; usable && leg->plan && i < leg->plan->n_steps; i++)
-        if (settle_step(run, i))
+    /* Each is tried once: what fails is for `reconcile`. */
+    while (can_settle(run) && leg->plan && run->settled <= leg->plan->n_steps) {
+        uint32_t index = run->settled++;
+
+        if (index < leg->plan->n_steps ? settle_step(run, index) : settle_capacity(run))
             return;
+    }
     for (uint32_t i = 0; leg->plan && i < leg->plan->n_steps; i++) {
         if (leg->progress[i].state == LP_STEPSTATE_PENDING)
             leg->progress[i].state = LP_STEPSTATE_SKIPPED;
@@ -53,6 +151,15 @@ lp_run_settle_next(LpRun *run)
             leg->progress[i].state = LP_STEPSTATE_PARTIAL;
     }
     lp_run_leg_done(run);
+}
+
+static void
+begin(LpRun *run)
+{
+    run->settled = 0;
+    if (can_settle(run))
+        note_goals(run);
+    lp_run_settle_next(run);
 }
 
 static void
@@ -64,7 +171,7 @@ settle_looked(bool ok, bool abandoned, void *data, const GError *error, void *us
     if (ok && !abandoned && run->partition)
         lp_registry_take_look(run->engine->registry, data);
     run->waiting = false;
-    lp_run_settle_next(run);
+    begin(run);
 }
 
 /* What is taken back is measured afresh: an older word would move the guest once more. */
@@ -75,10 +182,9 @@ lp_run_settle(LpRun *run)
     bool moving = false;
 
     for (uint32_t i = 0; i < leg->plan->n_steps; i++)
-        moving |= leg->plan->steps[i].kind == LP_STEP_VIRTIO_MEM
-                  && leg->progress[i].state == LP_STEPSTATE_ASKED;
+        moving |= to_settle(run, i);
     if (!moving || !can_settle(run)) {
-        lp_run_settle_next(run);
+        begin(run);
         return;
     }
     run->waiting = true;

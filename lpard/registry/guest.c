@@ -110,6 +110,13 @@ on_message(const LpWireMessage *message, void *data)
     case LP_WIRE_PRESSURE:
         take_pressure(guest, &message->pressure);
         return;
+    case LP_WIRE_ANSWER:
+    case LP_WIRE_STOP:
+    case LP_WIRE_ASK:
+        /* Before HELLO nobody has spoken who could have been asked. */
+        if (guest->connected && link->registry->heard)
+            link->registry->heard(partition, message, link->registry->heard_data);
+        return;
     default:
         guest->refused_frames++;
         return;
@@ -222,6 +229,34 @@ lp_registry_want(LpRegistry *registry, LpPartition *partition, LpWireWant *want,
     if (!partition->channel || !partition->guest.connected)
         return false;
     want->id = *ret_id = partition->guest.want_id = lp_guest_next_id(partition);
+    /* Older agents do not know it. */
+    if (want->mem == LP_WIRE_MEM_MOVABLE && (partition->guest.hello.caps & LP_WIRE_CAP_PHASES))
+        want->mem = LP_WIRE_MEM_AUTO;
     message.want = *want;
     return lp_channel_send(partition->channel, &message);
+}
+
+bool
+lp_registry_phase(LpPartition *partition, const LpWirePhase *phase)
+{
+    LpWireMessage message = {.kind = LP_WIRE_PHASE, .phase = *phase};
+
+    return partition->channel && partition->guest.connected
+           && lp_channel_send(partition->channel, &message);
+}
+
+bool
+lp_registry_result(LpPartition *partition, const LpWireResult *result)
+{
+    LpWireMessage message = {.kind = LP_WIRE_RESULT, .result = *result};
+
+    return partition->channel && partition->guest.connected
+           && lp_channel_send(partition->channel, &message);
+}
+
+void
+lp_registry_hear(LpRegistry *registry, LpGuestFunc func, void *data)
+{
+    registry->heard = func;
+    registry->heard_data = data;
 }

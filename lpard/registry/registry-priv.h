@@ -25,6 +25,8 @@ struct LpRegistry {
     guint again_source;
     GHashTable *partitions;        /* uuid -> LpPartition */
     GArray *listeners;             /* of LpListener */
+    LpGuestFunc heard;             /* or NULL */
+    void *heard_data;
     guint tick_source;
 };
 

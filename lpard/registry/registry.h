@@ -41,6 +41,8 @@ typedef struct {
     uint64_t base_total_bytes;    /* MemTotal with nothing plugged, this boot; 0: not known */
     uint64_t last_id;             /* of WANTs and resizes told: unique in a boot */
     uint64_t want_id;             /* of the last WANT; 0: none since the channel was opened */
+    uint64_t closed_id;           /* the last resize that was told to be over, and ... */
+    bool undo_due, post_due;      /* ... what of that is not answered yet */
     bool has_reply;
     LpWireReply reply;
     uint32_t refused_frames;      /* frames this link sent that made no sense */
@@ -185,6 +187,13 @@ uint64_t lp_guest_next_id(LpPartition *partition);
 /* Sends the agent its desired state; false if there is no link.  *ret_id is the WANT's. */
 bool lp_registry_want(LpRegistry *registry, LpPartition *partition, LpWireWant *want,
                       uint64_t *ret_id);
+
+/* Says a phase, or what became of its request, to the agent; false if there is no link. */
+bool lp_registry_phase(LpPartition *partition, const LpWirePhase *phase);
+bool lp_registry_result(LpPartition *partition, const LpWireResult *result);
+/* ANSWER, STOP and ASK go to this one listener. */
+typedef void (*LpGuestFunc)(LpPartition *partition, const LpWireMessage *message, void *data);
+void lp_registry_hear(LpRegistry *registry, LpGuestFunc func, void *data);
 
 /* What changed, told on the main loop after the fact. */
 typedef enum {
