@@ -1,19 +1,20 @@
 /* From classes and the partition's size to what the kernel is told.  Pure, and in integers.
  *
- * Processors.  Some part of them is left to what is in no class (the kernel's own threads, logins,
- * lpar-agent): what no cpu-min takes, but 4 % at least and 10 % at most.  In ten-thousandths of
- * the partition's processors, when all are wanted, class i gets
+ * Processors.  Some part of them is left to what is in no class (the kernel's own threads, which
+ * plug and unplug memory; logins; lpar-agent): what no cpu-min takes, but 1 % at least and 10 % at
+ * most.  In ten-thousandths of the partition's processors, when all are wanted, class i gets
  *
  *     share_i = 100 cpu-min_i + (10000 - rest - 100 sum(cpu-min)) weight_i / sum(weight)
  *
- * so each gets its minimum, and what no minimum takes goes by weight.  (Minima of more than 96 %
- * together cannot all be kept while the rest is busy too.)
+ * so each gets its minimum, and what no minimum takes goes by weight.
  *
  * The kernel divides by weights among the cgroups of one parent.  A cgroup that nobody has given a
- * weight has 100, and so has a thread beside cgroups; the rest is taken for four such, which scales
- * shares to weights.  A cgroup above classes has the sum of theirs, so that the division holds
- * across the whole tree.  Idle time goes to whoever wants it, up to cpu-max, a quota of cpu-max x
- * processors in each period.
+ * weight has 100, and so has a thread beside cgroups.  The rest is taken for one such, which scales
+ * shares to weights; each more that is busy at the same time takes as much again, from all.  (To
+ * weigh the classes higher would keep the minima against more of them, and starve the kernel's
+ * threads.)  A cgroup above classes has the sum of theirs, so that the division holds across the
+ * whole tree.  Idle time goes to whoever wants it, up to cpu-max, a quota of cpu-max x processors
+ * in each period.
  *
  * Memory.  mem-min is what the kernel reclaims only when nothing else is left (memory.low), which
  * can make nobody run out of memory as a hard guarantee would.  mem-max is a hard limit. */
@@ -26,9 +27,9 @@
 #define LP_CLASS_NO_QUOTA INT64_C(-1)
 #define LP_CLASS_NO_LIMIT UINT64_MAX
 #define LP_CLASS_WHOLE 10000         /* parts that the partition's processors have */
-#define LP_CLASS_REST_MIN 400        /* of them for what is in no class: below it the largest */
+#define LP_CLASS_REST_MIN 100        /* of them for what is in no class: below it the largest */
 #define LP_CLASS_REST_MAX 1000       /*     weights would be above the kernel's 10000 */
-#define LP_CLASS_REST_WEIGHT 400     /* four of the kernel's default weight */
+#define LP_CLASS_REST_WEIGHT 100     /* one of the kernel's default weight */
 /* Classes, and the cgroups above them. */
 #define LP_CLASS_GROUPS_MAX (LP_WIRE_CLASSES_MAX * LP_CLASS_DEPTH_MAX)
 

@@ -293,8 +293,8 @@ test_plan_known(void **state)
     assert_int_equal(plan.rest, 1000);
     assert_int_equal(group_of("gold")->share, 6500);
     assert_int_equal(group_of("silver")->share, 2500);
-    assert_int_equal(group_of("gold")->weight, 2600);
-    assert_int_equal(group_of("silver")->weight, 1000);
+    assert_int_equal(group_of("gold")->weight, 650);
+    assert_int_equal(group_of("silver")->weight, 250);
     assert_int_equal(group_of("gold")->quota_usec, LP_CLASS_NO_QUOTA);
     assert_int_equal(group_of("silver")->quota_usec, 50000);
     assert_int_equal(group_of("gold")->low_bytes, 161058816);
@@ -320,7 +320,7 @@ test_plan_weights(void **state)
     /* All is promised, and something is left all the same. */
     assert_true(parse(A "cpu-min = 100%\n" B));
     lp_class_plan(&table, 4, GIB, &plan);
-    assert_int_equal(plan.rest, 400);
+    assert_int_equal(plan.rest, 100);
     assert_int_equal(group_of("a")->weight, 10000);
     assert_int_equal(group_of("b")->weight, 1);
     assert_int_equal(lp_class_v1_shares(100), 1024);
@@ -337,7 +337,7 @@ test_plan_above(void **state)
                       "[class c]\ncgroup=/c\ncpu-min=50%\n"));
     lp_class_plan(&table, 4, 100 * GIB, &plan);
     assert_int_equal(plan.n_groups, 5);
-    assert_int_equal(plan.rest, 400);
+    assert_int_equal(plan.rest, 100);
     assert_int_equal(group_of("x")->weight, 5000);
     assert_int_equal(group_of("x")->low_bytes, 30 * GIB);
     assert_int_equal(group_of("x")->class, -1);
@@ -378,8 +378,8 @@ random_table(void)
     }
 }
 
-/* What the kernel does with weights and quotas when everybody is always runnable, four cgroups in
- * no class among them: time by weight, and what a quota does not let one take goes to the others.
+/* What the kernel does with weights and quotas when everybody is always runnable, a cgroup in no
+ * class among them: time by weight, and what a quota does not let one take goes to the others.
  * As if all were neighbours: that those above classes have the sum of theirs is looked at apart. */
 static void
 share_out(uint32_t cpus, double *ret_got)
@@ -390,7 +390,7 @@ share_out(uint32_t cpus, double *ret_got)
     for (uint32_t i = 0; i < plan.n_groups; i++)
         ret_got[i] = 0;
     for (uint32_t round = 0; round < LP_CLASS_GROUPS_MAX && left > 1e-9; round++) {
-        double weights = 400, given = 0;
+        double weights = 100, given = 0;
 
         for (uint32_t i = 0; i < plan.n_groups; i++)
             if (plan.groups[i].class >= 0 && !full[i])
@@ -409,7 +409,7 @@ share_out(uint32_t cpus, double *ret_got)
             ret_got[i] += more;
             given += more;
         }
-        left -= given + left * 400 / weights;
+        left -= given + left * 100 / weights;
     }
 }
 
@@ -418,11 +418,11 @@ check_class(const LpClassGroup *group, double got, uint32_t cpus, uint64_t bytes
 {
     const LpClass *class = &table.classes[group->class];
 
-    /* The weights of sixteen classes are rounded, of ten thousand parts one each. */
-    if (promised <= 96)
-        assert_true(got >= cpus * (class->cpu_min - 0.01 * LP_WIRE_CLASSES_MAX) / 100);
-    else
-        assert_true(got >= cpus * (class->cpu_min * 0.96 - 0.01 * LP_WIRE_CLASSES_MAX) / 100);
+    /* The weights of the others are rounded up by less than 1 of 900 each.  What is promised
+     * beyond 99 % has to be shared with the rest. */
+    double others = 1 + (table.n_classes - 1) / 900.0, whole = promised <= 99 ? 1 : 1.01;
+
+    assert_true(got * others * whole >= cpus * (class->cpu_min - 0.001) / 100);
     assert_true(got <= cpus * (class->cpu_max + 0.001) / 100);
     /* The kernel takes no quota below a millisecond. */
     assert_true(group->quota_usec == LP_CLASS_NO_QUOTA || group->quota_usec >= 1000);
@@ -463,8 +463,8 @@ test_plan_properties(void **state)
             if (strchr(group->path, '/') != NULL)
                 beneath += group->weight;
         }
-        assert_in_range(plan.rest, 400, 1000);
-        assert_int_equal(whole, promised <= 96 ? 10000 - plan.rest : 100 * promised);
+        assert_in_range(plan.rest, 100, 1000);
+        assert_int_equal(whole, promised <= 99 ? 10000 - plan.rest : 100 * promised);
         assert_int_equal(above, beneath > 10000 ? 10000 : beneath);
         assert_true(low <= bytes);
     }
