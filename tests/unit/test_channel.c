@@ -465,6 +465,48 @@ test_nonsense(void **state)
     assert_int_equal(messages, 1);
 }
 
+/* What only hosts and programs say is nonsense from a guest; the rest of a resize is not. */
+static void
+test_speakers(void **state)
+{
+    static const char *const guests[] = {
+        "{\"t\":\"answer\",\"id\":1,\"phase\":\"pre\",\"verdict\":\"ok\",\"by\":\"\",\"reason\":\"\"}\n",
+        "{\"t\":\"stop\",\"id\":1,\"back_bytes\":1,\"reason\":\"\"}\n",
+        "{\"t\":\"ask\",\"id\":1,\"cpu_mode\":\"add\",\"cpu\":1,\"who\":\"\",\"why\":\"\"}\n",
+    };
+    static const char *const others[] = {
+        "{\"t\":\"who\"}\n",
+        "{\"t\":\"want\",\"id\":1,\"mem\":\"auto\",\"watch_msec\":0}\n",
+        "{\"t\":\"phase\",\"id\":1,\"phase\":\"pre\",\"force\":false,\"deadline_msec\":1,"
+        "\"cpu_from\":1,\"cpu_to\":2}\n",
+        "{\"t\":\"result\",\"id\":1,\"final\":true,\"operation\":1,\"state\":\"done\","
+        "\"message\":\"\"}\n",
+        "{\"t\":\"subscribe\",\"name\":\"x\",\"cpu\":true,\"mem\":true,\"units\":true,"
+        "\"consults\":true}\n",
+    };
+
+    (void)state;
+    start();
+    say_hello();
+    settle();
+    messages = 0;
+    for (guint i = 0; i < G_N_ELEMENTS(guests); i++) {
+        say_text(guests[i]);
+        settle();
+        assert_int_equal(messages, (int)i + 1);
+    }
+    assert_int_equal(last_message.kind, LP_WIRE_ASK);
+    assert_int_equal(nonsenses, 0);
+    for (guint i = 0; i < G_N_ELEMENTS(others); i++) {
+        say_text(others[i]);
+        settle();
+        assert_int_equal(nonsenses, (int)i + 1);
+        assert_int_equal(last_verdict, LP_WIRE_BAD_FIELD);
+        assert_string_equal(last_field, "t");
+    }
+    assert_int_equal(messages, G_N_ELEMENTS(guests));
+}
+
 /* A turn takes 16 frames, two seconds' worth may come at once, then only the rate. */
 static void
 test_flood(void **state)
@@ -707,6 +749,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_drip, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_long, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nonsense, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_speakers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flood, setup, teardown),
         cmocka_unit_test_setup_teardown(test_slow_reader, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reconnect, setup, teardown),
