@@ -200,7 +200,14 @@ hang_up(void)
 
 static LpChannel *channel;
 static LpView *view;
-static enum { KEEP, FREE_ON_MESSAGE, FREE_ON_NONSENSE, FREE_ON_LOST, SEND_ON_MESSAGE, HABITS } habit;
+static enum {
+    KEEP,
+    FREE_ON_MESSAGE,
+    FREE_ON_NONSENSE,
+    FREE_ON_LOST,
+    SEND_ON_MESSAGE,
+    HABITS
+} habit;
 
 /* The largest WANT has each second vCPU. */
 static bool
@@ -301,7 +308,8 @@ start(void)
 
 static const char hello[] = "\n{\"t\":\"hello\",\"version\":1,\"agent\":\"1\",\"kernel\":\"6\","
     "\"boot_id\":\"a\",\"caps\":[]}\n";
-static const char reply[] = "{\"t\":\"reply\",\"id\":1,\"ok\":true,\"failed\":\"\",\"error\":\"\"}\n";
+static const char reply[] = "{\"t\":\"reply\",\"id\":1,\"ok\":true,\"failed\":\"\","
+    "\"error\":\"\"}\n";
 
 static bool
 fill_socket(void)
@@ -366,7 +374,10 @@ act(uint8_t what, uint8_t how_much)
         break;
     case 's':
         /* The most: until the guest, which does not read, is given up. */
-        for (int i = 0; (how_much == 255 || i <= how_much % 32) && send_want(how_much == 255); i++) {
+        for (int i = 0; how_much == 255 || i <= how_much % 32; i++) {
+            if (!send_want(how_much == 255)) {
+                break;
+            }
         }
         break;
     case 'o':

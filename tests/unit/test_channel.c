@@ -470,7 +470,8 @@ static void
 test_speakers(void **state)
 {
     static const char *const guests[] = {
-        "{\"t\":\"answer\",\"id\":1,\"phase\":\"pre\",\"verdict\":\"ok\",\"by\":\"\",\"reason\":\"\"}\n",
+        "{\"t\":\"answer\",\"id\":1,\"phase\":\"pre\",\"verdict\":\"ok\",\"by\":\"\","
+        "\"reason\":\"\"}\n",
         "{\"t\":\"stop\",\"id\":1,\"back_bytes\":1,\"reason\":\"\"}\n",
         "{\"t\":\"ask\",\"id\":1,\"cpu_mode\":\"add\",\"cpu\":1,\"who\":\"\",\"why\":\"\"}\n",
     };

@@ -435,8 +435,9 @@ random_amount(void)
 static void
 random_text(char *text, size_t size)
 {
-    static const char *const letters[] = { "a", "Z", " ", "\"", "\\", "/", "\xc3\xa9", "\xe2\x82\xac",
-                                           "\xf0\x9f\x98\x80", "{", "9" };
+    static const char *const letters[] = {
+        "a", "Z", " ", "\"", "\\", "/", "{", "9", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+    };
     size_t room = random_below((uint32_t)size);
 
     text[0] = '\0';
