@@ -13,4 +13,4 @@ EXTRA_DIST += data/lparctl.bash-completion
 
 # A sample, not a configuration: without a file lpard has the same settings.
 exampledir = $(docdir)/examples
-dist_example_DATA = data/lpard.conf data/classes.conf
+dist_example_DATA = data/lpard.conf data/agent.conf data/classes.conf

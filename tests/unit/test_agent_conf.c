@@ -49,7 +49,8 @@ test_all_keys(void **data)
     assert_true(parse("# a comment\n\n \t\r\n  forbid = cpu-release,mem-acquire \t hooks\r\n"
                       "floor-memory=512M\nfloor-cpus = 3\npressure-limit = 12.5 \n"
                       "movable-ratio = 0\nhook-timeout = 600\nhooks = /a/b c\n"
-                      "classes = /c\nclasses-helper = /h\nsocket = none\nforbid = requests"));
+                      "classes = /c\nclasses-helper = /h\nsocket = none\nsocket-group = app\n"
+                      "forbid = requests"));
     assert_int_equal(conf.forbid, LP_WIRE_ACT_CPU_RELEASE | LP_WIRE_ACT_MEM_ACQUIRE |
                      LP_WIRE_ACT_HOOKS | LP_WIRE_ACT_REQUESTS);
     assert_int_equal(conf.floor_bytes, UINT64_C(512) << 20);
@@ -61,6 +62,7 @@ test_all_keys(void **data)
     assert_string_equal(conf.classes_file, "/c");
     assert_string_equal(conf.classes_helper, "/h");
     assert_string_equal(conf.socket, "");
+    assert_string_equal(conf.socket_group, "app");
 }
 
 static void
@@ -115,7 +117,7 @@ test_bad_values(void **data)
         "pressure-limit = 1.2.3", "pressure-limit = 99999999999999999999999",
         "movable-ratio = 10001", "movable-ratio = 3.5", "hook-timeout = 0", "hook-timeout = 601",
         "hook-timeout = 1.5", "hook-timeout = 18446744073709551617", "hooks = here", "hooks =",
-        "socket = ", "socket = @abstract", "classes = none", "nothing = 1", "floor-cpus", "= 1",
+        "socket = ", "socket = @abstract", "socket-group =", "socket-group = a b", "classes = none", "nothing = 1", "floor-cpus", "= 1",
         "=", "[section]", "FLOOR-CPUS = 1",
     };
 
@@ -207,6 +209,35 @@ test_file(void **data)
     assert_int_equal(conf.floor_cpus, 6);
 }
 
+/* The sample says of each key what it is without a line: each line is fine without its "#". */
+static void
+test_sample(void **data)
+{
+    FILE *file = fopen(LP_SAMPLE, "r");
+    unsigned n_keys = 0;
+    LpConf defaults;
+    char line[200];
+
+    (void)data;
+    assert_non_null(file);
+    lp_conf_init(&defaults);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        assert_true(line[0] == '#' || line[0] == '\n');
+        if (line[0] != '#' || line[1] < 'a' || line[1] > 'z')
+            continue;
+        n_keys++;
+        if (strstr(line, "(no default)") != NULL)
+            continue;
+        if (!parse(line + 1))
+            fail_msg("%s", line);
+        /* Where files are is a matter of how it was built. */
+        if (strchr(line, '/') == NULL)
+            assert_memory_equal(&conf, &defaults, sizeof(conf));
+    }
+    fclose(file);
+    assert_int_equal(n_keys, 11);
+}
+
 /* Whatever the text: within bounds, no read beyond its end (each is in a block of its own size). */
 static void
 test_junk(void **data)
@@ -283,7 +314,7 @@ main(void)
         cmocka_unit_test(test_bad_values), cmocka_unit_test(test_rest_is_used),
         cmocka_unit_test(test_nul),
         cmocka_unit_test_setup_teardown(test_file, make_tree, drop_tree),
-        cmocka_unit_test(test_junk), cmocka_unit_test(test_text),
+        cmocka_unit_test(test_sample), cmocka_unit_test(test_junk), cmocka_unit_test(test_text),
     };
 
     return cmocka_run_group_tests_name("agent-conf", tests, NULL, NULL);

@@ -30,6 +30,8 @@ tests_unit_test_agent_phase_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_agent_phase_LDADD = liblp-wire.a liblp-place.a $(JANSSON_LIBS) $(CMOCKA_LIBS)
 EXTRA_tests_unit_test_agent_phase_DEPENDENCIES = lpar-agent$(EXEEXT)
 tests_unit_test_agent_conf_SOURCES = tests/unit/test_agent_conf.c tests/unit/tree.c tests/unit/tree.h
+tests_unit_test_agent_conf_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DLP_SAMPLE=\"$(abs_top_srcdir)/data/agent.conf\"
 tests_unit_test_agent_conf_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_agent_conf_LDADD = liblp-agent.a liblp-wire.a liblp-place.a $(JANSSON_LIBS) \
 	$(CMOCKA_LIBS)
