@@ -101,28 +101,35 @@ lp_guard_end(LpAgent *agent)
 
 /* How the release stands. */
 typedef struct {
-    uint64_t gone_bytes, remaining_bytes;
+    uint64_t gone_bytes;
+    uint64_t next_bytes;               /* what leaves before the next look, at most */
     uint64_t available_bytes;          /* now */
-    uint64_t floor_bytes;              /* what should be, at the size it is to have */
+    uint64_t least_bytes;              /* what must be by then */
+    uint64_t floor_bytes;              /* what should be, at the size now */
 } LpGuardView;
 
 static bool
 view(LpAgent *agent, LpGuardView *ret_view)
 {
     const LpGuard *guard = &agent->guard;
-    uint64_t release = guard->phase.mem_from_bytes - guard->phase.mem_to_bytes;
+    uint64_t release = guard->phase.mem_from_bytes - guard->phase.mem_to_bytes, next;
     LpMemUse use;
 
     if (guard->total_bytes == 0 || !lp_memuse_read(agent->options.procfs, &use))
         return false;
     ret_view->gone_bytes =
         guard->total_bytes > use.total_bytes ? guard->total_bytes - use.total_bytes : 0;
-    ret_view->remaining_bytes =
-        release > ret_view->gone_bytes ? release - ret_view->gone_bytes : 0;
+    next = release > ret_view->gone_bytes ? release - ret_view->gone_bytes : 0;
+    /* He who insists has been told that all of it will not do: he gets what can be had, block by
+     * block. */
+    if (guard->phase.force && agent->memory.block_bytes > 0 && next > agent->memory.block_bytes)
+        next = agent->memory.block_bytes;
+    if (next > use.total_bytes)
+        next = use.total_bytes;
+    ret_view->next_bytes = next;
     ret_view->available_bytes = use.available_bytes;
-    ret_view->floor_bytes = lp_check_floor_bytes(
-        use.total_bytes > ret_view->remaining_bytes ?
-        use.total_bytes - ret_view->remaining_bytes : 0);
+    ret_view->least_bytes = lp_check_floor_bytes(use.total_bytes - next) / 2;
+    ret_view->floor_bytes = lp_check_floor_bytes(use.total_bytes);
     return true;
 }
 
@@ -131,29 +138,19 @@ static bool
 find_reason(const LpAgent *agent, const LpGuardView *now, char *ret_text, size_t size)
 {
     uint32_t limit = agent->conf.pressure_limit_centi;
-    uint64_t least = now->floor_bytes / 2;
 
     if (agent->guard.pressed) {
         snprintf(ret_text, size, "memory pressure passed %u.%02u %% of 2 s, %llu MiB are available",
                  limit / 100, limit % 100, (unsigned long long)(now->available_bytes / LP_MIB));
         return true;
     }
-    if (now->available_bytes < least) {
-        snprintf(ret_text, size, "memory pressure: %llu MiB are available, %llu MiB must be",
-                 (unsigned long long)(now->available_bytes / LP_MIB),
-                 (unsigned long long)(least / LP_MIB));
-        return true;
-    }
-    /* He who insists has been told already that it will not be enough: he gets what can be had. */
-    if (!agent->guard.phase.force && now->remaining_bytes > 0 &&
-        now->available_bytes < now->remaining_bytes + least) {
-        snprintf(ret_text, size, "memory pressure: more came into use, %llu MiB are available and "
-                 "%llu MiB were still to leave",
-                 (unsigned long long)(now->available_bytes / LP_MIB),
-                 (unsigned long long)(now->remaining_bytes / LP_MIB));
-        return true;
-    }
-    return false;
+    if (now->available_bytes >= now->next_bytes + now->least_bytes)
+        return false;
+    snprintf(ret_text, size, "memory pressure: %llu MiB are available, %llu MiB must be%s",
+             (unsigned long long)(now->available_bytes / LP_MIB),
+             (unsigned long long)((now->next_bytes + now->least_bytes) / LP_MIB),
+             now->next_bytes > 0 ? " for more to leave" : "");
+    return true;
 }
 
 static uint64_t

@@ -4,9 +4,9 @@
  * polled) sees tasks that wait for memory, also when much seems available: the file cache that a
  * working set needs counts as available.  But in a guest without swap a program that grows fast
  * meets the OOM killer before it has waited for long.  So while a release is open, which is
- * seconds, MemAvailable is looked at too: what there is, and what there would be once the rest has
- * left.  The release is stopped at half of the floor that CHECK asks for (check.h): between the
- * two a guest may use what it was left.
+ * seconds, MemAvailable is looked at too: what there would be once the rest has left or, for who
+ * insists, the next block.  The release is stopped when that is less than half of the floor that
+ * CHECK asks for (check.h): between the two a guest may use what it was left.
  *
  * Where the kernel has no triggers (CONFIG_PSI, Linux 5.2, CAP_SYS_RESOURCE before 6.4) the second
  * alone watches. */

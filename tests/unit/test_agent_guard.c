@@ -165,8 +165,8 @@ test_what_would_be(void **data)
     put_memory(1024, 512 + 83);
     look();
     assert_true(has_stopped);
-    assert_string_equal(reason, "memory pressure: more came into use, 595 MiB are available and "
-                                "512 MiB were still to leave");
+    assert_string_equal(reason, "memory pressure: 595 MiB are available, 596 MiB must be for more "
+                                "to leave");
     /* Nothing has gone, and there is enough. */
     assert_int_equal(back_bytes, 0);
     /* Once. */
@@ -186,20 +186,42 @@ test_in_the_middle(void **data)
     put_memory(640, 100);
     look();
     assert_true(has_stopped);
-    assert_int_equal(back_bytes, 68 * MIB);
+    /* To the floor of a guest of 640. */
+    assert_int_equal(back_bytes, 84 * MIB);
 }
 
+/* Not all of it, but what can be had: block by block, as long as one more may go. */
 static void
 test_who_insists(void **data)
 {
     (void)data;
-    put_memory(1024, 324);
+    agent.memory.block_bytes = 128 * MIB;
+    put_memory(1024, 400);
     begin(1024, 512, true);
     look();
-    put_memory(784, 84);
+    /* At 896 half of the floor is 108, at 768 it is 100. */
+    put_memory(896, 228);
     look();
     assert_false(has_stopped);
-    put_memory(780, 80);
+    put_memory(896, 227);
+    look();
+    assert_true(has_stopped);
+    assert_string_equal(reason, "memory pressure: 227 MiB are available, 228 MiB must be for more "
+                                "to leave");
+    assert_int_equal(back_bytes, 0);
+}
+
+/* It is over, but for POST: what is there is too little, and the floor is asked back. */
+static void
+test_too_little_at_the_end(void **data)
+{
+    (void)data;
+    put_memory(1024, 900);
+    begin(1024, 512, false);
+    put_memory(512, 84);
+    look();
+    assert_false(has_stopped);
+    put_memory(512, 80);
     look();
     assert_true(has_stopped);
     assert_string_equal(reason, "memory pressure: 80 MiB are available, 84 MiB must be");
@@ -275,7 +297,8 @@ test_trigger_too_early_or_gone(void **data)
     put_memory(640, 10);
     look();
     assert_true(has_stopped);
-    assert_string_equal(reason, "memory pressure: 10 MiB are available, 84 MiB must be");
+    assert_string_equal(reason, "memory pressure: 10 MiB are available, 212 MiB must be for more "
+                                "to leave");
 }
 
 static void
@@ -381,7 +404,8 @@ main(void)
 #define TEST(func) cmocka_unit_test_setup_teardown(func, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_only_while_memory_leaves), TEST(test_what_would_be), TEST(test_in_the_middle),
-        TEST(test_who_insists), TEST(test_never_more_than_has_gone), TEST(test_trigger),
+        TEST(test_who_insists), TEST(test_too_little_at_the_end),
+        TEST(test_never_more_than_has_gone), TEST(test_trigger),
         TEST(test_trigger_too_early_or_gone), TEST(test_no_meminfo), TEST(test_room_is_made),
         TEST(test_room_is_there), TEST(test_room_cannot_be_made),
     };
