@@ -119,6 +119,24 @@ lp_qga_set_cpus_command(const LpCpuMask *change, bool online)
     return command("guest-set-vcpus", "vcpus", items);
 }
 
+/* Keeps the lowest: the guest lists its blocks in no order. */
+static void
+list_block(LpQgaBlocks *blocks, uint64_t number)
+{
+    unsigned at = blocks->n_listed;
+
+    if (at == LP_QGA_BLOCKS_AT_ONCE) {
+        if (number >= blocks->offline[at - 1])
+            return;
+        at--;
+    } else {
+        blocks->n_listed++;
+    }
+    for (; at > 0 && blocks->offline[at - 1] > number; at--)
+        blocks->offline[at] = blocks->offline[at - 1];
+    blocks->offline[at] = number;
+}
+
 bool
 lp_qga_read_blocks(const json_t *answer, uint64_t from, LpQgaBlocks *ret_blocks, GError **error)
 {
@@ -140,8 +158,8 @@ lp_qga_read_blocks(const json_t *answer, uint64_t from, LpQgaBlocks *ret_blocks,
             continue;
         }
         ret_blocks->n_offline++;
-        if (number >= from && ret_blocks->n_listed < LP_QGA_BLOCKS_AT_ONCE)
-            ret_blocks->offline[ret_blocks->n_listed++] = number;
+        if (number >= from)
+            list_block(ret_blocks, number);
     }
     return true;
 }

@@ -161,6 +161,29 @@ test_blocks(void **state)
     json_decref(json);
 }
 
+/* qemu-ga lists them as readdir() does: in no order. */
+static void
+test_blocks_in_disorder(void **state)
+{
+    g_autoptr(GString) text = g_string_new("{\"return\": [");
+    LpQgaBlocks blocks;
+    json_t *json;
+
+    (void)state;
+    for (unsigned i = 0; i < 101; i++)
+        g_string_append_printf(text, "%s{\"phys-index\": %u, \"online\": false}", i ? "," : "",
+                               i * 37 % 101);
+    g_string_append(text, "]}");
+    json = answer(text->str);
+    for (unsigned from = 0; from < 101; from += 11) {
+        assert_true(lp_qga_read_blocks(json, from, &blocks, NULL));
+        assert_int_equal(blocks.n_listed, MIN(LP_QGA_BLOCKS_AT_ONCE, 101 - from));
+        for (unsigned i = 0; i < blocks.n_listed; i++)
+            assert_int_equal(blocks.offline[i], from + i);
+    }
+    json_decref(json);
+}
+
 static bool
 size_is(const char *text, uint64_t wanted)
 {
@@ -302,7 +325,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers), cmocka_unit_test(test_cpus),
         cmocka_unit_test(test_ids), cmocka_unit_test(test_commands),
-        cmocka_unit_test(test_blocks), cmocka_unit_test(test_block_results),
+        cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_blocks_in_disorder), cmocka_unit_test(test_block_results),
         cmocka_unit_test(test_fuzz), cmocka_unit_test(test_channel),
         cmocka_unit_test(test_enable),
     };
