@@ -411,6 +411,7 @@ lp_consent_close(LpRun *run, guint index)
     if (!same_boot(partition, consent))
         return;
     post.phase = LP_WIRE_PHASE_POST;
+    post.force = false;
     post.deadline_msec = PATIENCE_MSEC;
     post.cpu_to = last_leg(run, index)->cpu_now;
     post.mem_to_bytes = held_bytes(partition);
@@ -424,6 +425,7 @@ lp_consent_close(LpRun *run, guint index)
         LpWirePhase undo = consent->told;
 
         undo.phase = LP_WIRE_PHASE_UNDO;
+        undo.force = false;
         undo.deadline_msec = PATIENCE_MSEC;
         partition->guest.undo_due = lp_registry_phase(partition, &undo);
     }
@@ -439,12 +441,12 @@ lp_consent_close_all(LpRun *run)
 
 /* ---- a guest in need ---- */
 
-/* Whether memory is on its way out. */
+/* Whether memory is on its way out, or about to be. */
 static bool
 releases(const LpLeg *leg)
 {
     for (uint32_t i = 0; leg->plan && i < leg->plan->n_steps; i++)
-        if (leg->plan->steps[i].release && leg->progress[i].state == LP_STEPSTATE_ASKED
+        if (leg->plan->steps[i].release && leg->progress[i].state <= LP_STEPSTATE_ASKED
             && (leg->plan->steps[i].kind == LP_STEP_VIRTIO_MEM
                 || leg->plan->steps[i].kind == LP_STEP_DIMM_REMOVE
                 || leg->plan->steps[i].kind == LP_STEP_BALLOON))

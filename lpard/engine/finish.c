@@ -341,6 +341,9 @@ lp_run_end(LpRun *run, LpOpState state, const char *code, const char *message)
 
     if (!dry)
         lp_consent_close_all(run);
+    /* Nothing was done that could be confirmed. */
+    if (state == LP_OP_VETOED)
+        operation->confirm = LP_CONFIRM_NONE;
     /* The two texts may be the operation's own. */
     g_autofree char *new_code = g_strdup(code), *new_message = g_strdup(message);
 
