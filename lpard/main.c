@@ -140,6 +140,8 @@ serve(LpSettings *settings, const LpHost *host, GError **error)
     if (settings->enforce_hard)
         lp_registry_enforce_hard(registry);
     engine = lp_engine_new(registry, workers, journal, events, settings->timeout_sec);
+    if (settings->refuse_requests)
+        lp_engine_refuse_asks(engine);
     api = lp_api_new(settings, registry, engine, journal, events, error);
     if (api && lp_registry_start(registry, error)) {
         guint term = g_unix_signal_add(SIGTERM, on_signal, loop);

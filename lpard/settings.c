@@ -23,7 +23,8 @@
 /* As many processors as lpard handles. */
 #define MAX_RESERVE_CENTI (1024 * 100)
 
-typedef enum { KIND_TEXT, KIND_PATH, KIND_BYTES, KIND_CENTI, KIND_COUNT, KIND_LIST, KIND_ENFORCE } Kind;
+typedef enum { KIND_TEXT, KIND_PATH, KIND_BYTES, KIND_CENTI, KIND_COUNT, KIND_LIST,
+               KIND_ENFORCE, KIND_REQUESTS } Kind;
 
 typedef struct {
     const char *group, *key;
@@ -45,6 +46,7 @@ static const Key KEYS[] = {
     { "host", "enforce", KIND_ENFORCE, FIELD(enforce_hard), 0, 0 },
     { "operations", "timeout", KIND_COUNT, FIELD(timeout_sec), 1, MAX_TIMEOUT_SEC },
     { "operations", "keep-days", KIND_COUNT, FIELD(keep_days), 1, MAX_KEEP_DAYS },
+    { "guests", "requests", KIND_REQUESTS, FIELD(refuse_requests), 0, 0 },
     { "access", "viewers", KIND_LIST, FIELD(viewers), 0, 0 },
     { "access", "operators", KIND_LIST, FIELD(operators), 0, 0 },
     { "access", "admins", KIND_LIST, FIELD(admins), 0, 0 },
@@ -155,6 +157,11 @@ read_value(LpSettings *settings, const Key *key, const char *text)
         if (strcmp(text, "soft") != 0 && strcmp(text, "hard") != 0)
             return "there are two ways; write soft or hard";
         G_STRUCT_MEMBER(bool, settings, key->offset) = *text == 'h';
+        return NULL;
+    case KIND_REQUESTS:
+        if (strcmp(text, "allow") != 0 && strcmp(text, "refuse") != 0)
+            return "there are two answers; write allow or refuse";
+        G_STRUCT_MEMBER(bool, settings, key->offset) = *text == 'r';
         return NULL;
     case KIND_PATH:
         if (!g_path_is_absolute(text))

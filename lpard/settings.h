@@ -17,6 +17,7 @@ typedef struct {
     bool enforce_hard;            /* [host] enforce = soft | hard */
     uint32_t timeout_sec;         /* [operations] timeout = 60 */
     uint32_t keep_days;           /* [operations] keep-days = 30 */
+    bool refuse_requests;         /* [guests] requests = allow | refuse */
     char **viewers, **operators, **admins;   /* [access] groups */
 } LpSettings;
 

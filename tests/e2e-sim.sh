@@ -139,6 +139,15 @@ expect 3 "a stuck shrink is partial" ctl set p2 mem=1G --timeout 1
 expect 6 "an undone one is timed out" ctl set p2 mem=1G --timeout 1 --atomic
 tell p2 '{"unmovable_bytes": 0}'
 expect 0 "later all of it is had" ctl set p2 mem=2G
+tell p2 '{"veto": "import under way"}'
+expect 5 "a guest refuses" ctl set p2 mem=3G
+says "p2's guest refuses: hook 20-simulated: import under way" "and says why"
+expect 0 "a dry run shows it" ctl set p2 mem=3G --dry-run
+says "would refuse: hook 20-simulated: import under way" "in a remark"
+expect 0 "force goes on" ctl set p2 mem=3G --force
+says "import under way" "and tells of it"
+tell p2 '{"veto": ""}'
+expect 0 "back" ctl set p2 mem=2G
 expect 8 "no lpard there" "$lparctl" --socket "$dir/none.sock" list
 
 # A second lpard.

@@ -62,6 +62,8 @@ add_options(LpCtl *ctl, json_t *body, GError **error)
         json_object_set_new(body, "live_only", json_true());
     if (lp_ctl_has(ctl, LP_CTL_OPT_ATOMIC))
         json_object_set_new(body, "atomic", json_true());
+    if (lp_ctl_has(ctl, LP_CTL_OPT_FORCE))
+        json_object_set_new(body, "force", json_true());
     return add_seconds(ctl, LP_CTL_OPT_TIMEOUT, "timeout_sec", body, error) &&
            add_seconds(ctl, LP_CTL_OPT_LOCK_TIMEOUT, "lock_timeout_sec", body, error);
 }

@@ -66,6 +66,21 @@ op_list(LpCtl *ctl, GError **error)
     return LP_CTL_EXIT_DONE;
 }
 
+/* Who asked, and why if he said; a guest's words are shown clean. */
+static void
+append_requester(const json_t *operation, GString *out)
+{
+    g_autofree char *requester = lp_ctl_text_str(operation, "requester");
+    g_autofree char *why = lp_ctl_text_str(operation, "request.why");
+    g_autofree char *line = NULL;
+
+    if (strcmp(requester, "-") == 0)
+        return;
+    line = strcmp(why, "-") == 0 ? g_strdup_printf("asked for by %s", requester)
+                                 : g_strdup_printf("asked for by %s: %s", requester, why);
+    lp_ctl_text_wrap(out, "  ", "    ", line);
+}
+
 static int
 op_show(LpCtl *ctl, const char *path, GError **error)
 {
@@ -82,6 +97,7 @@ op_show(LpCtl *ctl, const char *path, GError **error)
     } else {
         lp_ctl_outcome_text(answer.json, out);
     }
+    append_requester(answer.json, out);
     lp_ctl_steps_text(answer.json, out);
     fputs(out->str, stdout);
     return LP_CTL_EXIT_DONE;

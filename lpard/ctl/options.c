@@ -27,6 +27,7 @@ static const Entry entries[LP_CTL_OPTS] = {
     [LP_CTL_OPT_LOCK_TIMEOUT] = { "lock-timeout", 0, "SEC",
                                   "give up waiting for the operation before" },
     [LP_CTL_OPT_ATOMIC] = { "atomic", 0, NULL, "undo what a partial result has reached" },
+    [LP_CTL_OPT_FORCE] = { "force", 0, NULL, "go on although the guest refuses" },
     [LP_CTL_OPT_VIA] = { "via", 0, "auto|virtio-mem|dimm|balloon", "the way memory takes" },
     [LP_CTL_OPT_LIVE] = { "live", 0, NULL, "change the running partition only" },
     [LP_CTL_OPT_KEY] = { "key", 0, "KEY", "repeating a request with its key does it once" },

@@ -159,7 +159,7 @@ lp_ctl_outcome_text(const json_t *operation, GString *out)
     const char *state = lp_ctl_json_str(operation, "state");
     g_autofree char *clean = lp_ctl_text_clean(state);
     gint64 total = lp_ctl_json_int(operation, "timing.total_msec", -1);
-    bool refused = strcmp(state, "refused") == 0, done = strcmp(state, "done") == 0;
+    bool refused = strcmp(state, "refused") == 0 || strcmp(state, "vetoed") == 0, done = strcmp(state, "done") == 0;
     bool guest = strcmp(lp_ctl_json_str(operation, "confirm"), "host") != 0;
 
     g_string_append_printf(out, "%s: operation %" G_GINT64_FORMAT, clean,
@@ -174,7 +174,7 @@ lp_ctl_outcome_text(const json_t *operation, GString *out)
     if (lp_ctl_json_bool(operation, "recovered"))
         g_string_append(out, ", taken up again after a restart");
     g_string_append_c(out, '\n');
-    /* Of what was refused nothing was begun: the reason is all there is to say. */
+    /* Of what was refused, by host or guest, nothing is left: the reason is all there is to say. */
     for (gsize i = 0; i < json_array_size(legs) && !refused; i++) {
         const json_t *leg = json_array_get(legs, i);
 

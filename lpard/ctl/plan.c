@@ -173,7 +173,8 @@ lp_ctl_steps_text(const json_t *operation, GString *out)
     const json_t *legs = json_object_get(operation, "legs");
 
     /* Why is told already, and of how there is nothing. */
-    if (strcmp(lp_ctl_json_str(operation, "state"), "refused") == 0)
+    if (strcmp(lp_ctl_json_str(operation, "state"), "refused") == 0 ||
+        strcmp(lp_ctl_json_str(operation, "state"), "vetoed") == 0)
         return;
     for (gsize i = 0; i < json_array_size(legs); i++) {
         const json_t *leg = json_array_get(legs, i);

@@ -39,6 +39,7 @@ test_defaults(void **state)
     assert_int_equal(root->reserve_centi, 10);
     assert_true(root->overhead_bytes == 320 * MIB);
     assert_int_equal(root->timeout_sec, 60);
+    assert_false(root->refuse_requests);
     assert_int_equal(root->keep_days, 30);
     assert_null(root->viewers[0]);
     assert_null(root->operators[0]);
@@ -64,7 +65,7 @@ test_everything_set(void **state)
     g_autoptr(LpSettings) s = load_bytes(
         "[lpard]\nconnect = test:///default\nsocket=/tmp/s\nstate=/tmp/d \n"
         "[host]\ntopology=pack:2 core:4 pu:2\nmemory-reserve=1.5G\ncpu-reserve=0.25\n"
-        "guest-overhead=0\n[operations]\ntimeout=300\nkeep-days=7\n"
+        "guest-overhead=0\n[operations]\ntimeout=300\nkeep-days=7\n[guests]\nrequests=refuse\n"
         "[access]\nviewers=staff, users\noperators=kvm\nadmins=wheel,adm\n", -1, &error);
 
     (void) state;
@@ -77,6 +78,7 @@ test_everything_set(void **state)
     assert_int_equal(s->reserve_centi, 25);
     assert_true(s->overhead_bytes == 0);
     assert_int_equal(s->timeout_sec, 300);
+    assert_true(s->refuse_requests);
     assert_int_equal(s->keep_days, 7);
     assert_string_equal(s->viewers[1], "users");
     assert_null(s->viewers[2]);
@@ -93,6 +95,7 @@ test_refused(void **state)
         { "[host]\nmemory-reserve=6GB\n", "1024" }, { "[host]\nmemory-reserve=-1\n", "negative" },
         { "[host]\nmemory-reserve=\n", "missing" }, { "[host]\nmemory-reserve=65T\n", "too large" },
         { "[host]\ncpu-reserve=0.005\n", "0.01" }, { "[host]\ncpu-reserve=2x\n", "number" },
+        { "[guests]\nrequests=yes\n", "allow or refuse" },
         { "[operations]\ntimeout=0\n", "too small" }, { "[operations]\ntimeout=1d\n", "number" },
         { "[operations]\ntimeout=99999999999\n", "too large" },
         { "[operations]\nkeep-days=100000\n", "too large" },
