@@ -1,19 +1,17 @@
 /* `lpar-agent status`: what the agent would tell the host, and what resizing this guest can do. */
-#include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "agent/agent.h"
 #include "agent/facts.h"
+#include "agent/hookdir.h"
 #include "agent/wire/feature.h"
 #include "agent/wire/words.h"
 
 #define LP_STATUS_COLUMNS 78
 /* Long enough for shares of processor time to mean something, in ticks of 10 ms. */
 #define LP_STATUS_SAMPLE_NSEC 200000000
-#define LP_STATUS_HOOKS 32              /* names shown; the others are counted */
 
 /* One reading of everything. */
 typedef struct {
@@ -146,30 +144,17 @@ print_pressure(const LpWirePressure *now)
                (unsigned long long)(now->classes[i].mem_bytes >> 20));
 }
 
-static int
-is_hook(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
 static void
 print_hooks(const LpConf *conf)
 {
-    struct dirent **entries;
-    int n = scandir(conf->hooks_dir, &entries, is_hook, alphasort);
+    static LpHook hooks[LP_HOOKS_MAX];
+    unsigned n = lp_hookdir_read(conf->hooks_dir, hooks, false);
 
     printf("hooks:          ");
-    if (n <= 0)
+    if (n == 0)
         printf("none in %s\n", conf->hooks_dir);
-    for (int i = 0; i < n; i++) {
-        if (i < LP_STATUS_HOOKS)
-            printf("%*s%s\n", i > 0 ? 16 : 0, "", entries[i]->d_name);
-        free(entries[i]);
-    }
-    if (n > LP_STATUS_HOOKS)
-        printf("%16sand %d more\n", "", n - LP_STATUS_HOOKS);
-    if (n >= 0)
-        free(entries);
+    for (unsigned i = 0; i < n; i++)
+        printf("%*s%s\n", i > 0 ? 16 : 0, "", hooks[i].name);
 }
 
 static void
