@@ -214,7 +214,7 @@ test_final_states(void **state)
     FakeServer *server = *state;
 
     for (size_t i = 0; i < G_N_ELEMENTS(finals); i++) {
-        bool refused = finals[i].exit_status == 4 || finals[i].exit_status == 5;
+        gboolean refused = finals[i].exit_status == 4 || finals[i].exit_status == 5;
         g_autofree char *asked = NULL;
         Ran ran;
 
