@@ -1,7 +1,7 @@
 #!/bin/bash
 # Workload classes: two of them compete while their partition is doubled, under cgroup v2 and v1;
 # what each gets is measured in the guest, and follows classes.conf before and after.
-# budget: 240
+# budget: 300
 . "$(dirname "$0")/lib.sh"
 
 # A class's share is measured over this long; 3 points of it are well above the scheduler's
