@@ -574,6 +574,50 @@ test_host_is_there(void **data)
     }
 }
 
+/* Of any order of phases: after the `pre` of one resize comes its `post` before another's `pre`. */
+static void
+assert_closed_each(const char *lines)
+{
+    unsigned open = 0, n_pre = 0;
+
+    while (*lines != '\0') {
+        unsigned id = (unsigned)strtoul(lines, NULL, 10);
+        bool is_pre = strncmp(strchr(lines, ' '), " pre\n", 5) == 0;
+
+        if (is_pre && open != 0 && open != id)
+            fail_msg("%u was still open when %u began:\n%s", open, id, agent_get(TRACE));
+        if (is_pre)
+            open = id;
+        else if (strncmp(strchr(lines, ' '), " post\n", 6) == 0 && open == id)
+            open = 0;
+        n_pre += is_pre;
+        lines = strchr(lines, '\n') + 1;
+    }
+    assert_true(n_pre > 20);
+}
+
+static void
+test_any_order(void **data)
+{
+    static const char *const names[] = { "check", "pre", "post", "undo" };
+
+    (void)data;
+    put_hook("a", "echo $LPAR_OPERATION $1 >>$T/" TRACE "\n[ $LPAR_OPERATION = 9 ] || exit $(($$ % 7 == 0))\n");
+    agent_greet();
+    srand(1);
+    for (int i = 0; i < 60; i++) {
+        for (int n = rand() % 6; n >= 0; n--)
+            say_phase(1 + (unsigned)rand() % 4, names[rand() % 4], 20000, rand() % 4 == 0,
+                      rand() % 2 == 0 ? CPU_UP : UNITS_UP);
+        while (!agent_is_quiet(30))
+            continue;
+    }
+    /* Whatever is left open ends with the next. */
+    pass(9, "check", LP_WIRE_PHASE_CHECK);
+    assert_closed_each(trace());
+    assert_string_equal(strstr(trace(), "\n9 "), "\n9 check\n");
+}
+
 /* --- agent.conf --- */
 
 static void
@@ -655,7 +699,8 @@ main(void)
         RUN(test_undo), RUN(test_hanging), RUN(test_ends_when_asked), RUN(test_gigabyte),
         RUN(test_signal), RUN(test_forks_away), RUN(test_deadline), RUN(test_late_post), RUN(test_agent_stops),
         RUN(test_repeated), RUN(test_queue), RUN(test_another_while_open),
-        RUN(test_host_vanishes), RUN(test_host_is_there), RUN(test_forbidden),
+        RUN(test_host_vanishes), RUN(test_host_is_there), RUN(test_any_order),
+        RUN(test_forbidden),
         RUN(test_conf_read_again), RUN(test_floor_cpus),
     };
 
