@@ -303,6 +303,54 @@ test_command_line(void **data)
     assert_non_null(strstr(agent_get("out"), "port:           none named org.lpard.agent.0"));
 }
 
+static char *
+read_out(void)
+{
+    static char text[16384];
+    FILE *file = fopen(tree_path("out"), "r");
+    size_t n;
+
+    assert_non_null(file);
+    n = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    text[n] = '\0';
+    return text;
+}
+
+static void
+assert_shown(const char *words)
+{
+    if (strstr(read_out(), words) == NULL)
+        fail_msg("\"%s\" is not in:\n%s", words, read_out());
+}
+
+static void
+test_status(void **data)
+{
+    char arguments[400], *line;
+
+    (void)data;
+    tree_put("agent.conf", "forbid = hooks\n");
+    tree_put("sys/devices/system/memory/auto_online_blocks", "online_kernel\n");
+    snprintf(arguments, sizeof(arguments), "--conf '%s' --sysfs '%s' --procfs '%s' status",
+             tree_path("agent.conf"), tree_path("sys"), tree_path("proc"));
+    assert_int_equal(run(arguments), 0);
+    assert_shown("memory-grow         yes");
+    assert_shown("memory-shrink       no");
+    assert_shown("hooks               no   forbidden by agent.conf of the guest");
+    assert_shown("cure: boot the guest with");
+    assert_shown("pressure:       cpu 12.34 %, memory 0.50 %");
+    assert_shown("forbidden:      hooks\n");
+    for (line = strtok(read_out(), "\n"); line != NULL; line = strtok(NULL, "\n"))
+        assert_true(strlen(line) <= 100);
+    strcat(arguments, " --json");
+    assert_int_equal(run(arguments), 0);
+    assert_ptr_equal(strstr(read_out(), "[{\"t\":\"hello\""), read_out());
+    assert_shown("\"forbids\":[\"hooks\"]");
+    assert_shown("{\"t\":\"pressure\"");
+    assert_shown("]}]\n");
+}
+
 #define RUN(test) cmocka_unit_test_setup_teardown(test, agent_setup, agent_teardown)
 
 int
@@ -313,7 +361,7 @@ main(void)
         RUN(test_cpu_zero_is_safe), RUN(test_want_fails), RUN(test_late_arrivals),
         RUN(test_memory_left_alone), RUN(test_watch), RUN(test_who), RUN(test_nonsense),
         RUN(test_too_long), RUN(test_reconnect), RUN(test_restarted_agent),
-        RUN(test_command_line),
+        RUN(test_command_line), RUN(test_status),
     };
 
     return cmocka_run_group_tests_name("agent", tests, NULL, NULL);
