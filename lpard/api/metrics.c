@@ -348,6 +348,23 @@ operations(GString *out, const LpMetrics *metrics)
                                "\n", lp_op_state_name(s), metrics->counts->ended[s]);
 }
 
+static void
+consent(GString *out, const LpConsentCounts *counts)
+{
+    const struct { const char *what; uint64_t n; } all[] = {
+        {"vetoed", counts->vetoes}, {"forced", counts->forced}, {"silent", counts->silent},
+        {"late", counts->late}, {"stopped", counts->stops}, {"hook_failed", counts->hooks},
+        {"asked", counts->asks}, {"ask_refused", counts->asks_refused},
+    };
+
+    head(out, "lpard_guest_answers_total", "counter",
+         "What guests did about resizes since lpard started: refused, were overridden, did not "
+         "answer in time or too late, stopped a release, failed in a hook, asked.");
+    for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
+        g_string_append_printf(out, "lpard_guest_answers_total{what=\"%s\"} %" G_GUINT64_FORMAT
+                               "\n", all[i].what, all[i].n);
+}
+
 char *
 lp_metrics_text(const LpMetrics *metrics)
 {
@@ -369,5 +386,7 @@ lp_metrics_text(const LpMetrics *metrics)
     partitions(out, metrics);
     guests(out, metrics);
     operations(out, metrics);
+    if (metrics->consent)
+        consent(out, metrics->consent);
     return g_string_free(out, FALSE);
 }

@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "lpard/engine/consent.h"
 #include "lpard/events.h"
 #include "lpard/registry/registry.h"
 
@@ -20,6 +21,7 @@ typedef struct {
     const GPtrArray *operations;  /* of LpOperation* */
     const LpHostUse *use;
     const LpCounts *counts;
+    const LpConsentCounts *consent;   /* NULL: none */
     bool connected, journal_healthy;
     uint32_t n_stuck, n_streams;
     const char *version;

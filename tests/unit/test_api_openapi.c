@@ -307,8 +307,9 @@ test_metrics(void **state)
     LpCounts *counts = lp_counts_new();
     LpEventItem item = {.type = "operation", .text = g_strdup("{\"id\":7,\"state\":\"partial\"}")};
     LpHostUse use = {0};
+    LpConsentCounts consent = {.vetoes = 3, .late = 4};
     LpMetrics metrics = {.partitions = partitions, .operations = operations, .use = &use,
-                         .counts = counts, .version = "9"};
+                         .counts = counts, .consent = &consent, .version = "9"};
     char *text;
 
     (void)state;
@@ -323,6 +324,8 @@ test_metrics(void **state)
     text = lp_metrics_text(&metrics);
     assert_non_null(strstr(text, "lpard_operations_total{state=\"partial\"} 1\n"));
     assert_non_null(strstr(text, "lpard_events_total 2\n"));
+    assert_non_null(strstr(text, "lpard_guest_answers_total{what=\"vetoed\"} 3\n"));
+    assert_non_null(strstr(text, "lpard_guest_answers_total{what=\"late\"} 4\n"));
     assert_non_null(strstr(text, "lpard_partition_cpu{partition=\"we\\\"b\\\\1\","
                                  "figure=\"desired\"} 3\n"));
     assert_null(strstr(text, "figure=\"usable\""));
