@@ -2,12 +2,16 @@
 check_PROGRAMS += tests/unit/test_wire tests/unit/test_agent
 TESTS += tests/unit/test_wire tests/unit/test_agent
 
-tests_unit_test_wire_SOURCES = tests/unit/test_wire.c
+wire_random = tests/unit/wire_random.c tests/unit/wire_random.h
+tests_unit_test_wire_SOURCES = tests/unit/test_wire.c $(wire_random)
 tests_unit_test_wire_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_wire_LDADD = liblp-wire.a liblp-place.a $(JANSSON_LIBS) $(CMOCKA_LIBS)
 
-check_PROGRAMS += tests/unit/test_wire_fields
-TESTS += tests/unit/test_wire_fields
+check_PROGRAMS += tests/unit/test_wire_fields tests/unit/test_wire_hostile
+TESTS += tests/unit/test_wire_fields tests/unit/test_wire_hostile
+tests_unit_test_wire_hostile_SOURCES = tests/unit/test_wire_hostile.c $(wire_random)
+tests_unit_test_wire_hostile_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_wire_hostile_LDADD = liblp-wire.a liblp-place.a $(JANSSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_wire_fields_SOURCES = tests/unit/test_wire_fields.c
 tests_unit_test_wire_fields_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_wire_fields_LDADD = liblp-wire.a liblp-place.a $(JANSSON_LIBS) $(CMOCKA_LIBS)
