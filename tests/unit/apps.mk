@@ -8,3 +8,7 @@ tests_unit_test_agent_apps_CPPFLAGS = $(AM_CPPFLAGS) \
 tests_unit_test_agent_apps_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_agent_apps_LDADD = liblpar-agent.a $(JANSSON_LIBS) $(CMOCKA_LIBS)
 EXTRA_tests_unit_test_agent_apps_DEPENDENCIES = lpar-agent$(EXEEXT) agent/lib/example$(EXEEXT)
+
+# The hooks that are installed as examples.
+TESTS += tests/unit/test-agent-hooks.sh
+dist_check_SCRIPTS += tests/unit/test-agent-hooks.sh
