@@ -318,16 +318,21 @@ lp_child_tick(LpAgent *agent, int64_t now_msec)
     }
 }
 
-void
+bool
 lp_child_cancel(LpAgent *agent, const void *data)
 {
+    bool at_work = child.stage != IDLE && child.stage != TELLING;
+
     (void)agent;
-    for (unsigned i = child.stage == IDLE || child.stage == TELLING ? 0 : 1; i < child.n; i++) {
+    for (unsigned i = at_work ? 1 : 0; i < child.n; i++) {
         if (child.queue[i].spec.data == data)
             child.queue[i].cancelled = true;
     }
-    if (child.stage == RUNNING && child.queue[0].spec.data == data)
+    if (!at_work || child.queue[0].spec.data != data)
+        return false;
+    if (child.stage == RUNNING)
         child.next_msec = lp_clock_msec();
+    return true;
 }
 
 void

@@ -50,8 +50,9 @@ void lp_child_init(LpAgent *agent);
 /* Starts it, or puts it in the queue; done() comes later, never from within.  False: the queue is
  * full, and done() never comes. */
 bool lp_child_run(LpAgent *agent, const LpChildSpec *spec);
-/* Ends those that were run with `data` as if their time were up; done() comes later. */
-void lp_child_cancel(LpAgent *agent, const void *data);
+/* Ends those that were run with `data` as if their time were up; done() comes later.  Whether one
+ * of them was at work; the others never start. */
+bool lp_child_cancel(LpAgent *agent, const void *data);
 /* SIGCHLD has come. */
 void lp_child_reap(LpAgent *agent, int64_t now_msec);
 int64_t lp_child_deadline(const LpAgent *agent);

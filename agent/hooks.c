@@ -216,8 +216,10 @@ is_no_program(int error)
 static bool
 find_fault(const LpChildEnd *end, char *reason, size_t size)
 {
-    if (end->timed_out)
+    if (end->started && end->timed_out)
         say_late(reason, size);
+    else if (end->error == ECANCELED)
+        snprintf(reason, size, "could not be run in time");
     else if (!end->started)
         snprintf(reason, size, "cannot be started: %s", strerror(end->error));
     else if (end->flooded)
@@ -302,7 +304,9 @@ lp_hooks_cancel(LpAgent *agent, LpWireAnswer *answer)
         return;
     run.answer = answer;
     run.cancelled = true;
-    say_late(reason, sizeof(reason));
+    if (lp_child_cancel(agent, &run))
+        say_late(reason, sizeof(reason));
+    else
+        snprintf(reason, sizeof(reason), "could not be run in time: another helper is at work");
     blame(reason);
-    lp_child_cancel(agent, &run);
 }
