@@ -263,7 +263,7 @@ test_sample(void **state)
     CHECK(g_file_get_contents(path, &json, NULL, &error));
     conn = host(f, json);
     views = sim->list(conn, &error);
-    assert_int_equal(views->len, 1006);
+    assert_int_equal(views->len, 1008);
     web = uuid_of(conn, "web0999");
     view = sim->look(conn, web, &error);
     assert_int_equal(view->n_cells, 2);
@@ -300,6 +300,8 @@ test_bad_files(void **state)
         { "{\"domains\":[{\"name\":\"a\",\"cells\":[{\"device_bytes\":1}]}]}",
           "\"device_bytes\"" },
         { "{\"domains\":[{\"name\":\"a\",\"stuck_cpus\":\"x\"}]}", "\"stuck_cpus\"" },
+        { "{\"domains\":[{\"name\":\"a\",\"leave\":\"x\"}]}", "\"leave\"" },
+        { "{\"domains\":[{\"name\":\"a\",\"answer_msec\":\"1\"}]}", "\"answer_msec\"" },
         { "{\"domains\":[{\"name\":\"a\",\"fail_next\":{\"error\":\"odd\"}}]}", "\"error\"" },
         { "{\"domains\":[{\"name\":\"a\"},{\"name\":\"a\"}]}", "twice" },
         { "{\"domains\":[{\"name\":\"a\",\"name\":\"b\"}]}", "duplicate" },
