@@ -1,5 +1,6 @@
 # The benches: run by hand (--help tells), or by ./lab check as a short smoke.
 EXTRA_DIST += \
+	tests/bench/agent \
 	tests/bench/cycles \
 	tests/bench/fsync \
 	tests/bench/idle \

@@ -29,6 +29,7 @@ EXTRA_DIST += \
 	tests/lab/t-65-reboot.sh \
 	tests/lab/t-66-room.sh \
 	tests/lab/t-70-api.sh \
+	tests/lab/t-72-guest.sh \
 	tests/lab/t-80-overrun.sh \
 	tests/lab/t-90-session.sh \
 	tests/lab/guest/init \
@@ -40,4 +41,5 @@ EXTRA_DIST += \
 	tests/lab/guest/lab-run \
 	tests/lab/guest/lab-shell \
 	tests/lab/guest/lab-stress.c \
-	tests/lab/guest/lab-touch.c
+	tests/lab/guest/lab-touch.c \
+	tests/lab/guest/lab-watch.c
