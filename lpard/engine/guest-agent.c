@@ -85,15 +85,12 @@ question_job(const LpDriver *driver, LpConn *conn, void *data, GError **error)
 
 /* --- asking --- */
 
+/* Told once each. */
 static void
-remark(LpRun *run, const char *why)
+remark(LpRun *run, const char *why, const char *instead)
 {
-    g_autofree char *text = g_strdup_printf("%s: the device's word is taken for the guest's%s",
-                                            why,
-                                            run->partition
-                                                    && run->partition->view->cgroup
-                                                           != LP_CGROUP_NONE
-                                                ? ", and the quota holds it to its vCPUs" : "");
+    g_autofree char *text = g_strdup_printf("%s: the device's word is taken for the guest's%s", why,
+                                            instead);
 
     for (guint i = 0; i < run->operation->remarks->len; i++)
         if (g_str_equal(g_ptr_array_index(run->operation->remarks, i), text))
@@ -102,12 +99,20 @@ remark(LpRun *run, const char *why)
 }
 
 static void
+remark_cpus(LpRun *run, const char *why)
+{
+    bool held = run->partition && run->partition->view->cgroup != LP_CGROUP_NONE;
+
+    remark(run, why, held ? ", and the quota holds it to its vCPUs" : "");
+}
+
+static void
 give_up(LpRun *run, const char *why)
 {
     run->qga.given_up = true;
     if (run->partition)
         run->partition->qga_known = false;
-    remark(run, why);
+    remark_cpus(run, why);
 }
 
 static void
@@ -316,7 +321,7 @@ leave_to_quota(LpRun *run, const LpStep *step, LpStepProgress *progress, const c
     LpLeg *leg = lp_run_leg_now(run);
     LpCpuMask stayed;
 
-    remark(run, why);
+    remark_cpus(run, why);
     if (!step->release || run->partition->view->cgroup != LP_CGROUP_NONE)
         return LP_STEPSTATE_CONFIRMED;
     stayed = run->partition->view->plugged;
@@ -362,12 +367,12 @@ lp_run_qga_vcpu(LpRun *run, const LpStep *step, const LpStepProgress *progress)
     why = hopeless(run, progress->asked_usec);
     if (!why)
         return LP_STEPSTATE_ASKED;
-    remark(run, why);
+    remark_cpus(run, why);
     return LP_STEPSTATE_CONFIRMED;
 }
 
-/* The guest's blocks have changed by what was to move, and of what came none is offline.  A block
- * may hold memory in part, so less than one is nothing to go by. */
+/* The guest's blocks have changed by what was to move, and of what came none is offline.  In each
+ * cell a block may hold memory in part, so less than that is nothing to go by. */
 static bool
 agrees_on_memory(const LpRun *run)
 {
@@ -375,10 +380,10 @@ agrees_on_memory(const LpRun *run)
     int64_t moved = (int64_t) lp_run_leg_now(run)->plan->mem_after_bytes
                     - (int64_t) qga->start_plugged_bytes;
     int64_t seen = (int64_t) block_bytes(&qga->state) - (int64_t) qga->start_block_bytes;
-    int64_t block = (int64_t) qga->state.block_bytes;
+    int64_t slack = (int64_t) qga->state.block_bytes * MAX(run->partition->view->n_cells, 1);
 
     return qga->state.has_blocks && (moved < 0 || qga->state.offline_bytes == 0)
-           && seen > moved - block && seen < moved + block;
+           && seen > moved - slack && seen < moved + slack;
 }
 
 bool
@@ -398,7 +403,7 @@ lp_run_qga_memory_pending(LpRun *run, int64_t quiet_usec)
     remark(run, qga->given_up     ? "qemu-guest-agent does not answer"
                 : !is_there(run)  ? "qemu-guest-agent went away"
                 : qga->mem_trouble ? qga->mem_trouble
-                                  : "qemu-guest-agent does not say the same of memory");
+                                  : "qemu-guest-agent does not say the same of memory", "");
     return false;
 }
 

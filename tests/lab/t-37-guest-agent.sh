@@ -4,7 +4,9 @@
 # budget: 420
 . "$(dirname "$0")/lib.sh"
 at_start "$alpha" "$plain"
-guest_agent=qga guest_new other
+# qemu-guest-agent cannot say where memory goes; without this the kernel would put it where it
+# may not leave from again.
+guest_agent=qga guest_words=memory_hotplug.online_policy=auto-movable guest_new other
 other=$prefix-other
 
 # resized PARTITION WORD TEXT CHANGE...: done, and confirmed by WORD.
