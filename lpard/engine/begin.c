@@ -350,6 +350,32 @@ refuse(LpRun *run, const char *code, const char *message)
     give_up(run, LP_OP_REFUSED, code, message);
 }
 
+/* From the request to what the leg is to reach; one that was begun before keeps its target. */
+static void
+decide_target(const LpRun *run, LpLeg *leg)
+{
+    if (!leg->begun) {
+        note_before(leg, run->partition);
+        if (run->operation->leg == 0) {
+            set_target(run, 0, leg, run->partition, 0, 0);
+        } else if (!leg->undo) {
+            const LpLeg *giver = g_ptr_array_index(run->operation->legs, 0);
+
+            set_target(run, 1, leg, run->partition,
+                       giver->cpu_before - MIN(giver->cpu_now, giver->cpu_before),
+                       giver->mem_before_bytes
+                           - MIN(giver->mem_now_bytes, giver->mem_before_bytes));
+        }
+    }
+    if (leg->target.has_capacity) {
+        /* A leg from the journal knows the entitlement, not this host's weight for it. */
+        LpCapacity capacity = {leg->target.entitled_centi, leg->target.weight,
+                               leg->target.capped};
+
+        leg->target.shares = lp_capacity_shares(&capacity, run->partition->view->cgroup);
+    }
+}
+
 static void
 plan_now(LpRun *run)
 {
@@ -368,26 +394,7 @@ plan_now(LpRun *run)
         lp_run_leg_done(run);
         return;
     }
-    if (!leg->begun) {
-        note_before(leg, run->partition);
-        if (operation->leg == 0) {
-            set_target(run, 0, leg, run->partition, 0, 0);
-        } else if (!leg->undo) {
-            const LpLeg *giver = g_ptr_array_index(operation->legs, 0);
-
-            set_target(run, 1, leg, run->partition,
-                       giver->cpu_before - MIN(giver->cpu_now, giver->cpu_before),
-                       giver->mem_before_bytes
-                           - MIN(giver->mem_now_bytes, giver->mem_before_bytes));
-        }
-    }
-    if (leg->target.has_capacity) {
-        /* A leg from the journal knows the entitlement, not this host's weight for it. */
-        LpCapacity capacity = {leg->target.entitled_centi, leg->target.weight,
-                               leg->target.capped};
-
-        leg->target.shares = lp_capacity_shares(&capacity, run->partition->view->cgroup);
-    }
+    decide_target(run, leg);
     if (lp_run_qga_first(run, plan_now))
         return;
     lp_registry_room(run->engine->registry, run->partition, &room);
