@@ -407,13 +407,11 @@ cut_short(LpAgent *agent)
 {
     LpPhases *phases = &agent->phases;
     LpWireAnswer *answer = &phases->answer;
-    bool veto = may_veto(&phases->now);
 
     if (phases->medium == LP_PHASE_HOOKS)
         lp_hooks_cancel(agent, answer);
     else if (phases->medium == LP_PHASE_PROGRAMS && answer->by[0] == '\0')
-        put_answer(answer, veto ? LP_WIRE_ANSWER_VETO : LP_WIRE_ANSWER_OK, "programs",
-                   "did not answer in time");
+        put_answer(answer, LP_WIRE_ANSWER_OK, "programs", "did not answer in time");
     else if (phases->medium == LP_PHASE_RECLAIM)
         lp_log_warn("resize %llu: making room takes too long; the host goes on",
                     (unsigned long long)phases->now.id);
