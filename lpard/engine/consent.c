@@ -126,6 +126,8 @@ go_on(LpRun *run)
     }
     g_clear_handle_id(&run->record_source, g_source_remove);
     run->consent_waited_usec = g_get_monotonic_time() - run->consent_usec;
+    if (!run->operation->first_call_usec)
+        run->operation->guest_usec += run->consent_waited_usec;
     run->consent_then = NULL;
     run->waiting = false;
     if (!run->dry)

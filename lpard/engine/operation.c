@@ -237,13 +237,14 @@ timing_json(const LpOperation *operation)
     bool called = operation->first_call_usec && operation->started_usec;
 
     return json_pack(
-        "{s:I,s:o,s:I,s:o,s:I}", "waited_msec",
+        "{s:I,s:o,s:I,s:I,s:o,s:I}", "waited_msec",
         (json_int_t) (operation->started_usec
                           ? (operation->started_usec - operation->created_usec) / 1000
                           : 0),
         "to_first_call_usec",
         called ? json_integer(operation->first_call_usec - operation->started_usec) : json_null(),
         "look_usec", (json_int_t) MAX(operation->look_usec, 0),
+        "guest_usec", (json_int_t) operation->guest_usec,
         "answer_usec",
         operation->last_confirm_usec && operation->finished_usec
             ? json_integer(operation->finished_usec - operation->last_confirm_usec)

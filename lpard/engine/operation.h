@@ -124,6 +124,7 @@ typedef struct {
     int64_t created_usec, started_usec, finished_usec;  /* monotonic */
     int64_t first_call_usec;      /* when the first effect was issued */
     int64_t look_usec;            /* the hypervisor's time before that, in telling what is */
+    int64_t guest_usec;           /* and the guests', in answering check and pre */
     int64_t last_confirm_usec;
     int64_t deadline_usec;        /* monotonic; 0 before it starts */
 } LpOperation;

@@ -177,6 +177,7 @@ test_no_answer(void **state)
     EXPECT(op, LP_OP_DONE);
     assert_true(has_remark(op, "the agent did not answer the check within 15 s"));
     assert_true(has_remark(op, "the agent did not answer the pre within 15 s"));
+    assert_in_range(op->guest_usec, 29 * G_USEC_PER_SEC, 40 * G_USEC_PER_SEC);
     check_now("p0", 2, 3 * GIB);
     assert_int_equal(counts()->silent, 2);
     /* Never so long that nothing is left of the operation's own time. */
