@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -15,6 +16,8 @@
 
 /* Lines of the host handled before everybody else is looked at again. */
 #define LP_LINES_AT_ONCE 16
+/* Ahead of the guest's work: it is needed most when the guest is busiest. */
+#define LP_AGENT_NICE (-10)
 /* Only where the kernel's events cannot be had (a container, say). */
 #define LP_BLIND_SWEEP_MSEC 10000
 /* With so long to sleep the start is over. */
@@ -59,6 +62,8 @@ static bool
 start(LpAgent *agent, const LpAgentOptions *options)
 {
     agent->options = *options;
+    if (setpriority(PRIO_PROCESS, 0, LP_AGENT_NICE) < 0)
+        lp_log_info("no priority for it: %s", strerror(errno));
     agent->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (agent->epoll_fd < 0 || !open_signals(agent)) {
         lp_log_warn("cannot start: %s", strerror(errno));

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,17 +61,23 @@ become(const LpChildSpec *spec, pid_t agent, int output, int problem)
     if (getppid() != agent)
         _exit(127);
     setsid();
+    /* The agent's own priority is not its programs'. */
+    setpriority(PRIO_PROCESS, 0, 0);
     reset_signals();
     problem = set_streams(output, problem);
     umask(022);
     if (chdir("/") < 0)
         _exit(127);
-    if (spec->path == NULL) {
-        /* The port can be opened only once: not even a dying agent's child may hold it. */
-        for (int fd = 3; fd < LP_SPAWN_FD_MAX; fd++)
+    /* The port can be opened only once: not even a dying agent's child may hold it.  An exec closes
+     * it, and here also what the agent itself was left with by who started it. */
+    for (int fd = 3; fd < LP_SPAWN_FD_MAX; fd++) {
+        if (spec->path == NULL)
             close(fd);
-        _exit(spec->func(spec->data));
+        else
+            fcntl(fd, F_SETFD, FD_CLOEXEC);
     }
+    if (spec->path == NULL)
+        _exit(spec->func(spec->data));
     execve(spec->path, spec->argv, spec->envp != NULL ? spec->envp : nothing);
     error = errno;
     n = write(problem, &error, sizeof(error));
