@@ -298,8 +298,9 @@ queued_durable(const GError *error, void *data)
     if (error) {
         if (accepted)
             accepted(NULL, error, run->accepted_data);
-        /* One at work has its own intent to be answered for. */
-        if (!run->operation->started_usec)
+        /* One at work has its own intent to be answered for; one whose guest is still asked has
+         * none. */
+        if (!run->operation->started_usec || run->consent_then)
             lp_run_end(run, LP_OP_FAILED, "journal", error->message);
         return;
     }

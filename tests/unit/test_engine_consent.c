@@ -1,6 +1,9 @@
 /* The guest's part in operations: consent, refusal, silence, pressure and requests of its own. */
 #include "engine_fixture.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "lpard/profile-xml.h"
 
 #define SLOW_RELEASE \
@@ -224,6 +227,31 @@ test_cancel_while_asked(void **state)
     halt();
     boot();
     assert_null(lp_engine_find(world.engine, id));
+}
+
+/* What cannot be put on record while the guest thinks is not done after all. */
+static void
+test_full_disk_while_asked(void **state)
+{
+    struct rlimit old, none;
+    Asked asked;
+    g_autofree char *code = NULL;
+
+    (void) state;
+    start_world(1, 64 * GIB, MOVING, "\"no_answer\": true");
+    UNTIL(all_connected());
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    none = (struct rlimit){4096, old.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &none);
+    code = try_submit(SET_P0 MEM("set", 3221225472) "}", &asked);
+    assert_null(code);
+    UNTIL(asked.answered);
+    setrlimit(RLIMIT_FSIZE, &old);
+    assert_string_equal(asked.code, "journal");
+    g_free(asked.code);
+    UNTIL(lp_engine_lane_depth(world.engine, part("p0")->uuid) == 0);
+    check_now("p0", 2, 2 * GIB);
 }
 
 static void
@@ -558,7 +586,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_phases), TEST(test_older_agent), TEST(test_veto_in_check),
         TEST(test_veto_in_pre), TEST(test_no_answer), TEST(test_late_answer),
-        TEST(test_cancel_while_asked), TEST(test_agent_lost), TEST(test_leave), TEST(test_stop),
+        TEST(test_cancel_while_asked),
+        TEST(test_full_disk_while_asked), TEST(test_agent_lost), TEST(test_leave), TEST(test_stop),
         TEST(test_move_refused), TEST(test_move_refused_half_way), TEST(test_dry_run),
         TEST(test_restart), TEST(test_hung_agent_delays_nobody), TEST(test_failing_hook),
         TEST(test_ask), TEST(test_ask_beyond_bounds), TEST(test_ask_while_open),
