@@ -1,5 +1,5 @@
-/* What the two halves of the programs' socket share: apps-link.c moves bytes and bounds them,
- * apps.c knows what they mean. */
+/* What the parts of the programs' socket share: apps-socket.c opens it, apps-link.c moves bytes and
+ * bounds them, apps.c knows what they mean. */
 #ifndef LP_AGENT_APPS_PRIV_H
 #define LP_AGENT_APPS_PRIV_H
 
@@ -62,6 +62,10 @@ struct LpApps {
     int64_t minute_msec;           /* since when n_asked counts */
     unsigned n_asked;
 };
+
+/* apps-socket.c: a socket that listens, for root and the group (name or number; "": root alone); -1
+ * and errno, EADDRINUSE if another agent lives there. */
+int lp_apps_open_socket(const char *path, const char *group);
 
 /* apps-link.c */
 bool lp_apps_listen(LpAgent *agent);

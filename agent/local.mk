@@ -20,6 +20,7 @@ liblp_agent_a_SOURCES = agent/agent.c agent/agent.h agent/clock.h \
 	agent/leave.c agent/leave.h agent/lines.c agent/lines.h agent/memuse.c agent/memuse.h \
 	agent/zones.c agent/zones.h agent/guard.c agent/guard.h agent/reclaim.c \
 	agent/apps.c agent/apps.h agent/apps-link.c agent/apps-priv.h \
+	agent/apps-socket.c \
 	agent/pressure.c agent/pressure.h agent/measure.c agent/classes.c agent/classes.h \
 	agent/enlight.c agent/enlight.h
 liblp_agent_a_CFLAGS = $(AM_CFLAGS) -ffunction-sections -fdata-sections

@@ -17,6 +17,7 @@
 
 /* What the agent must have read by then, or it is taken to hang. */
 #define LP_LIB_SEND_MSEC 10000
+#define LP_LIB_RESOURCES (0u | LPAR_AGENT_CPU | LPAR_AGENT_MEM | LPAR_AGENT_UNITS)
 #define LP_LIB_FRAME_MAX 4096          /* the longest message of a program, several times over */
 
 _Static_assert(LPAR_AGENT_NAME_MAX == LP_WIRE_NAME_MAX, "one length of names");
@@ -190,7 +191,7 @@ lpar_agent_subscribe(LparAgent *agent, const char *name, unsigned resources, int
         return fail(agent, EALREADY, "it has subscribed already");
     if (name == NULL || name[0] == '\0')
         return fail(agent, EINVAL, "a program must give its name");
-    if (resources == 0 || resources & ~(unsigned)(LPAR_AGENT_CPU | LPAR_AGENT_MEM | LPAR_AGENT_UNITS))
+    if (resources == 0 || (resources & ~LP_LIB_RESOURCES) != 0)
         return fail(agent, EINVAL, "no resource, or one that is unknown");
     set_text(subscribe->name, sizeof(subscribe->name), name);
     subscribe->cpu = (resources & LPAR_AGENT_CPU) != 0;

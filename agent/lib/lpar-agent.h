@@ -44,7 +44,7 @@ typedef struct LparAgent LparAgent;
 enum {
     LPAR_AGENT_CPU = 1,            /* virtual processors */
     LPAR_AGENT_MEM = 2,
-    LPAR_AGENT_UNITS = 4           /* processing units: capacity, at the same number of processors */
+    LPAR_AGENT_UNITS = 4           /* processing units: capacity, at one number of processors */
 };
 
 /* Whether CHECK and PRE wait for this program's answer. */

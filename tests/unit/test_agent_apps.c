@@ -774,7 +774,9 @@ next_event(LparAgent *link, LparAgentEvent *event)
 static void
 test_library(void **data)
 {
-    LparAgentRequest request = { .mem_mode = LPAR_AGENT_REMOVE, .mem = 1u << 20, .why = "caf\xc3\xa9" };
+    LparAgentRequest request = {
+        .mem_mode = LPAR_AGENT_REMOVE, .mem = 1u << 20, .why = "caf\xc3\xa9",
+    };
     LparAgentEvent event;
     LparAgent *link;
     uint64_t id;
