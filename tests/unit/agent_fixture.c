@@ -101,6 +101,8 @@ start_agent(void)
 
         dup2(log, STDERR_FILENO);
         close(log);
+        /* One that whoever starts it has forgotten to close. */
+        dup2(STDERR_FILENO, 4);
         execl(LP_AGENT_PATH, "lpar-agent", "--port", port, "--sysfs", tree_path("sys"),
               "--procfs", tree_path("proc"), "--conf", tree_path("agent.conf"), "--verbose",
               (char *)NULL);
