@@ -28,7 +28,7 @@
 
 /* A tenth of the time for memory, which hurts first; processors and disks are waited for in
  * healthy guests too.  A window of two seconds is told of at most so often, costs the kernel
- * nothing that it does not do for its averages anyway, and from Linux 6.5 on needs no privilege
+ * nothing that it does not do for its averages anyway, and from Linux 6.4 on needs no privilege
  * (CAP_SYS_RESOURCE). */
 static const struct {
     const char *resource, *trigger;
