@@ -117,7 +117,8 @@ test_bad_values(void **data)
         "pressure-limit = 1.2.3", "pressure-limit = 99999999999999999999999",
         "movable-ratio = 10001", "movable-ratio = 3.5", "hook-timeout = 0", "hook-timeout = 601",
         "hook-timeout = 1.5", "hook-timeout = 18446744073709551617", "hooks = here", "hooks =",
-        "socket = ", "socket = @abstract", "socket-group =", "socket-group = a b", "classes = none", "nothing = 1", "floor-cpus", "= 1",
+        "socket = ", "socket = @abstract", "socket-group =", "socket-group = a b",
+        "classes = none", "nothing = 1", "floor-cpus", "= 1",
         "=", "[section]", "FLOOR-CPUS = 1",
     };
 

@@ -638,7 +638,8 @@ test_any_order(void **data)
     static const char *const names[] = { "check", "pre", "post", "undo" };
 
     (void)data;
-    put_hook("a", "echo $LPAR_OPERATION $1 >>$T/" TRACE "\n[ $LPAR_OPERATION = 9 ] || exit $(($$ % 7 == 0))\n");
+    put_hook("a", "echo $LPAR_OPERATION $1 >>$T/" TRACE "\n"
+             "[ $LPAR_OPERATION = 9 ] || exit $(($$ % 7 == 0))\n");
     agent_greet();
     srand(1);
     for (int i = 0; i < 60; i++) {
