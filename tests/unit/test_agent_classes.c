@@ -1,6 +1,6 @@
 /* Workload classes: classes.conf, the division of a partition, and the helper that applies it. */
-#include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -244,6 +244,8 @@ test_parse_junk(void **state)
     static const char *const words[] = { "[class ", "[", "]", "a", "b", "=", "cgroup", "service",
         " = ", "/a", "/", "..", ".service", "cpu-min", "cpu-max", "mem-min", "mem-max", "weight",
         "10", "60%", "100", "%", "-", "\n", "\n", "\n", "\r\n", "#", "\t", "\xff", "\x01" };
+    static const char good[] = "[class a]\ncgroup = /a\ncpu-min = 60%\nweight = 300\n"
+                               "[class b]\nservice = b.service\nmem-min = 10%\nmem-max = 50%\n";
     char text[2048];
     unsigned fine = 0;
 
@@ -259,6 +261,13 @@ test_parse_junk(void **state)
             memcpy(text + used, word, strlen(word));
             used += strlen(word);
         }
+        /* Every other time it is a good file with a few bytes changed. */
+        if (round % 2 == 0) {
+            used = sizeof(good) - 1;
+            memcpy(text, good, used);
+            for (uint32_t changes = below(4); changes > 0; changes--)
+                text[below((uint32_t)used)] = (char)(below(2) ? 32 + below(96) : below(256));
+        }
         faults[0] = '\0';
         if (lp_class_parse(text, used, &table, keep_fault, NULL)) {
             assert_string_equal(faults, "");
@@ -268,7 +277,8 @@ test_parse_junk(void **state)
             assert_string_not_equal(faults, "");
         }
     }
-    (void)fine;
+    /* Some of it was no junk, else the checks above saw nothing. */
+    assert_true(fine > 0);
 }
 
 /* --- the division --------------------------------------------------------------------------- */
@@ -578,6 +588,144 @@ test_helper_usage(void **state)
     assert_int_equal(helper("clear --list none"), 0);
 }
 
+/* --- the agent, with a helper that only writes down that it was run ----------------------------- */
+/* What the helper is told to do is in DIR/how. */
+static const char stand_in[] = "#!/bin/sh\n"
+                               "echo \"$@\" >>%s/ran-%s\n"
+                               "cat %s/said\n"
+                               "exit $(cat %s/how-%s)\n";
+
+static pid_t
+start_agent(const char *name, const char *how, const char *more)
+{
+    char text[1024], path[128];
+    pid_t pid;
+
+    snprintf(path, sizeof(path), "helper-%s", name);
+    snprintf(text, sizeof(text), stand_in, scratch, name, scratch, scratch, name);
+    put(path, text, 0755);
+    snprintf(path, sizeof(path), "how-%s", name);
+    put(path, how, 0644);
+    put("said", "/x:4: too much\nmore\n", 0644);
+    put("classes.conf", "", 0644);
+    snprintf(path, sizeof(path), "conf-%s", name);
+    snprintf(text, sizeof(text),
+             "classes = %s/classes.conf\nclasses-helper = %s/helper-%s\nsocket = none\n%s\n",
+             scratch, scratch, name, more);
+    put(path, text, 0644);
+
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        snprintf(text, sizeof(text), "cd %s && exec %s --conf %s/conf-%s --sysfs %s --procfs %s "
+                 "--port %s/no-port 2>log-%s", scratch, LP_AGENT_PATH, scratch, name, scratch,
+                 scratch, scratch, name);
+        execl("/bin/sh", "sh", "-c", text, (char *)NULL);
+        _exit(127);
+    }
+    return pid;
+}
+
+static void
+stop_agent(pid_t pid)
+{
+    int status;
+
+    kill(pid, SIGTERM);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* Of the file KIND-NAME those lines that hold `text`; all, if it is empty. */
+static unsigned
+lines(const char *kind, const char *name, const char *text)
+{
+    char path[128], line[512];
+    unsigned n = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/%s-%s", scratch, kind, name);
+    file = fopen(path, "r");
+    if (file == NULL)
+        return 0;
+    while (fgets(line, sizeof(line), file) != NULL)
+        if (strstr(line, text) != NULL)
+            n++;
+    fclose(file);
+    return n;
+}
+
+static void
+wait_for_lines(const char *kind, const char *name, const char *text, unsigned n)
+{
+    for (int i = 0; i < 1000 && lines(kind, name, text) < n; i++)
+        usleep(10000);
+    if (lines(kind, name, text) < n)
+        fail_msg("%s-%s has no %u lines of {%s}", kind, name, n, text);
+}
+
+static void
+test_agent_runs_helper(void **state)
+{
+    char wanted[256];
+    pid_t agent = start_agent("good", "0", "");
+
+    (void)state;
+    wait_for_lines("ran", "good", "", 1);
+    snprintf(wanted, sizeof(wanted), "apply --conf %s/classes.conf\n", scratch);
+    assert_int_equal(lines("ran", "good", wanted), 1);
+    /* Several at once make one run. */
+    for (int i = 0; i < 20; i++)
+        kill(agent, SIGHUP);
+    wait_for_lines("ran", "good", "", 2);
+    usleep(600000);
+    assert_int_equal(lines("ran", "good", ""), 2);
+    assert_int_equal(lines("log", "good", "classes:"), 0);
+    stop_agent(agent);
+}
+
+static void
+test_agent_forbidden(void **state)
+{
+    pid_t agent = start_agent("never", "0", "forbid = classes");
+
+    (void)state;
+    usleep(700000);
+    kill(agent, SIGHUP);
+    usleep(700000);
+    assert_int_equal(lines("ran", "never", ""), 0);
+    stop_agent(agent);
+}
+
+/* What may mend itself is tried again; a file that is wrong is not.  Each is logged once. */
+static void
+test_agent_helper_fails(void **state)
+{
+    pid_t failing = start_agent("failing", "1", ""), wrong = start_agent("wrong", "2", "");
+
+    (void)state;
+    wait_for_lines("ran", "failing", "", 2);
+    assert_int_equal(lines("ran", "wrong", ""), 1);
+    assert_int_equal(lines("log", "failing", "classes: /x:4: too much"), 1);
+    assert_int_equal(lines("log", "failing", "more"), 0);
+    kill(wrong, SIGHUP);
+    wait_for_lines("log", "wrong", "classes: /x:4: too much", 2);
+    stop_agent(failing);
+    stop_agent(wrong);
+    assert_int_equal(lines("ran", "wrong", ""), 2);
+}
+
+static void
+test_agent_no_helper(void **state)
+{
+    pid_t agent = start_agent("gone", "0", "classes-helper = /nonexistent/helper");
+
+    (void)state;
+    wait_for_lines("log", "gone", "classes: /nonexistent/helper: No such file", 1);
+    stop_agent(agent);
+}
+
 static int
 make_scratch(void **state)
 {
@@ -615,6 +763,10 @@ main(void)
         cmocka_unit_test(test_helper_check),
         cmocka_unit_test(test_helper_sample),
         cmocka_unit_test(test_helper_usage),
+        cmocka_unit_test(test_agent_runs_helper),
+        cmocka_unit_test(test_agent_forbidden),
+        cmocka_unit_test(test_agent_helper_fails),
+        cmocka_unit_test(test_agent_no_helper),
     };
 
     return cmocka_run_group_tests_name("classes", tests, make_scratch, remove_scratch);
