@@ -483,39 +483,46 @@ test_long_line(void **data)
 
     (void)data;
     start("forbid = requests\n");
-    join(&etl);
     memset(bytes, ' ', 1 << 20);
+    join(&etl);
+    say(&etl, bytes, LP_WIRE_FRAME_MAX);
+    assert_true(is_dropped(&etl));
+    assert_non_null(strstr(agent_get("log"), "sent a line that is too long"));
+    join(&web);
     for (int i = 0; i < 10; i++) {
-        if (!say(&etl, bytes, 1 << 20))
+        if (!say(&web, bytes, 1 << 20))
             break;
     }
     free(bytes);
-    assert_true(is_dropped(&etl));
+    assert_true(is_dropped(&web));
     is_alive(1);
 }
 
 static void
 test_flood(void **data)
 {
-    char *empty = malloc(1 << 20);
+    char *bytes = malloc(1 << 20);
 
     (void)data;
     start("forbid = requests\n");
+    /* More messages than a program sends in a second, in few bytes. */
     subscribe(&etl, "etl", "mem", true);
-    for (int i = 0; i < 100000; i++) {
-        if (!say(&etl, "{\"t\":\"later\"}\n", 14))
-            break;
-    }
+    settle(&etl);
+    for (int i = 0; i < 150; i++)
+        memcpy(bytes + 13 * i, "{\"t\":\"more\"}\n", 13);
+    say(&etl, bytes, 150 * 13);
     assert_true(is_dropped(&etl));
+    assert_non_null(strstr(agent_get("log"), "sends too many messages"));
     /* Lines that are not even messages. */
     join(&web);
-    memset(empty, '\n', 1 << 20);
+    memset(bytes, '\n', 1 << 20);
     for (int i = 0; i < 100; i++) {
-        if (!say(&web, empty, 1 << 20))
+        if (!say(&web, bytes, 1 << 20))
             break;
     }
-    free(empty);
+    free(bytes);
     assert_true(is_dropped(&web));
+    assert_non_null(strstr(agent_get("log"), "sends too much"));
     is_alive(1);
 }
 
