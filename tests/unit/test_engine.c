@@ -877,6 +877,8 @@ test_guest_agent(void **state)
     op = run_confirmed(SET_P0 CPU("set", 1) "}", LP_CONFIRM_QGA);
     assert_int_equal(leg_of(op, 0)->usable_cpu, 1);
     assert_false(remarked(op, "agent"));
+    /* At the second asking only: what is offline is nothing to be confirmed. */
+    tell("p0", "{\"fail_next\": {\"call\": \"qga_online_memory\", \"error\": \"failed\"}}");
     op = run_confirmed(SET_P0 CPU("set", 4) "," MEM("set", 3221225472) "}", LP_CONFIRM_QGA);
     assert_int_equal(leg_of(op, 0)->usable_cpu, 4);
     assert_int_equal(part("p0")->qga.offline_bytes, 0);
