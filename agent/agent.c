@@ -229,9 +229,9 @@ run_deadlines(LpAgent *agent, int64_t *blind_at)
 /* Where the program's code begins and ends, by the linker. */
 extern const char __executable_start[], etext[];
 
-/* The kernel maps much around each page of code that is touched, and most of it only the start
- * needed: a quarter of what the agent takes.  Code that is needed again is mapped again; nothing
- * is read for that, since it stays cached. */
+/* The kernel maps much around each page of code that is touched, and most of it only the start, or
+ * a resize, needed: a quarter of what the agent takes.  Code that is needed again is mapped again;
+ * nothing is read for that, since it stays cached. */
 static void
 unmap_code(void)
 {
@@ -249,7 +249,6 @@ lp_agent_run(const LpAgentOptions *options)
     /* Static: the buffers in it are pages that cost nothing until they are used. */
     static LpAgent agent;
     struct epoll_event events[4];
-    bool at_rest = false;
     int64_t blind_at;
 
     if (!start(&agent, options))
@@ -259,8 +258,8 @@ lp_agent_run(const LpAgentOptions *options)
     while (!agent.stop) {
         int n, pause = pause_msec(&agent, blind_at);
 
-        if (!at_rest && (pause < 0 || pause >= LP_REST_MSEC)) {
-            at_rest = true;
+        if (!agent.at_rest && (pause < 0 || pause >= LP_REST_MSEC)) {
+            agent.at_rest = true;
             unmap_code();
         }
         n = epoll_wait(agent.epoll_fd, events, 4, pause);

@@ -60,6 +60,7 @@ struct LpAgent {
     LpConf conf;
     int epoll_fd, signal_fd, uevent_fd;
     bool stop;
+    bool at_rest;                  /* only idle work since its code was last unmapped */
     bool more;                     /* lines of the host wait behind those just handled */
     uint32_t told_caps, told_has, told_lacks, told_forbids;
     LpCpus cpus;

@@ -266,6 +266,7 @@ begin_phase(LpAgent *agent, int64_t now_msec)
         break;
     case LP_WIRE_PHASE_POST:
         phases->open = false;
+        agent->at_rest = false;
         phases->orphan_msec = LP_NEVER;
         lp_guard_end(agent);
         lp_classes_touch(agent, now_msec);
