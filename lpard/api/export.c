@@ -38,12 +38,12 @@ accel_name(LpAccel accel)
 const char *
 lp_export_agent_state(const LpPartition *partition)
 {
-    if (!partition->view->has_channel)
-        return "no-channel";
     if (partition->guest.connected)
         return "connected";
     if (partition->view->qga_connected)
         return "qemu-guest-agent";
+    if (!partition->view->has_channel)
+        return "no-channel";
     /* The port is open, but whoever is behind it has not said HELLO. */
     if (partition->channel && lp_channel_connected(partition->channel))
         return "silent";
