@@ -278,7 +278,8 @@ CONF
     spawn "$build_dir/lpard/lpard" --config "$run_dir/lpard.conf" --connect "$uri" \
         --socket "$LPARD_SOCKET" --state "$run_dir/state" </dev/null >>"$log" 2>&1
     echo $! >"$run_dir/lpard.pid"
-    until lparctl host >/dev/null 2>&1; do
+    # It answers before it has reached libvirt, which may have started a moment ago.
+    until [[ $(lparctl host -o json 2>/dev/null | jq .connected 2>/dev/null) == true ]]; do
         kill -0 "$(cat "$run_dir/lpard.pid")" 2>/dev/null || die_with_log "lpard ended" "$log"
         ((SECONDS < deadline)) || die_with_log "lpard does not answer" "$log"
         sleep 0.1
