@@ -2,11 +2,12 @@
 # and tests/bench/cycles.
 #
 # The load (lab-stress) holds LOAD_MIB all the time and, now and then, a burst more; it writes a
-# pattern and reads it back.  Targets go from the least the guest may have, with which the load
-# would not fit, to its maximum.
+# pattern and reads it back.  Targets go from the least the guest may have, with which load and
+# burst do not fit, to its maximum.  A burst is less than what Linux guests keep free for themselves
+# at any size: one that is larger than that would be killed however the size was chosen.
 
-load_mib=250
-burst_mib=300
+load_mib=330
+burst_mib=100
 cycle_least_mib=512
 cycle_most_mib=2048
 cycle_step_mib=64
