@@ -471,7 +471,8 @@ lp_consent_stop(LpEngine *engine, LpPartition *partition, const LpWireStop *stop
         engine->counts.stops++;
         run->pressure = g_strdup(*stop->reason ? stop->reason : "no reason given");
         run->back_bytes = stop->back_bytes;
-        lp_run_stop(run, LP_OP_FAILED, "guest-pressure", "the guest is under pressure");
+        /* Partial if anything stays released; else the guest has, in effect, refused. */
+        lp_run_stop(run, LP_OP_VETOED, "guest-pressure", "the guest is under pressure");
         return;
     }
     engine->counts.late++;
@@ -482,12 +483,14 @@ lp_consent_pressure_text(LpRun *run)
 {
     const LpLeg *leg = lp_run_leg_now(run);
     uint64_t now = run->partition ? held_bytes(run->partition) : leg->mem_now_bytes;
-    char gone[LP_UNITS_TEXT], back[LP_UNITS_TEXT];
+    uint64_t gone = less(run->consents[run->operation->leg].told.mem_from_bytes, now);
+    char stays[LP_UNITS_TEXT], back[LP_UNITS_TEXT];
 
+    if (!gone && !run->given_back_bytes)
+        return g_strdup_printf("%s's guest is under pressure: %s; nothing has left", leg->name,
+                               run->pressure);
     return g_strdup_printf("%s's guest is under pressure: %s; %s stays released, %s was given back",
                            leg->name, run->pressure,
-                           lp_units_format_bytes(less(run->consents[run->operation->leg]
-                                                          .told.mem_from_bytes, now),
-                                                 gone, sizeof gone),
+                           lp_units_format_bytes(gone, stays, sizeof stays),
                            lp_units_format_bytes(run->given_back_bytes, back, sizeof back));
 }

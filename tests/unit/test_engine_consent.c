@@ -316,7 +316,7 @@ test_stop(void **state)
     assert_string_equal(op->code, "guest-pressure");
     UNTIL(agree("p0"));
     check_now("p0", 2, 4 * GIB);
-    EXPECT(op, LP_OP_FAILED);
+    EXPECT(op, LP_OP_VETOED);
     UNTIL(has_heard("p0", "undo mem 4294967296 2147483648\npost mem 4294967296 4294967296"));
 }
 
