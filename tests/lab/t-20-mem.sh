@@ -35,14 +35,14 @@ is "$(guest_mem_bytes "$plain")" $((512 * MiB)) "the guest has given it back"
 
 # A guest that holds its pages says so; who insists gets what is free; that is told in bytes, and
 # kept.
-ends 0 "room for a hog" set "$alpha" mem=1280M
+ends 0 "room for a hog" set "$alpha" mem=1536M
 is "$(guest "$alpha" 'lab-hog 700' 60)" $((700 * MiB)) "the guest fills 700 MiB"
 ends 5 "a shrink below what is in use is refused" set "$alpha" mem=512M
 says 'in use' "... with the reason"
 ends 3 "a shrink that stops half way is partial" set "$alpha" mem=512M --timeout 15 --force
 says '[0-9]' "... and says how far it came"
 granted=$(field "$alpha" .mem.granted_bytes)
-((granted > 512 * MiB && granted < 1280 * MiB))
+((granted > 512 * MiB && granted < 1536 * MiB))
 result $? "... granted is between the two" "granted $granted"
 ((granted >= $(guest_mem_bytes "$alpha")))
 result $? "... and not below what the guest has"
