@@ -21,7 +21,8 @@ cycles_begin() {
 }
 
 cycles_end() {
-    guest "$1" 'kill "$(cat /run/bursts)"; killall lab-stress' >/dev/null
+    guest "$1" 'kill "$(cat /run/bursts)"; killall lab-stress
+        while pidof lab-stress; do sleep 0.1; done' >/dev/null
 }
 
 # What the load lost, and who was killed: "OOM-KILLS LOST ALIVE".

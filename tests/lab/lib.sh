@@ -98,11 +98,18 @@ guest_has() {
 
 # three_agree PARTITION BYTES TEXT: libvirt, lpard and the guest give one figure.
 three_agree() {
-    local text=$3 figures
     # QEMU tells of a device's size at most once a second.
-    wait_for 5 eval '[[ $(libvirt_bytes "$1") == "$2" ]]'
-    figures="$(libvirt_bytes "$1") $(field "$1" .mem.granted_bytes) $(guest_mem_bytes "$1")"
-    is "$figures" "$2 $2 $2" "$text: libvirt, lpard and the guest agree"
+    wait_for 5 figures_are "$1" "$2"
+    is "$(figures "$1")" "$2 $2 $2" "$3: libvirt, lpard and the guest agree"
+}
+
+# figures PARTITION: what libvirt, lpard and the guest say it has.
+figures() {
+    echo "$(libvirt_bytes "$1") $(field "$1" .mem.granted_bytes) $(guest_mem_bytes "$1")"
+}
+
+figures_are() {
+    [[ $(figures "$1") == "$2 $2 $2" ]]
 }
 
 # op_ended PARTITION: no operation on it is open.

@@ -23,12 +23,10 @@ for ((cycle = 1; cycle <= cycles; cycle++)); do
     # Done, partial or vetoed: in each case everybody agrees on what is.
     [[ $status =~ ^[035]$ ]] || say "cycle $cycle to $target MiB ended with $status: $words"
     granted=$(field "$alpha" .mem.granted_bytes)
-    # QEMU tells of a device's size at most once a second.
-    wait_for 5 eval '[[ $(libvirt_bytes "$alpha") == "$granted" ]]'
-    figures="$(libvirt_bytes "$alpha") $(guest_mem_bytes "$alpha")"
-    if [[ $figures != "$granted $granted" ]]; then
+    # QEMU tells of a device's size at most once a second; what is given back takes its time.
+    if ! wait_for 5 figures_are "$alpha" "$granted"; then
         unequal=$((unequal + 1))
-        say "cycle $cycle to $target MiB ($status): granted $granted, libvirt and guest $figures"
+        say "cycle $cycle to $target MiB ($status): granted $granted, all say $(figures "$alpha")"
     fi
     [[ $status == [03] && $target -lt 800 ]] && say "cycle $cycle: $target MiB -> $granted"
 done

@@ -48,7 +48,7 @@ three_agree "$alpha" "$granted" "after it was given back"
 is "$(oom_kills)" "$killed" "nobody was killed"
 is "$(guest "$alpha" 'pidof lab-stress | wc -w')" 1 "the program goes on"
 is "$(guest "$alpha" 'cat /run/stress')" "" "and has lost nothing"
-guest "$alpha" 'killall lab-stress' >/dev/null
+guest "$alpha" 'killall lab-stress; while pidof lab-stress; do sleep 0.1; done' >/dev/null
 
 # Pressure that begins in the middle, when everything looked well.
 ends 0 "a big guest again" set "$alpha" mem=1536M
@@ -71,7 +71,8 @@ granted=$(field "$alpha" .mem.granted_bytes)
 check "the devices come to rest" wait_for 10 \
     eval '[[ $(libvirt_bytes "$alpha") == "$granted" ]]'
 three_agree "$alpha" "$granted" "after it"
-guest "$alpha" 'killall lab-stress; rm -rf /etc/lpard/agent.d' >/dev/null
+guest "$alpha" 'killall lab-stress; while pidof lab-stress; do sleep 0.1; done
+    rm -rf /etc/lpard/agent.d' >/dev/null
 ends 0 "all well again" set "$alpha" cpu=1 mem=512M
 three_agree "$alpha" $((512 * MiB)) "at the end"
 tests_end
