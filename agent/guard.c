@@ -76,13 +76,20 @@ void
 lp_guard_begin(LpAgent *agent, const LpWirePhase *phase, int64_t now_msec)
 {
     LpGuard *guard = &agent->guard;
+    uint64_t leaves, offline;
     LpMemUse use;
 
     lp_guard_end(agent);
     if (!phase->has_mem || phase->mem_to_bytes >= phase->mem_from_bytes)
         return;
+    leaves = phase->mem_from_bytes - phase->mem_to_bytes;
+    /* Blocks that are not online leave first, as in CHECK. */
+    offline = lp_memory_offline_bytes(&agent->memory);
+    if (offline >= leaves)
+        return;
     guard->open = true;
-    guard->phase = *phase;
+    guard->force = phase->force;
+    guard->leaves_bytes = leaves - offline;
     guard->total_bytes = lp_memuse_read(agent->options.procfs, &use) ? use.total_bytes : 0;
     /* At once: since CHECK the hooks have run, and programs have gone on. */
     guard->look_msec = now_msec;
@@ -112,17 +119,18 @@ static bool
 view(LpAgent *agent, LpGuardView *ret_view)
 {
     const LpGuard *guard = &agent->guard;
-    uint64_t release = guard->phase.mem_from_bytes - guard->phase.mem_to_bytes, next;
     LpMemUse use;
+    uint64_t next;
 
     if (guard->total_bytes == 0 || !lp_memuse_read(agent->options.procfs, &use))
         return false;
     ret_view->gone_bytes =
         guard->total_bytes > use.total_bytes ? guard->total_bytes - use.total_bytes : 0;
-    next = release > ret_view->gone_bytes ? release - ret_view->gone_bytes : 0;
+    next = guard->leaves_bytes > ret_view->gone_bytes ?
+           guard->leaves_bytes - ret_view->gone_bytes : 0;
     /* He who insists has been told that all of it will not do: he gets what can be had, block by
      * block. */
-    if (guard->phase.force && agent->memory.block_bytes > 0 && next > agent->memory.block_bytes)
+    if (guard->force && agent->memory.block_bytes > 0 && next > agent->memory.block_bytes)
         next = agent->memory.block_bytes;
     if (next > use.total_bytes)
         next = use.total_bytes;

@@ -38,7 +38,8 @@ typedef struct {
     bool open;                         /* a release is under way and was not stopped */
     bool pressed;                      /* the trigger has fired */
     int fd;                            /* the trigger; -1: none */
-    LpWirePhase phase;
+    bool force;                        /* the operator insists on it */
+    uint64_t leaves_bytes;             /* of what is online */
     uint64_t total_bytes;              /* MemTotal when it began; 0: not known */
     int64_t look_msec;
     LpReclaim reclaim;
@@ -46,7 +47,7 @@ typedef struct {
 
 void lp_guard_init(LpAgent *agent);
 /* A release of memory begins (PRE) or has ended (POST, UNDO).  Begin does nothing for a phase in
- * which no memory leaves. */
+ * which no memory that is online leaves. */
 void lp_guard_begin(LpAgent *agent, const LpWirePhase *phase, int64_t now_msec);
 void lp_guard_end(LpAgent *agent);
 int64_t lp_guard_deadline(const LpAgent *agent);

@@ -190,6 +190,27 @@ test_in_the_middle(void **data)
     assert_int_equal(back_bytes, 84 * MIB);
 }
 
+/* Blocks that are not online leave first, and MemTotal has never had them. */
+static void
+test_offline_leaves_first(void **data)
+{
+    (void)data;
+    agent.memory.block_bytes = 128 * MIB;
+    agent.memory.offline_blocks = 3;
+    put_memory(1024, 300);
+    begin(1408, 896, false);
+    /* Only 128 leave what is in use: at 896 half of the floor is 108. */
+    put_memory(1024, 236);
+    look();
+    assert_false(has_stopped);
+    put_memory(1024, 235);
+    look();
+    assert_true(has_stopped);
+    agent.memory.offline_blocks = 4;
+    begin(1536, 1024, false);
+    assert_int_equal(lp_guard_deadline(&agent), LP_NEVER);
+}
+
 /* Not all of it, but what can be had: block by block, as long as one more may go. */
 static void
 test_who_insists(void **data)
@@ -404,6 +425,7 @@ main(void)
 #define TEST(func) cmocka_unit_test_setup_teardown(func, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_only_while_memory_leaves), TEST(test_what_would_be), TEST(test_in_the_middle),
+        TEST(test_offline_leaves_first),
         TEST(test_who_insists), TEST(test_too_little_at_the_end),
         TEST(test_never_more_than_has_gone), TEST(test_trigger),
         TEST(test_trigger_too_early_or_gone), TEST(test_no_meminfo), TEST(test_room_is_made),
