@@ -22,7 +22,6 @@
 #define LP_CLASSES_RETRY_LAST_MSEC 600000
 /* The helper's exit status when classes.conf is wrong: trying again would not mend it. */
 #define LP_CLASSES_WRONG 2
-#define LP_CLASSES_LIST_MAX 8192       /* LP_WIRE_CLASSES_MAX lines of two paths */
 
 static void on_watch(LpAgent *agent, uint32_t events);
 

@@ -11,6 +11,8 @@ typedef struct LpAgent LpAgent;
 
 /* Written by the helper: a line a class, "name cpu-file mem-file", for those who read their use. */
 #define LP_CLASSES_LIST LP_RUNSTATEDIR "/lpard/classes"
+/* Room for it: LP_WIRE_CLASSES_MAX lines of a name and two paths of LP_PATH_MAX. */
+#define LP_CLASSES_LIST_MAX 10240
 
 typedef struct {
     bool running;

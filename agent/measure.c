@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/classes.h"
 #include "agent/clock.h"
 #include "agent/facts.h"
 #include "agent/files.h"
@@ -13,7 +14,6 @@
 #define LP_MEMINFO_TEXT 2048
 #define LP_VMSTAT_TEXT 8192            /* 4 to 6 KiB with Linux 6 */
 #define LP_STAT_TEXT 256               /* the first line is all that is wanted */
-#define LP_CLASSES_TEXT 4096
 #define LP_CLASS_CENTI_MAX (100u * LP_MAX_CPUS)
 #define LP_CPU_STAT_TEXT 512           /* usage_usec is the first line of it */
 
@@ -241,7 +241,7 @@ name_is_good(const char *name, const LpWirePressure *pressure)
 static void
 read_classes(const char *list, int64_t now_msec, LpPressureBase *base, LpWirePressure *pressure)
 {
-    char text[LP_CLASSES_TEXT], *line, *rest = text, *field, *cpu, *mem;
+    char text[LP_CLASSES_LIST_MAX], *line, *rest = text, *field, *cpu, *mem;
 
     if (list == NULL || lp_file_read(text, sizeof(text), "%s", list) <= 0)
         return;

@@ -19,6 +19,7 @@
 
 #include "agent/agent.h"
 #include "agent/clock.h"
+#include "agent/files.h"
 #include "agent/pressure.h"
 #include "agent/wire/words.h"
 #include "tests/unit/tree.h"
@@ -273,6 +274,26 @@ test_class_list(void **data)
     assert_encodable();
 }
 
+/* The longest list that lpar-agent-classes can leave. */
+static void
+test_class_list_of_long_paths(void **data)
+{
+    char text[10240] = "", path[LP_PATH_MAX];
+    LpWireClassUse *last = &seen.classes[LP_WIRE_CLASSES_MAX - 1];
+
+    (void)data;
+    snprintf(path, sizeof(path), "%s/%0*d", tree_path("v"),
+             (int)(sizeof(path) - strlen(tree_path("v")) - 2), 7);
+    for (unsigned i = 0; i < LP_WIRE_CLASSES_MAX; i++)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%0*u %s %s\n",
+                 LP_WIRE_NAME_MAX - 1, i, path, path);
+    tree_put("classes", text);
+    tree_put(path + strlen(tree_path("")), "123456\n");
+    look();
+    assert_int_equal(seen.n_classes, LP_WIRE_CLASSES_MAX);
+    assert_int_equal(last->mem_bytes, 123456);
+}
+
 static void
 test_notable(void **data)
 {
@@ -508,7 +529,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         RUN(test_figures), RUN(test_rates), RUN(test_old_kernel), RUN(test_garbage),
-        RUN(test_classes), RUN(test_class_list), RUN(test_notable), RUN(test_when_to_say),
+        RUN(test_classes), RUN(test_class_list), RUN(test_class_list_of_long_paths),
+        RUN(test_notable), RUN(test_when_to_say),
         RUN(test_files_are_left_alone), RUN(test_trigger),
     };
 
