@@ -515,7 +515,8 @@ lp_run_begin(LpRun *run)
         run->tick_source = g_timeout_add(TICK_MSEC, on_tick, run);
         lp_operation_set_state(run->engine, operation, LP_OP_CHECKING);
     }
-    lp_run_begin_leg(run);
+    if (!operation->recovered || !lp_consent_await(run, lp_run_begin_leg))
+        lp_run_begin_leg(run);
 }
 
 char *

@@ -15,6 +15,9 @@
 /* An operation whose guest is slow to answer is put on record, so that its client has a number
  * to follow and to cancel by. */
 #define RECORD_MSEC 200
+/* Agents introduce themselves within milliseconds of lpard's start, emulated ones within a second;
+ * a port behind which there is none costs this much, once. */
+#define AWAIT_MSEC 3000
 
 static const char *const phase_names[LP_WIRE_PHASES] = {
     [LP_WIRE_PHASE_CHECK] = "check",
@@ -125,6 +128,7 @@ go_on(LpRun *run)
         g_clear_handle_id(&run->consents[i].source, g_source_remove);
     }
     g_clear_handle_id(&run->record_source, g_source_remove);
+    g_clear_handle_id(&run->await_source, g_source_remove);
     run->consent_waited_usec = g_get_monotonic_time() - run->consent_usec;
     if (!run->operation->first_call_usec)
         run->operation->guest_usec += run->consent_waited_usec;
@@ -183,8 +187,9 @@ say(LpRun *run, guint index, LpWirePhaseName name)
 {
     LpPartition *partition = partition_of(run, index);
     LpConsent *consent = &run->consents[index];
-    LpWirePhase phase = {.phase = name, .force = run->operation->request->force,
-                         .deadline_msec = patience_msec(run)};
+    /* What had begun is not asked for again: half of it may be done, and more under way. */
+    LpWirePhase phase = {.phase = name, .deadline_msec = patience_msec(run),
+                         .force = run->operation->request->force || run->resumed};
 
     if (!can_be_asked(partition) || !leg_of(run, index)->plan
         || !fill_amounts(run, index, partition, &phase))
@@ -214,6 +219,37 @@ wait_for(LpRun *run, bool asked, void (*then)(LpRun *run))
     run->waiting = true;
     if (!run->dry && run->accepted)
         run->record_source = g_timeout_add(RECORD_MSEC, on_record, run);
+    return true;
+}
+
+static bool
+is_awaited(const LpRun *run)
+{
+    for (guint i = 0; i < MIN(run->operation->legs->len, LP_CONSENTS_MAX); i++) {
+        const LpPartition *partition = partition_of(run, i);
+
+        if (partition && lp_guest_may_come(partition))
+            return true;
+    }
+    return false;
+}
+
+static gboolean
+on_awaited(gpointer data)
+{
+    LpRun *run = data;
+
+    run->await_source = 0;
+    go_on(run);
+    return G_SOURCE_REMOVE;
+}
+
+bool
+lp_consent_await(LpRun *run, void (*then)(LpRun *run))
+{
+    if (!wait_for(run, is_awaited(run), then))
+        return false;
+    run->await_source = g_timeout_add(AWAIT_MSEC, on_awaited, run);
     return true;
 }
 
@@ -274,6 +310,7 @@ lp_consent_drop(LpRun *run)
     for (guint i = 0; i < LP_CONSENTS_MAX; i++)
         end_wait(&run->consents[i]);
     g_clear_handle_id(&run->record_source, g_source_remove);
+    g_clear_handle_id(&run->await_source, g_source_remove);
     g_clear_pointer(&run->veto, g_free);
     g_clear_pointer(&run->pressure, g_free);
 }
@@ -283,6 +320,11 @@ lp_consent_look(LpRun *run)
 {
     bool lost = false;
 
+    if (run->await_source) {
+        if (!is_awaited(run))
+            go_on(run);
+        return;
+    }
     for (guint i = 0; run->consent_then && i < LP_CONSENTS_MAX; i++) {
         LpConsent *consent = &run->consents[i];
 
@@ -312,9 +354,10 @@ take_veto(LpRun *run, guint index, const LpWireAnswer *answer)
     const char *name = leg_of(run, index)->name;
     g_autofree char *reason = reason_text(answer);
 
-    if (run->operation->request->force) {
+    if (run->consents[index].told.force) {
         run->engine->counts.forced++;
-        remark(run, "%s's guest refused: %s; gone on all the same, by force", name, reason);
+        remark(run, "%s's guest refused: %s; gone on all the same, %s", name, reason,
+               run->operation->request->force ? "by force" : "for it had begun already");
     } else if (run->dry) {
         remark(run, "the guest of %s would refuse: %s", name, reason);
     } else if (!run->veto) {

@@ -36,6 +36,9 @@ typedef struct {
 
 #define LP_CONSENTS_MAX 2
 
+/* Of an operation taken up again after a restart: agents that are not back yet could neither be
+ * asked nor told, so they get a moment.  `then` as below; false if there is nobody to wait for. */
+bool lp_consent_await(LpRun *run, void (*then)(LpRun *run));
 /* CHECK, of both partitions of a move, by the plans that their legs have.  True: `then` is called
  * when there are answers, or none will come; lp_consent_veto() then tells.  False: nobody to ask. */
 bool lp_consent_check(LpRun *run, void (*then)(LpRun *run));

@@ -77,7 +77,8 @@ struct LpRun {
     bool checked;                    /* the guests were asked, or there was nobody to ask */
     void (*consent_then)(LpRun *run);      /* while answers are waited for */
     int64_t consent_usec, consent_waited_usec;
-    guint record_source;
+    guint record_source, await_source;
+    bool resumed;                    /* the leg at work had begun before a restart */
     char *veto;
     char *pressure;                  /* why the guest said STOP, or NULL */
     uint64_t back_bytes, given_back_bytes;

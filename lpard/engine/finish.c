@@ -160,7 +160,7 @@ static void
 next_leg(LpRun *run, guint index)
 {
     run->operation->leg = index;
-    run->stop = false;
+    run->stop = run->resumed = false;
     lp_run_grace(run);
     lp_run_begin_leg(run);
 }

@@ -44,6 +44,7 @@ recover_one(LpEngine *engine, json_t *row)
         if (leg->begun)
             operation->leg = i;
     }
+    run->resumed = lp_run_leg_now(run)->begun;
     if (run->undoing) {
         lp_run_decide(run, LP_OP_FAILED, "failed", "not all was reached");
         run->stop = false;

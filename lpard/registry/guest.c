@@ -254,6 +254,13 @@ lp_registry_result(LpPartition *partition, const LpWireResult *result)
            && lp_channel_send(partition->channel, &message);
 }
 
+bool
+lp_guest_may_come(const LpPartition *partition)
+{
+    return partition->view->run == LP_RUN_RUNNING && !partition->guest.connected
+           && partition->channel && lp_channel_connected(partition->channel);
+}
+
 void
 lp_registry_hear(LpRegistry *registry, LpGuestFunc func, void *data)
 {

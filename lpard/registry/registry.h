@@ -191,6 +191,8 @@ bool lp_registry_want(LpRegistry *registry, LpPartition *partition, LpWireWant *
 /* Says a phase, or what became of its request, to the agent; false if there is no link. */
 bool lp_registry_phase(LpPartition *partition, const LpWirePhase *phase);
 bool lp_registry_result(LpPartition *partition, const LpWireResult *result);
+/* Whether an agent may yet introduce itself: the port is open, and nobody has on it. */
+bool lp_guest_may_come(const LpPartition *partition);
 /* ANSWER, STOP and ASK go to this one listener. */
 typedef void (*LpGuestFunc)(LpPartition *partition, const LpWireMessage *message, void *data);
 void lp_registry_hear(LpRegistry *registry, LpGuestFunc func, void *data);

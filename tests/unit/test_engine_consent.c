@@ -405,12 +405,77 @@ test_restart(void **state)
     op = finish(id);
     EXPECT(op, LP_OP_DONE);
     check_now("p0", 2, 1792 * MIB);
-    /* Only an agent that is back by then can hear of it again. */
-    if (n_ids("p0") == 2)
-        check_heard("p0", "check mem 2147483648 1879048192\npre mem 2147483648 1879048192\n"
-                    "pre mem 2147483648 1879048192\npost mem 2147483648 1879048192");
-    else
-        check_heard("p0", "check mem 2147483648 1879048192\npre mem 2147483648 1879048192");
+    assert_int_equal(n_ids("p0"), 2);
+    check_heard("p0", "check mem 2147483648 1879048192\npre mem 2147483648 1879048192\n"
+                "pre mem 2147483648 1879048192 force\npost mem 2147483648 1879048192");
+}
+
+/* A guest that would now refuse what had begun before the restart is too late: the device goes on
+ * by itself, and what is told must be what is. */
+static void
+test_restart_and_refusal(void **state)
+{
+    const LpOperation *op;
+    int64_t id;
+
+    (void) state;
+    start_world(1, 64 * GIB, SLOW_RELEASE, "");
+    UNTIL(all_connected());
+    id = submit(SET_P0 MEM("set", 1879048192) "}");
+    UNTIL(part("p0")->view->cells[0].current_bytes < GIB);
+    assert_false(is_over(id));
+    tell("p0", "{\"veto_pre\": \"too late\"}");
+    halt();
+    boot();
+    op = finish(id);
+    EXPECT(op, LP_OP_DONE);
+    assert_true(has_remark(op, "too late; gone on all the same, for it had begun already"));
+    check_now("p0", 2, 1792 * MIB);
+    UNTIL(has_heard("p0", "post mem 2147483648 1879048192"));
+}
+
+/* One that was only being asked is asked when its agent is back, and not done without it. */
+static void
+test_restart_while_asked(void **state)
+{
+    const LpOperation *op;
+    int64_t id, came;
+
+    (void) state;
+    start_world(1, 64 * GIB, MOVING, "\"no_answer\": true");
+    UNTIL(all_connected());
+    id = submit(SET_P0 MEM("set", 3221225472) "}");
+    UNTIL(has_heard("p0", "check"));
+    halt();
+    tell("p0", "{\"no_answer\": false, \"veto\": \"import under way\", \"agent\": false}");
+    boot();
+    came = g_get_monotonic_time() + G_USEC_PER_SEC / 5;
+    UNTIL(g_get_monotonic_time() > came);
+    tell("p0", "{\"agent\": true}");
+    op = finish(id);
+    EXPECT(op, LP_OP_VETOED);
+    check_now("p0", 2, 2 * GIB);
+    check_heard("p0", "check " GROWN "\ncheck " GROWN);
+}
+
+/* Without an agent it is not waited for long. */
+static void
+test_restart_without_agent(void **state)
+{
+    int64_t id, began;
+
+    (void) state;
+    set_clock(FAST);
+    start_world(1, 64 * GIB, SLOW_RELEASE, "");
+    UNTIL(all_connected());
+    id = submit(SET_P0 MEM("set", 1879048192) "}");
+    UNTIL(part("p0")->view->cells[0].current_bytes < GIB);
+    tell("p0", "{\"agent\": false}");
+    halt();
+    began = g_get_monotonic_time();
+    boot();
+    EXPECT(finish(id), LP_OP_DONE);
+    assert_in_range(g_get_monotonic_time() - began, 0, 40 * G_USEC_PER_SEC);
 }
 
 /* L2: who waits for a guest that does not answer is only who wants something of it. */
@@ -592,7 +657,8 @@ main(void)
         TEST(test_cancel_while_asked),
         TEST(test_full_disk_while_asked), TEST(test_agent_lost), TEST(test_leave), TEST(test_stop),
         TEST(test_move_refused), TEST(test_move_refused_half_way), TEST(test_dry_run),
-        TEST(test_restart), TEST(test_hung_agent_delays_nobody), TEST(test_failing_hook),
+        TEST(test_restart), TEST(test_restart_and_refusal), TEST(test_restart_while_asked),
+        TEST(test_restart_without_agent), TEST(test_hung_agent_delays_nobody), TEST(test_failing_hook),
         TEST(test_ask), TEST(test_ask_beyond_bounds), TEST(test_ask_while_open),
         TEST(test_ask_vetoed_by_its_own), TEST(test_ask_not_taken),
         TEST(test_quota_follows_record),
