@@ -12,3 +12,7 @@ EXTRA_tests_unit_test_agent_apps_DEPENDENCIES = lpar-agent$(EXEEXT) agent/lib/ex
 # The hooks that are installed as examples.
 TESTS += tests/unit/test-agent-hooks.sh
 dist_check_SCRIPTS += tests/unit/test-agent-hooks.sh
+
+# The script that starts the agent where there is no systemd.
+TESTS += tests/unit/test-agent-init.sh
+dist_check_SCRIPTS += tests/unit/test-agent-init.sh
