@@ -181,6 +181,21 @@ on_record(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+/* Between PRE and POST of another operation, which a dry run does not wait for. */
+static bool
+is_in_resize(const LpRun *run, const LpPartition *partition)
+{
+    for (guint r = 0; r < run->engine->runs->len; r++) {
+        const LpRun *other = g_ptr_array_index(run->engine->runs, r);
+
+        for (guint i = 0; i < LP_CONSENTS_MAX; i++)
+            if (other->consents[i].opened
+                && strcmp(leg_of(other, i)->uuid, partition->uuid) == 0)
+                return true;
+    }
+    return false;
+}
+
 /* Says one phase; true if there is an answer to wait for. */
 static bool
 say(LpRun *run, guint index, LpWirePhaseName name)
@@ -194,6 +209,12 @@ say(LpRun *run, guint index, LpWirePhaseName name)
     if (!can_be_asked(partition) || !leg_of(run, index)->plan
         || !fill_amounts(run, index, partition, &phase))
         return false;
+    /* A guest that hears of another resize takes the open one to be over, and its watch ends. */
+    if (run->dry && is_in_resize(run, partition)) {
+        remark(run, "%s: its guest is in another resize, and was not asked",
+               leg_of(run, index)->name);
+        return false;
+    }
     if (!consent->id || !same_boot(partition, consent)) {
         consent->id = lp_guest_next_id(partition);
         g_strlcpy(consent->boot_id, partition->guest.hello.boot_id, sizeof consent->boot_id);

@@ -385,6 +385,31 @@ test_dry_run(void **state)
     assert_int_equal(part("p0")->promised_bytes, 0);
 }
 
+/* In the middle of a resize it asks nothing, or the guest would take that one to be over. */
+static void
+test_dry_run_in_resize(void **state)
+{
+    Asked asked = {0};
+    const char *remark;
+    int64_t id;
+
+    (void) state;
+    start_world(1, 64 * GIB, SLOW_RELEASE, "");
+    UNTIL(all_connected());
+    id = submit(SET_P0 MEM("set", 1879048192) "}");
+    UNTIL(part("p0")->view->cells[0].current_bytes < GIB);
+    assert_true(lp_engine_plan(world.engine, request_of(SET_P0 CPU("set", 4) "}"), on_accepted,
+                               &asked, NULL));
+    UNTIL(asked.answered);
+    assert_false(is_over(id));
+    remark = json_string_value(json_array_get(json_object_get(asked.plan, "remarks"), 0));
+    assert_string_equal(remark, "p0: its guest is in another resize, and was not asked");
+    json_decref(asked.plan);
+    EXPECT(finish(id), LP_OP_DONE);
+    check_heard("p0", "check mem 2147483648 1879048192\npre mem 2147483648 1879048192\n"
+                "post mem 2147483648 1879048192");
+}
+
 /* lpard ends between pre and post: the guest hears of it again, is not asked again, and gets its
  * post with what came of the whole. */
 static void
@@ -657,7 +682,7 @@ main(void)
         TEST(test_cancel_while_asked),
         TEST(test_full_disk_while_asked), TEST(test_agent_lost), TEST(test_leave), TEST(test_stop),
         TEST(test_move_refused), TEST(test_move_refused_half_way), TEST(test_dry_run),
-        TEST(test_restart), TEST(test_restart_and_refusal), TEST(test_restart_while_asked),
+        TEST(test_dry_run_in_resize), TEST(test_restart), TEST(test_restart_and_refusal), TEST(test_restart_while_asked),
         TEST(test_restart_without_agent), TEST(test_hung_agent_delays_nobody), TEST(test_failing_hook),
         TEST(test_ask), TEST(test_ask_beyond_bounds), TEST(test_ask_while_open),
         TEST(test_ask_vetoed_by_its_own), TEST(test_ask_not_taken),
