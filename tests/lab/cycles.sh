@@ -32,7 +32,8 @@ cycles_harm() {
         "$(kill -0 "$(cat /run/bursts)" 2>/dev/null && pidof lab-stress | wc -w | sed "s/[1-9]/1/")"'
 }
 
+# Into the variable `target`: a subshell would have a RANDOM of its own, whatever the seed.
 cycles_target() {
-    echo $((cycle_least_mib + RANDOM % ((cycle_most_mib - cycle_least_mib) / cycle_step_mib + 1) \
+    target=$((cycle_least_mib + RANDOM % ((cycle_most_mib - cycle_least_mib) / cycle_step_mib + 1) \
         * cycle_step_mib))
 }

@@ -14,7 +14,7 @@ check "a load that checks its memory" cycles_begin "$alpha"
 declare -A ended=()
 unequal=0
 for ((cycle = 1; cycle <= cycles; cycle++)); do
-    target=$(cycles_target)
+    cycles_target
     cpus=$((1 + RANDOM % 2))
     words=$(timeout 150 "$build_dir/lparctl" set "$alpha" mem=${target}M cpu=$cpus --timeout 40 \
         2>&1 </dev/null)
