@@ -89,6 +89,8 @@ typedef struct {
 /* How long one command may take the guest; libvirt waits 5 s more at most to find out whether
  * anybody is there.  An emulated guest needs a second to bring a vCPU online. */
 #define LP_QGA_TIMEOUT_SEC 5
+/* Of several commands in one call the last is begun within this time. */
+#define LP_QGA_CALL_SEC 4
 
 struct LpDriver {
     const char *name;              /* "libvirt", "sim" */

@@ -13,13 +13,33 @@
  * before has left.  1024 blocks of 128 MiB are 128 GiB; whoever brings more asks again. */
 #define ROUNDS_MAX 64
 
+/* One call of lpard's.  Its commands share the time, since a guest may be just not late enough
+ * with each of them. */
+typedef struct {
+    LpConn *conn;
+    virDomainPtr domain;
+    int64_t until_usec;
+} Talk;
+
+static Talk
+talk_of(LpConn *conn, virDomainPtr domain)
+{
+    return (Talk){ conn, domain, g_get_monotonic_time() + LP_QGA_CALL_SEC * G_USEC_PER_SEC };
+}
+
 static bool
-fail(LpConn *conn, virDomainPtr domain, GError **error)
+is_late(const Talk *talk)
+{
+    return g_get_monotonic_time() >= talk->until_usec;
+}
+
+static bool
+fail(const Talk *talk, GError **error)
 {
     bool silent = virGetLastErrorCode() == VIR_ERR_AGENT_UNRESPONSIVE;
     GError *inner = NULL;
 
-    lp_libvirt_fail_effect(conn, domain, "qemu-guest-agent", &inner);
+    lp_libvirt_fail_effect(talk->conn, talk->domain, "qemu-guest-agent", &inner);
     if (silent && inner->code == LP_DRIVER_ERROR_FAILED)
         inner->code = LP_DRIVER_ERROR_TIMEOUT;
     g_propagate_error(error, inner);
@@ -28,13 +48,19 @@ fail(LpConn *conn, virDomainPtr domain, GError **error)
 
 /* What the guest answers (caller decrefs), or NULL. */
 static json_t *
-ask(LpConn *conn, virDomainPtr domain, const char *command, GError **error)
+ask(const Talk *talk, const char *command, GError **error)
 {
-    char *text = virDomainQemuAgentCommand(domain, command, LP_QGA_TIMEOUT_SEC, 0);
     json_t *answer;
+    char *text;
 
+    if (is_late(talk)) {
+        g_set_error_literal(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_TIMEOUT,
+                            "qemu-guest-agent takes too long to answer");
+        return NULL;
+    }
+    text = virDomainQemuAgentCommand(talk->domain, command, LP_QGA_TIMEOUT_SEC, 0);
     if (!text) {
-        fail(conn, domain, error);
+        fail(talk, error);
         return NULL;
     }
     answer = lp_qga_answer(text, error);
@@ -43,9 +69,9 @@ ask(LpConn *conn, virDomainPtr domain, const char *command, GError **error)
 }
 
 static bool
-get_cpus(LpConn *conn, virDomainPtr domain, LpQgaCpus *ret_cpus, GError **error)
+get_cpus(const Talk *talk, LpQgaCpus *ret_cpus, GError **error)
 {
-    json_t *answer = ask(conn, domain, "{\"execute\":\"guest-get-vcpus\"}", error);
+    json_t *answer = ask(talk, "{\"execute\":\"guest-get-vcpus\"}", error);
     bool ok = answer && lp_qga_read_cpus(answer, ret_cpus, error);
 
     json_decref(answer);
@@ -62,10 +88,10 @@ ids_are_known(virDomainPtr domain, const LpQgaCpus *cpus)
 }
 
 static bool
-get_blocks(LpConn *conn, virDomainPtr domain, uint64_t from, LpQgaBlocks *ret_blocks,
+get_blocks(const Talk *talk, uint64_t from, LpQgaBlocks *ret_blocks,
            GError **error)
 {
-    json_t *answer = ask(conn, domain, "{\"execute\":\"guest-get-memory-blocks\"}", error);
+    json_t *answer = ask(talk, "{\"execute\":\"guest-get-memory-blocks\"}", error);
     bool ok = answer && lp_qga_read_blocks(answer, from, ret_blocks, error);
 
     json_decref(answer);
@@ -75,15 +101,15 @@ get_blocks(LpConn *conn, virDomainPtr domain, uint64_t from, LpQgaBlocks *ret_bl
 /* A guest's agent may be forbidden to tell of memory blocks, or its kernel has none: only then
  * is that no error. */
 static bool
-look_blocks(LpConn *conn, virDomainPtr domain, LpQgaState *state, GError **error)
+look_blocks(const Talk *talk, LpQgaState *state, GError **error)
 {
     g_autoptr(GError) inner = NULL;
     LpQgaBlocks blocks;
     json_t *answer;
 
-    answer = ask(conn, domain, "{\"execute\":\"guest-get-memory-block-info\"}", &inner);
+    answer = ask(talk, "{\"execute\":\"guest-get-memory-block-info\"}", &inner);
     state->has_blocks = answer && lp_qga_read_block_size(answer, &state->block_bytes, &inner) &&
-                        get_blocks(conn, domain, 0, &blocks, &inner);
+                        get_blocks(talk, 0, &blocks, &inner);
     json_decref(answer);
     if (state->has_blocks) {
         state->online_bytes = blocks.n_online * state->block_bytes;
@@ -100,15 +126,16 @@ bool
 lp_libvirt_qga_look(LpConn *conn, const char *uuid, LpQgaState *ret_state, GError **error)
 {
     g_autoptr(LpVirDomain) domain = lp_libvirt_find_running(conn, uuid, error);
+    const Talk talk = talk_of(conn, domain);
     LpQgaCpus cpus;
 
     *ret_state = (LpQgaState){ 0 };
-    if (!domain || !get_cpus(conn, domain, &cpus, error))
+    if (!domain || !get_cpus(&talk, &cpus, error))
         return false;
     ret_state->ids_known = ids_are_known(domain, &cpus);
     ret_state->online = cpus.online;
     ret_state->offlinable = cpus.offlinable;
-    return look_blocks(conn, domain, ret_state, error);
+    return look_blocks(&talk, ret_state, error);
 }
 
 /* Those of the present that are not as wanted and can be. */
@@ -126,12 +153,12 @@ to_change(const LpQgaCpus *cpus, const LpCpuMask *want, bool online, LpCpuMask *
     return lp_cpumask_count(ret_change);
 }
 
-/* One command; *ret_done: how many of them the guest has changed, which may be a part. */
+/* One command, of which the guest may do a part. */
 static bool
-set_cpus(LpConn *conn, virDomainPtr domain, const LpCpuMask *change, bool online, GError **error)
+set_cpus(const Talk *talk, const LpCpuMask *change, bool online, GError **error)
 {
     g_autofree char *command = lp_qga_set_cpus_command(change, online);
-    json_t *answer = ask(conn, domain, command, error);
+    json_t *answer = ask(talk, command, error);
     bool ok = answer != NULL;
 
     /* 0 of them, and no error: it would go on so for ever. */
@@ -148,6 +175,7 @@ bool
 lp_libvirt_qga_set_vcpus(LpConn *conn, const char *uuid, const LpCpuMask *want, GError **error)
 {
     g_autoptr(LpVirDomain) domain = lp_libvirt_find_running(conn, uuid, error);
+    const Talk talk = talk_of(conn, domain);
 
     if (!domain)
         return false;
@@ -157,7 +185,10 @@ lp_libvirt_qga_set_vcpus(LpConn *conn, const char *uuid, const LpCpuMask *want, 
         LpCpuMask change;
         bool online = true;
 
-        if (!get_cpus(conn, domain, &cpus, error))
+        /* Whoever asked looks, and asks again. */
+        if (round > 0 && is_late(&talk))
+            return true;
+        if (!get_cpus(&talk, &cpus, error))
             return false;
         if (!ids_are_known(domain, &cpus)) {
             g_set_error_literal(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_UNSUPPORTED,
@@ -168,7 +199,7 @@ lp_libvirt_qga_set_vcpus(LpConn *conn, const char *uuid, const LpCpuMask *want, 
             online = false;
         if (!online && to_change(&cpus, want, online, &change) == 0)
             return true;
-        if (!set_cpus(conn, domain, &change, online, error))
+        if (!set_cpus(&talk, &change, online, error))
             return false;
     }
     g_set_error_literal(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_FAILED,
@@ -180,6 +211,7 @@ bool
 lp_libvirt_qga_online_memory(LpConn *conn, const char *uuid, GError **error)
 {
     g_autoptr(LpVirDomain) domain = lp_libvirt_find_running(conn, uuid, error);
+    const Talk talk = talk_of(conn, domain);
     GError *first = NULL;
     uint64_t from = 0;
 
@@ -190,12 +222,14 @@ lp_libvirt_qga_online_memory(LpConn *conn, const char *uuid, GError **error)
         LpQgaBlocks blocks;
         json_t *answer;
 
-        if (!get_blocks(conn, domain, from, &blocks, first ? NULL : &first))
+        if (round > 0 && is_late(&talk))
+            break;
+        if (!get_blocks(&talk, from, &blocks, first ? NULL : &first))
             break;
         if (blocks.n_listed == 0)
             break;
         command = lp_qga_online_blocks_command(&blocks);
-        answer = ask(conn, domain, command, first ? NULL : &first);
+        answer = ask(&talk, command, first ? NULL : &first);
         if (!answer)
             break;
         /* One that fails does not keep the others offline. */

@@ -35,24 +35,28 @@ lp_sim_lock(LpSimHost *host, GError **error)
     return false;
 }
 
-static bool
-is_hung(const LpSimCall *call, unsigned flags)
+static uint64_t
+hang_msec(const LpSimCall *call, unsigned flags)
 {
     const LpSimManners *manners = &call->domain->manners;
 
-    return call->domain->run != LP_RUN_OFF && manners->hang_call_msec
-        && (flags & LP_SIM_MONITOR || (flags & LP_SIM_LOOK && manners->hang_look));
+    if (call->domain->run == LP_RUN_OFF)
+        return 0;
+    if (flags & LP_SIM_QGA)
+        return manners->qga_msec;
+    return flags & LP_SIM_MONITOR || (flags & LP_SIM_LOOK && manners->hang_look)
+        ? manners->hang_call_msec : 0;
 }
 
-/* Blocks while QEMU is "stopped".  The domain may be gone when it returns. */
+/* Blocks while QEMU is "stopped", or the guest's agent slow.  The domain may be gone when it returns. */
 static bool
 wait_hung(LpSimCall *call, const char *uuid, unsigned flags, GError **error)
 {
     int64_t start_usec = g_get_monotonic_time();
 
-    while (is_hung(call, flags)) {
+    while (hang_msec(call, flags)) {
         int64_t now_usec = g_get_monotonic_time();
-        int64_t end_usec = start_usec + (int64_t) call->domain->manners.hang_call_msec * 1000;
+        int64_t end_usec = start_usec + (int64_t) hang_msec(call, flags) * 1000;
 
         if (now_usec >= end_usec)
             return true;

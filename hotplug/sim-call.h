@@ -12,6 +12,7 @@ enum {
     LP_SIM_RUNNING = 1,             /* the domain must run */
     LP_SIM_MONITOR = 2,             /* goes through QEMU, which may hang */
     LP_SIM_LOOK = 4,
+    LP_SIM_QGA = 8,                 /* answered by qemu-guest-agent, which may be slow */
 };
 
 /* One call on one domain, from taking the lock to giving it back. */

@@ -15,7 +15,7 @@
 const char *const lp_sim_manner_keys[] = {
     "agent", "agent_silent", "agent_nonsense", "unmovable_bytes", "refuse_unplug",
     "late_unplug_msec", "stuck_cpus", "hang_call_msec", "hang_look", "resident_bytes",
-    "qga", "memory_waits", "fail_next", "no_phases", "no_answer", "veto", "veto_pre",
+    "qga", "qga_msec", "memory_waits", "fail_next", "no_phases", "no_answer", "veto", "veto_pre",
     "post_fails", "answer_msec", "leave", "stop_at_bytes", "stop_back_bytes", NULL
 };
 
@@ -209,6 +209,7 @@ lp_sim_manners_read(const json_t *object, LpSimManners *manners, GError **error)
                             error)
         || !lp_sim_json_flag(object, "hang_look", &read.hang_look, error)
         || !lp_sim_json_flag(object, "qga", &read.qga, error)
+        || !lp_sim_json_u64(object, "qga_msec", USEC_MAX / 1000, &read.qga_msec, error)
         || !lp_sim_json_flag(object, "memory_waits", &read.memory_waits, error)
         || !lp_sim_json_u64(object, "resident_bytes", BYTES_MAX, &read.resident_bytes, error)
         || !lp_sim_consent_read(object, &read.consent, error)
@@ -223,7 +224,7 @@ lp_sim_manners_write(const LpSimManners *manners)
 {
     char stuck[LP_CPUMASK_TEXT];
     json_t *json = json_pack(
-        "{s:b, s:b, s:b, s:I, s:b, s:I, s:s, s:I, s:b, s:b, s:b, s:I}",
+        "{s:b, s:b, s:b, s:I, s:b, s:I, s:s, s:I, s:b, s:b, s:I, s:b, s:I}",
         "agent", manners->agent, "agent_silent", manners->agent_silent,
         "agent_nonsense", manners->agent_nonsense,
         "unmovable_bytes", (json_int_t) manners->unmovable_bytes,
@@ -232,7 +233,7 @@ lp_sim_manners_write(const LpSimManners *manners)
         "stuck_cpus", lp_cpumask_format(&manners->stuck_cpus, stuck, sizeof(stuck)),
         "hang_call_msec", (json_int_t) manners->hang_call_msec,
         "hang_look", manners->hang_look, "qga", manners->qga,
-        "memory_waits", manners->memory_waits,
+        "qga_msec", (json_int_t) manners->qga_msec, "memory_waits", manners->memory_waits,
         "resident_bytes", (json_int_t) manners->resident_bytes);
 
     lp_sim_consent_write(&manners->consent, json);

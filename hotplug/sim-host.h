@@ -35,6 +35,7 @@ typedef struct {
 typedef struct {
     bool agent, agent_silent, agent_nonsense;
     bool qga, memory_waits;
+    uint64_t qga_msec;
     bool refuse_unplug, hang_look;
     uint64_t unmovable_bytes, late_unplug_msec, hang_call_msec, resident_bytes;
     LpCpuMask stuck_cpus;

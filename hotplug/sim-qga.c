@@ -14,7 +14,7 @@ lp_sim_qga_connected(const LpSimDomain *domain)
 static bool
 begin(LpSimCall *call, LpConn *conn, const char *uuid, const char *name, GError **error)
 {
-    if (!lp_sim_begin(call, conn, uuid, name, LP_SIM_RUNNING, error))
+    if (!lp_sim_begin(call, conn, uuid, name, LP_SIM_RUNNING | LP_SIM_QGA, error))
         return false;
     if (lp_sim_qga_connected(call->domain) && call->domain->run == LP_RUN_RUNNING)
         return true;

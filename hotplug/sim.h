@@ -42,6 +42,7 @@
  *   "agent_silent", "agent_nonsense": false
  *   "qga": false                   qemu-guest-agent runs in the guest, too; its calls are
  *                                  qga_look, qga_set_vcpus and qga_online_memory
+ *   "qga_msec": 0                  each of these takes it so long
  *   "memory_waits": false          by the latter's word, what is plugged stays offline until
  *                                  it is told to bring it online
  *   "unmovable_bytes": 0           a shrink stops at this much plugged, all devices together

@@ -12,6 +12,11 @@
 /* How long it may disagree about memory with a device that is done. */
 #define MEMORY_PATIENCE_USEC (3 * G_USEC_PER_SEC)
 
+/* What a question still does is begun within this time.  With LP_QGA_CALL_SEC and one command that
+ * libvirt waits for in full it then ends before LP_CALL_DEADLINE_MSEC: a guest that is slow on
+ * purpose must not pass for a hypervisor that hangs, or a few such guests would stop everybody. */
+#define QUESTION_USEC (5 * G_USEC_PER_SEC)
+
 /* One question, with everything a worker needs: values only. */
 typedef struct {
     char *uuid;
@@ -61,12 +66,13 @@ question_job(const LpDriver *driver, LpConn *conn, void *data, GError **error)
 {
     Question *question = data;
     LpQgaState *state = &question->state;
+    int64_t until_usec = g_get_monotonic_time() + QUESTION_USEC;
     bool acted = false;
     GError *inner = NULL;
 
     if (!driver->qga_look(conn, question->uuid, state, error))
         return false;
-    if (question->set_cpus
+    if (question->set_cpus && g_get_monotonic_time() < until_usec
         && !(state->ids_known && lp_cpumask_equal(&state->online, &question->want))) {
         acted = true;
         if (!driver->qga_set_vcpus(conn, question->uuid, &question->want, &inner)
@@ -74,13 +80,16 @@ question_job(const LpDriver *driver, LpConn *conn, void *data, GError **error)
             return false;
     }
     inner = NULL;
-    if (question->online_memory && state->offline_bytes) {
+    if (question->online_memory && state->offline_bytes
+        && g_get_monotonic_time() < until_usec) {
         acted = true;
         if (!driver->qga_online_memory(conn, question->uuid, &inner)
             && !keep_refusal(inner, &question->mem_trouble, error))
             return false;
     }
-    return !acted || driver->qga_look(conn, question->uuid, state, error);
+    /* What was seen before stands: the next question tells what came of it. */
+    return !acted || g_get_monotonic_time() >= until_usec
+           || driver->qga_look(conn, question->uuid, state, error);
 }
 
 /* --- asking --- */
@@ -280,8 +289,9 @@ lp_run_qga_poll(LpRun *run)
     Question *question;
     int64_t since_usec = g_get_monotonic_time() - run->qga.asked_usec;
 
-    if (!lp_run_qga_used(run) || !is_there(run) || run->qga.busy || run->qga.poll_source
-        || run->waiting || run->stop)
+    /* A partition that hangs answers at once, by the pump that may be what called here. */
+    if (!lp_run_qga_used(run) || !is_there(run) || run->partition->stuck || run->qga.busy
+        || run->qga.poll_source || run->waiting || run->stop)
         return;
     question = g_new0(Question, 1);
     if (!waits_for_guest(run, question)) {
