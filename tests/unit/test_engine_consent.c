@@ -677,16 +677,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_phases), TEST(test_older_agent), TEST(test_veto_in_check),
-        TEST(test_veto_in_pre), TEST(test_no_answer), TEST(test_late_answer),
-        TEST(test_cancel_while_asked),
+        TEST(test_phases), TEST(test_older_agent), TEST(test_veto_in_check), TEST(test_veto_in_pre),
+        TEST(test_no_answer), TEST(test_late_answer), TEST(test_cancel_while_asked),
         TEST(test_full_disk_while_asked), TEST(test_agent_lost), TEST(test_leave), TEST(test_stop),
         TEST(test_move_refused), TEST(test_move_refused_half_way), TEST(test_dry_run),
-        TEST(test_dry_run_in_resize), TEST(test_restart), TEST(test_restart_and_refusal), TEST(test_restart_while_asked),
-        TEST(test_restart_without_agent), TEST(test_hung_agent_delays_nobody), TEST(test_failing_hook),
-        TEST(test_ask), TEST(test_ask_beyond_bounds), TEST(test_ask_while_open),
-        TEST(test_ask_vetoed_by_its_own), TEST(test_ask_not_taken),
-        TEST(test_quota_follows_record),
+        TEST(test_dry_run_in_resize), TEST(test_restart), TEST(test_restart_and_refusal),
+        TEST(test_restart_while_asked), TEST(test_restart_without_agent),
+        TEST(test_hung_agent_delays_nobody), TEST(test_failing_hook), TEST(test_ask),
+        TEST(test_ask_beyond_bounds), TEST(test_ask_while_open), TEST(test_ask_vetoed_by_its_own),
+        TEST(test_ask_not_taken), TEST(test_quota_follows_record),
     };
 
     start_clock();
