@@ -71,10 +71,21 @@ lp_classes_reload(LpAgent *agent, int64_t now_msec)
     lp_classes_touch(agent, now_msec);
 }
 
+void
+lp_classes_yield(LpAgent *agent)
+{
+    LpClasses *classes = &agent->classes;
+
+    if (!classes->running)
+        return;
+    classes->yielded = true;
+    lp_child_cancel(agent, classes);
+}
+
 int64_t
 lp_classes_deadline(const LpAgent *agent)
 {
-    return agent->classes.running ? LP_NEVER : agent->classes.at_msec;
+    return agent->classes.running || agent->phases.busy ? LP_NEVER : agent->classes.at_msec;
 }
 
 /* --- cgroups that come ---------------------------------------------------------------------- */
@@ -225,10 +236,16 @@ static void
 on_done(LpAgent *agent, const LpChildEnd *end, void *data)
 {
     LpClasses *classes = &agent->classes;
+    bool yielded = classes->yielded && end->timed_out;
     int64_t now = lp_clock_msec();
 
     (void)data;
-    classes->running = false;
+    classes->running = classes->yielded = false;
+    if (yielded) {
+        classes->cpus = 0;
+        lp_classes_touch(agent, now);
+        return;
+    }
     if (end->started && !end->timed_out && !end->flooded && !end->signalled && end->code == 0) {
         classes->cause = 0;
         classes->retry_msec = LP_CLASSES_RETRY_FIRST_MSEC;
@@ -254,7 +271,7 @@ start_helper(LpAgent *agent)
     LpClasses *classes = &agent->classes;
     bool there = lp_file_exists("%s", agent->conf.classes_file);
     LpChildSpec spec = { .path = agent->conf.classes_helper, .done = on_done,
-                         .timeout_msec = LP_CLASSES_TIMEOUT_MSEC };
+                         .data = classes, .timeout_msec = LP_CLASSES_TIMEOUT_MSEC };
 
     classes->argv[0] = agent->conf.classes_helper;
     classes->argv[1] = there ? "apply" : "clear";

@@ -16,6 +16,7 @@ typedef struct LpAgent LpAgent;
 
 typedef struct {
     bool running;
+    bool yielded;                      /* ... and was ended for a phase: once more when it is over */
     int64_t at_msec;                   /* not before: several changes make one run */
     int64_t retry_msec;                /* the pause before the next try, should one fail */
     uint32_t cpus;                     /* as applied; 0: to be applied whatever the size is */
@@ -30,6 +31,9 @@ void lp_classes_init(LpAgent *agent);
 void lp_classes_touch(LpAgent *agent, int64_t now_msec);
 /* The configuration may have changed. */
 void lp_classes_reload(LpAgent *agent, int64_t now_msec);
+/* A phase of a resize begins, whose hooks and programs have a deadline: the helper, should it be at
+ * work, is ended.  It is run again when no phase is at work. */
+void lp_classes_yield(LpAgent *agent);
 int64_t lp_classes_deadline(const LpAgent *agent);
 void lp_classes_run(LpAgent *agent, int64_t now_msec);
 

@@ -293,6 +293,7 @@ begin(LpAgent *agent, const LpWirePhase *phase, int64_t deadline_msec, bool own,
     memset(&phases->answer, 0, sizeof(phases->answer));
     phases->answer.id = phase->id;
     phases->answer.phase = phase->phase;
+    lp_classes_yield(agent);
     begin_phase(agent, now_msec);
     advance(agent);
 }

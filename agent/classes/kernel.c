@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <libcgroup.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
 
 /* What a class's use may grow by between reading it and making it the limit. */
 #define LP_KERNEL_SLACK_BYTES (UINT64_C(4) << 20)
+
+static volatile sig_atomic_t ended_by;
 
 static bool fail(LpClassKernel *kernel, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -283,12 +286,38 @@ used_bytes(const LpClassKernel *kernel, const char *path)
     return bytes;
 }
 
+static void
+note_end(int number)
+{
+    ended_by = number;
+}
+
+/* Before Linux 5.19: writing memory.high reclaims too, and is taken back; also if this program is
+ * ended meanwhile, which ends the writing early. */
+static void
+reclaim_by_high(LpClassKernel *kernel, const char *path, uint64_t max_bytes)
+{
+    const struct sigaction later = { .sa_handler = note_end };
+    struct sigaction before;
+    char high[32], text[32];
+
+    if (lp_file_read(high, sizeof(high), "%s/%s/memory.high", kernel->mem, path) <= 0)
+        return;
+    snprintf(text, sizeof(text), "%" PRIu64, max_bytes);
+    sigaction(SIGTERM, &later, &before);
+    set_text(kernel, path, "memory", "memory.high", text);
+    set_text(kernel, path, "memory", "memory.high", high);
+    sigaction(SIGTERM, &before, NULL);
+    if (ended_by != 0)
+        raise(ended_by);
+}
+
 /* cgroup v2 kills at once when a limit below the use cannot be reached by reclaim, so that goes
  * first, by ways that kill nobody; what is left then is the limit for now. */
 static uint64_t
 squeeze(LpClassKernel *kernel, const char *path, uint64_t max_bytes)
 {
-    char high[32], text[32];
+    char text[32];
     uint64_t used = used_bytes(kernel, path);
 
     if (used <= max_bytes)
@@ -296,11 +325,8 @@ squeeze(LpClassKernel *kernel, const char *path, uint64_t max_bytes)
     if (lp_file_exists("%s/%s/memory.reclaim", kernel->mem, path)) {
         snprintf(text, sizeof(text), "%" PRIu64, used - max_bytes);
         lp_file_write(text, "%s/%s/memory.reclaim", kernel->mem, path);
-    } else if (lp_file_read(high, sizeof(high), "%s/%s/memory.high", kernel->mem, path) > 0) {
-        /* Before Linux 5.19: writing memory.high reclaims too, and is taken back. */
-        snprintf(text, sizeof(text), "%" PRIu64, max_bytes);
-        set_text(kernel, path, "memory", "memory.high", text);
-        set_text(kernel, path, "memory", "memory.high", high);
+    } else {
+        reclaim_by_high(kernel, path, max_bytes);
     }
     used = used_bytes(kernel, path);
     return used <= max_bytes ? max_bytes : used + LP_KERNEL_SLACK_BYTES;
