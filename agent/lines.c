@@ -29,7 +29,7 @@ lp_lines_open(LpLines *lines, const char *format, ...)
     return lines->fd >= 0;
 }
 
-/* Reads on behind what is left; false at the end of the file (and on an error, which ends it too). */
+/* Reads on behind what is left; false at the end of the file, or on an error, which ends it too. */
 static bool
 fill(LpLines *lines)
 {

@@ -15,7 +15,7 @@
 #include "numa/cpumask.h"
 
 #define LP_WIRE_VERSION 1
-#define LP_WIRE_FRAME_MAX 65536   /* several times the largest true message (1024 vCPUs, 64 cells) */
+#define LP_WIRE_FRAME_MAX 65536   /* several times the largest message (1024 vCPUs, 64 cells) */
 #define LP_WIRE_DEPTH_MAX 8       /* the deepest true message is 4 */
 #define LP_WIRE_VALUES_MAX 1024   /* JSON values in a frame; the largest true message has 280 */
 #define LP_WIRE_CELLS_MAX 64
@@ -94,7 +94,7 @@ enum {
     LP_WIRE_ACT_MEM_ACQUIRE = 1u << 2,
     LP_WIRE_ACT_MEM_RELEASE = 1u << 3,
     LP_WIRE_ACT_HOOKS = 1u << 4,
-    LP_WIRE_ACT_RECLAIM = 1u << 5,         /* dropping clean cache and compacting before a release */
+    LP_WIRE_ACT_RECLAIM = 1u << 5,         /* dropping cache and compacting before a release */
     LP_WIRE_ACT_REQUESTS = 1u << 6,        /* programs asking for another size */
     LP_WIRE_ACT_CLASSES = 1u << 7,
 };
