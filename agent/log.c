@@ -1,8 +1,10 @@
 #include "agent/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/clock.h"
@@ -39,8 +41,11 @@ say(int level, const char *format, va_list args)
     if (used > (int)sizeof(line) - 2)
         used = (int)sizeof(line) - 2;
     line[used++] = '\n';
-    /* There is nobody to tell that this failed. */
-    n = write(STDERR_FILENO, line, (size_t)used);
+    /* There is nobody to tell that this failed.  Of a socket (systemd's journal, which may hang when
+     * memory is short) nothing is waited for. */
+    n = send(STDERR_FILENO, line, (size_t)used, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n < 0 && errno == ENOTSOCK)
+        n = write(STDERR_FILENO, line, (size_t)used);
     (void)n;
 }
 

@@ -2,8 +2,8 @@
  *
  * A block goes to the movable zone if it is to leave again, for only there the kernel keeps out
  * what cannot be moved.  But the kernel itself lives in the other zones, the map of all memory
- * (1/64 of it) included: LP_WIRE_MEM_AUTO gives them their share (zones.h), or leaves the choice to the
- * kernel where its own policy does the same.  A block's NUMA node is the firmware's word.
+ * (1/64 of it) included: LP_WIRE_MEM_AUTO gives them their share (zones.h), or leaves the choice to
+ * the kernel where its own policy does the same.  A block's NUMA node is the firmware's word.
  *
  * Blocks that virtio-mem takes away go offline and disappear by the driver's own doing; nothing
  * here ever takes a block offline. */
