@@ -48,7 +48,8 @@ hang_msec(const LpSimCall *call, unsigned flags)
         ? manners->hang_call_msec : 0;
 }
 
-/* Blocks while QEMU is "stopped", or the guest's agent slow.  The domain may be gone when it returns. */
+/* Blocks while QEMU is "stopped", or the guest's agent slow.  The domain may be gone when it
+ * returns. */
 static bool
 wait_hung(LpSimCall *call, const char *uuid, unsigned flags, GError **error)
 {

@@ -12,6 +12,13 @@ is_virtio_mem(const LpRun *run, uint32_t index)
     return lp_run_leg_now(run)->plan->steps[index].kind == LP_STEP_VIRTIO_MEM;
 }
 
+/* Asked for already when this was planned: before a restart, or by somebody who gave up. */
+static bool
+is_under_way(const LpStep *step)
+{
+    return step->release && step->from_bytes == step->to_bytes;
+}
+
 /* A guest under pressure gets back also what it had given up in full. */
 static bool
 to_settle(const LpRun *run, uint32_t index)
@@ -21,6 +28,8 @@ to_settle(const LpRun *run, uint32_t index)
 
     return is_virtio_mem(run, index)
            && (state == LP_STEPSTATE_ASKED
+               || (run->resumed && state == LP_STEPSTATE_PENDING
+                   && is_under_way(&leg->plan->steps[index]))
                || (run->pressure && leg->plan->steps[index].release
                    && state == LP_STEPSTATE_CONFIRMED));
 }
@@ -60,8 +69,9 @@ note_goals(LpRun *run)
     for (uint32_t i = 0; i < leg->plan->n_steps; i++) {
         const LpStep *step = &leg->plan->steps[i];
         const LpViewCell *cell = &run->partition->view->cells[step->cell];
-        uint64_t low = MIN(step->from_bytes, step->to_bytes);
-        uint64_t high = MAX(step->from_bytes, step->to_bytes), now, goal;
+        uint64_t from = is_under_way(step) ? MAX(step->to_bytes, cell->current_bytes)
+                                           : step->from_bytes;
+        uint64_t low = MIN(from, step->to_bytes), high = MAX(from, step->to_bytes), now, goal;
 
         if (!to_settle(run, i))
             continue;

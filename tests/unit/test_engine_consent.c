@@ -483,6 +483,52 @@ test_restart_while_asked(void **state)
     check_heard("p0", "check " GROWN "\ncheck " GROWN);
 }
 
+/* Cancelled before anything was asked anew: what had been asked before is taken back all the same. */
+static void
+test_restart_and_cancel(void **state)
+{
+    const LpOperation *op;
+    int64_t id;
+
+    (void) state;
+    start_world(1, 64 * GIB, SLOW_RELEASE, "");
+    UNTIL(all_connected());
+    id = submit(SET_P0 MEM("set", 1073741824) "}");
+    UNTIL(part("p0")->view->cells[0].current_bytes < GIB);
+    assert_false(is_over(id));
+    halt();
+    boot();
+    assert_true(lp_engine_cancel(world.engine, id, NULL));
+    op = finish(id);
+    EXPECT(op, LP_OP_CANCELLED);
+    UNTIL(agree("p0"));
+    assert_true(part("p0")->view->cells[0].current_bytes > 0);
+}
+
+/* A guest that comes under pressure after the restart: no more leaves. */
+static void
+test_restart_and_stop(void **state)
+{
+    const LpOperation *op;
+    int64_t id;
+
+    (void) state;
+    start_world(1, 64 * GIB, SLOW_RELEASE, "");
+    UNTIL(all_connected());
+    id = submit(SET_P0 MEM("set", 1073741824) "}");
+    UNTIL(part("p0")->view->cells[0].current_bytes < GIB);
+    assert_false(is_over(id));
+    tell("p0", "{\"stop_at_bytes\": 805306368, \"stop_back_bytes\": 67108864}");
+    halt();
+    boot();
+    op = finish(id);
+    EXPECT(op, LP_OP_PARTIAL);
+    assert_string_equal(op->code, "guest-pressure");
+    UNTIL(agree("p0"));
+    assert_in_range(leg_of(op, 0)->mem_now_bytes, GIB + 256 * MIB, 2 * GIB - 64 * MIB);
+    check_now("p0", 2, leg_of(op, 0)->mem_now_bytes);
+}
+
 /* Without an agent it is not waited for long. */
 static void
 test_restart_without_agent(void **state)
@@ -682,7 +728,8 @@ main(void)
         TEST(test_full_disk_while_asked), TEST(test_agent_lost), TEST(test_leave), TEST(test_stop),
         TEST(test_move_refused), TEST(test_move_refused_half_way), TEST(test_dry_run),
         TEST(test_dry_run_in_resize), TEST(test_restart), TEST(test_restart_and_refusal),
-        TEST(test_restart_while_asked), TEST(test_restart_without_agent),
+        TEST(test_restart_while_asked), TEST(test_restart_and_cancel), TEST(test_restart_and_stop),
+        TEST(test_restart_without_agent),
         TEST(test_hung_agent_delays_nobody), TEST(test_failing_hook), TEST(test_ask),
         TEST(test_ask_beyond_bounds), TEST(test_ask_while_open), TEST(test_ask_vetoed_by_its_own),
         TEST(test_ask_not_taken), TEST(test_quota_follows_record),
