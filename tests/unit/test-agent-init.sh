@@ -7,6 +7,7 @@ work=$(mktemp -d)
 number=0 failed=0
 
 # end: nothing of it is left running.
+# shellcheck disable=SC2317 # by the trap
 end() {
     "$work/init" stop
     for pid in $(agents); do
