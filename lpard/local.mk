@@ -8,7 +8,8 @@ liblp_daemon_a_SOURCES = \
 	lpard/journal/journal-writer.c lpard/journal/journal.c lpard/journal/journal.h lpard/engine/operation.c \
 	lpard/engine/operation.h lpard/profile-xml.c lpard/profile-xml.h lpard/registry/registry-priv.h \
 	lpard/registry/registry.c lpard/registry/registry.h lpard/engine/request.c lpard/engine/run.c \
-	lpard/engine/consent.c lpard/engine/consent.h lpard/engine/requests.c lpard/engine/settle.c lpard/settings.c \
+	lpard/engine/consent.c lpard/engine/consent.h lpard/engine/requests.c lpard/engine/settle.c lpard/engine/lanes.c \
+	lpard/settings.c \
 	lpard/settings.h lpard/words.c lpard/words.h lpard/registry/workers.c lpard/registry/workers.h \
 	lpard/error.c lpard/error.h lpard/events.c lpard/events.h \
 	lpard/api/access.c lpard/api/access.h lpard/body.c lpard/body.h \

@@ -1,4 +1,4 @@
-/* The engine's inside: engine.c (lanes, submission), begin.c (look, plan, admit, intent),
+/* The engine's inside: engine.c (submission), lanes.c, begin.c (look, plan, admit, intent),
  * consent.c (what the guest is told and may refuse), run.c (effects), confirm.c (what counts as
  * done), settle.c (what a stopped leg leaves), finish.c (results, undo), requests.c (what guests
  * ask for). */
@@ -92,13 +92,19 @@ struct LpRun {
     char *end_message;
 };
 
-/* engine.c */
+/* lanes.c */
+/* For engine->lanes. */
+GHashTable *lp_lanes_new(void);
 LpTicket *lp_ticket_new(LpEngine *engine, const char *uuid, const char *other, const char *what,
                         void (*run)(LpTicket *), void *data);
 /* Queues it; run() is called at once if all lanes are free. */
 void lp_ticket_enter(LpTicket *ticket);
 /* Gives the lanes back (or leaves the queues) and frees it. */
 void lp_ticket_leave(LpTicket *ticket);
+/* Who holds a lane that it needs (caller frees), or NULL. */
+char *lp_ticket_waits_for(LpTicket *ticket);
+
+/* engine.c */
 /* Puts an operation that takes long to begin on record, so that it is accepted. */
 void lp_run_record(LpRun *run);
 void lp_operation_changed(LpEngine *engine, LpOperation *operation);
