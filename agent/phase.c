@@ -10,6 +10,8 @@
 #include "agent/text.h"
 #include "agent/wire/words.h"
 
+/* What is given back after a release was stopped arrives within this. */
+#define LP_PHASE_SETTLE_MSEC 3000
 /* The answer is sent so much ahead of its deadline, at most: the way to the host takes time too. */
 #define LP_PHASE_RESERVE_MSEC 250
 #define LP_PHASE_RESERVE_PART 8
@@ -269,6 +271,8 @@ begin_phase(LpAgent *agent, int64_t now_msec)
         agent->at_rest = false;
         phases->orphan_msec = LP_NEVER;
         lp_guard_end(agent);
+        /* A watch is polling, and what the host watched for has ended. */
+        lp_report_watch(agent, LP_PHASE_SETTLE_MSEC, now_msec);
         lp_classes_touch(agent, now_msec);
         break;
     default:

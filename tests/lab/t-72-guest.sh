@@ -1,6 +1,6 @@
 #!/bin/bash
 # A guest from the inside: what the host is told, what the guest shows, what telling it costs.
-# budget: 60
+# budget: 120
 . "$(dirname "$0")/lib.sh"
 at_start "$alpha"
 

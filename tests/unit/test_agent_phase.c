@@ -560,6 +560,26 @@ test_another_while_open(void **data)
 }
 
 static void
+test_watch_ends(void **data)
+{
+    (void)data;
+    agent_greet();
+    agent_say("{\"t\":\"want\",\"id\":1,\"mem\":\"movable\",\"watch_msec\":60000}\n");
+    agent_hear(LP_WIRE_REPLY);
+    agent_hear(LP_WIRE_STATE);
+    say_phase(6, "post", 20000, false, CPU_UP);
+    hear_answer(6, LP_WIRE_PHASE_POST, LP_WIRE_ANSWER_OK, "", "");
+    /* What comes a moment later is told, what comes after that is left to the slow look. */
+    agent_put_meminfo(GUEST_KIB + 100);
+    agent_hear(LP_WIRE_STATE);
+    while (heard.state.mem_total_bytes != (GUEST_KIB + 100) * UINT64_C(1024))
+        agent_hear(LP_WIRE_STATE);
+    assert_true(agent_is_quiet(3500));
+    agent_put_meminfo(GUEST_KIB + 200);
+    assert_true(agent_is_quiet(500));
+}
+
+static void
 test_host_vanishes(void **data)
 {
     int64_t until = now_msec() + PATIENCE_MSEC;
@@ -740,7 +760,7 @@ main(void)
         RUN(test_signal), RUN(test_forks_away), RUN(test_deadline), RUN(test_helper_gives_way),
         RUN(test_late_post), RUN(test_agent_stops),
         RUN(test_repeated), RUN(test_queue), RUN(test_another_while_open),
-        RUN(test_host_vanishes), RUN(test_host_is_there), RUN(test_any_order),
+        RUN(test_watch_ends), RUN(test_host_vanishes), RUN(test_host_is_there), RUN(test_any_order),
         RUN(test_forbidden),
         RUN(test_conf_read_again), RUN(test_floor_cpus),
     };
