@@ -33,7 +33,9 @@ metrics=$(curl -sS --max-time 60 --unix-socket "$LPARD_SOCKET" http://lpard/v1/m
 check "lpard's metrics have it" grep -q "^lpard_guest_memory_bytes{partition=\"$alpha\"" \
     <<<"$metrics"
 
-# Idle: one wake-up in ten seconds, and little else.
+# Idle: one wake-up in ten seconds, and little else.  For some seconds after a resize it still
+# watches.
+sleep 5
 before=$(wakeups)
 sleep 20
 after=$(wakeups)
