@@ -51,12 +51,6 @@ time_left(int64_t deadline_msec, int64_t now_msec)
     return left <= 0 ? 0 : left > UINT32_MAX ? UINT32_MAX : (uint32_t)left;
 }
 
-static bool
-is_asked(const LpWirePhase *phase)
-{
-    return phase->phase == LP_WIRE_PHASE_CHECK || phase->phase == LP_WIRE_PHASE_PRE;
-}
-
 void
 lp_apps_tell(LpAgent *agent, const LpWirePhase *phase, int64_t deadline_msec,
              LpWireAnswer *answer, LpAppsDone done)
@@ -77,7 +71,7 @@ lp_apps_tell(LpAgent *agent, const LpWirePhase *phase, int64_t deadline_msec,
             continue;
         message.phase.deadline_msec = time_left(deadline_msec, now);
         lp_app_send(apps, app, &message, now);
-        app->awaited = app->doomed == NULL && app->wants.consults && is_asked(phase) &&
+        app->awaited = app->doomed == NULL && app->wants.consults && lp_wire_phase_asks(phase->phase) &&
                        app->missed < LP_APPS_MISSED_MAX;
     }
 }
@@ -136,7 +130,7 @@ heard_answer(LpApps *apps, LpApp *app, const LpWireAnswer *answer)
 {
     LpWireAnswer *result = apps->answer;
 
-    if (!apps->telling || !is_asked(&apps->phase) || answer->id != apps->phase.id ||
+    if (!apps->telling || !lp_wire_phase_asks(apps->phase.phase) || answer->id != apps->phase.id ||
         answer->phase != apps->phase.phase || !app->subscribed || !app->wants.consults) {
         lp_log_warn("program %s (pid %d): an answer that nobody waits for was ignored", app->name,
                     (int)app->pid);

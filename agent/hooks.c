@@ -60,12 +60,6 @@ amount_of(const LpWirePhase *phase, unsigned resource)
     }
 }
 
-static bool
-may_veto(const LpWirePhase *phase)
-{
-    return phase->phase == LP_WIRE_PHASE_CHECK || phase->phase == LP_WIRE_PHASE_PRE;
-}
-
 /* What has not moved in the end is what was meant to, by the `pre` that came before. */
 static bool
 acquires(const LpAgent *agent, unsigned resource)
@@ -83,9 +77,9 @@ blame(const char *reason)
 {
     LpWireAnswer *answer = run.answer;
 
-    if (may_veto(run.phase) ? answer->verdict == LP_WIRE_ANSWER_VETO : answer->by[0] != '\0')
+    if (lp_wire_phase_asks(run.phase->phase) ? answer->verdict == LP_WIRE_ANSWER_VETO : answer->by[0] != '\0')
         return;
-    if (may_veto(run.phase))
+    if (lp_wire_phase_asks(run.phase->phase))
         answer->verdict = LP_WIRE_ANSWER_VETO;
     snprintf(answer->by, sizeof(answer->by), "hook %.*s", (int)sizeof(answer->by) - 6,
              run.hook->name);
@@ -159,7 +153,7 @@ pick(void)
         run.resource = place / run.n;
         run.hook = &run.hooks[place % run.n];
         amount = amount_of(run.phase, run.resource);
-        if (!amount.has || (may_veto(run.phase) && amount.from == amount.to) ||
+        if (!amount.has || (lp_wire_phase_asks(run.phase->phase) && amount.from == amount.to) ||
             (undo && (run.hook->pre_ran & 1u << run.resource) == 0))
             continue;
         return true;
@@ -198,7 +192,7 @@ start_next(LpAgent *agent)
             return true;
         lp_log_warn("hook %s cannot be run: too much waits already", run.hook->name);
         blame("cannot be run: too much waits already");
-        if (may_veto(run.phase) && !run.phase->force)
+        if (lp_wire_phase_asks(run.phase->phase) && !run.phase->force)
             return false;
     }
     return false;
@@ -260,7 +254,7 @@ on_end(LpAgent *agent, const LpChildEnd *end, void *data)
         lp_log_warn("hook %s (%s %s %s): %s", run.hook->name, run.argv[1], run.argv[2],
                     run.argv[3], reason);
         blame(reason);
-        veto = may_veto(run.phase) && !run.phase->force;
+        veto = lp_wire_phase_asks(run.phase->phase) && !run.phase->force;
     } else {
         lp_log_info("hook %s (%s %s %s): done", run.hook->name, run.argv[1], run.argv[2],
                     run.argv[3]);

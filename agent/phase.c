@@ -81,12 +81,6 @@ is_answered(const LpPhases *phases, const LpWirePhase *phase)
 }
 
 static bool
-may_veto(const LpWirePhase *phase)
-{
-    return phase->phase == LP_WIRE_PHASE_CHECK || phase->phase == LP_WIRE_PHASE_PRE;
-}
-
-static bool
 releases_memory(const LpWirePhase *phase)
 {
     return phase->has_mem && phase->mem_to_bytes < phase->mem_from_bytes;
@@ -251,7 +245,8 @@ static void
 begin_phase(LpAgent *agent, int64_t now_msec)
 {
     LpPhases *phases = &agent->phases;
-    const char *forbidden = may_veto(&phases->now) ? find_forbidden(agent, &phases->now) : NULL;
+    const char *forbidden = lp_wire_phase_asks(phases->now.phase) ?
+                                find_forbidden(agent, &phases->now) : NULL;
     char reason[LP_WIRE_TEXT_MAX];
 
     if (forbidden != NULL) {
@@ -340,7 +335,9 @@ start_next(LpAgent *agent, int64_t now_msec)
     if (phases->busy || phases->n_queued == 0)
         return;
     next = phases->queue[0];
-    if (phases->open && next.phase.id != phases->pre.id) {
+    /* A CHECK begins nothing: who asks what would be may do so in the middle of a resize. */
+    if (phases->open && next.phase.id != phases->pre.id &&
+        next.phase.phase != LP_WIRE_PHASE_CHECK) {
         close_resize(agent, "the host has begun another", now_msec);
         return;
     }
@@ -353,7 +350,7 @@ start_next(LpAgent *agent, int64_t now_msec)
         return;
     }
     /* Nobody can be asked in time any more, but of an end everybody is told. */
-    if (!may_veto(&next.phase))
+    if (!lp_wire_phase_asks(next.phase.phase))
         next.deadline_msec = answer_by(agent, &next.phase, now_msec);
     begin(agent, &next.phase, next.deadline_msec, false, now_msec);
 }

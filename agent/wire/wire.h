@@ -163,6 +163,13 @@ typedef enum {
     LP_WIRE_PHASES,
 } LpWirePhaseName;
 
+/* Whether somebody is asked, and may veto; of the others everybody is only told. */
+static inline bool
+lp_wire_phase_asks(LpWirePhaseName phase)
+{
+    return phase == LP_WIRE_PHASE_CHECK || phase == LP_WIRE_PHASE_PRE;
+}
+
 /* `from` and `to` are granted amounts.  In POST `to` is what was reached. */
 typedef struct {
     uint64_t id;                           /* of the resize: the same in all its phases */

@@ -217,6 +217,15 @@ decode(const char *line, size_t length)
     assert_int_equal(verdict, LP_WIRE_OK);
 }
 
+/* What the agent tells at a time of its own, which may be just before what is waited for. */
+static bool
+is_aside(LpWireKind kind)
+{
+    return heard.kind != kind &&
+           (heard.kind == LP_WIRE_PRESSURE ||
+            (heard.kind == LP_WIRE_STATE && kind == LP_WIRE_ANSWER));
+}
+
 void
 agent_hear(LpWireKind kind)
 {
@@ -229,7 +238,7 @@ agent_hear(LpWireKind kind)
             fill();
         }
         decode(line, length);
-    } while (heard.kind == LP_WIRE_PRESSURE && kind != LP_WIRE_PRESSURE);
+    } while (is_aside(kind));
     if (heard.kind != kind)
         print_error("%s\n", agent_get("log"));
     assert_int_equal(heard.kind, kind);

@@ -551,12 +551,15 @@ test_another_while_open(void **data)
     say_phase(6, "pre", 20000, false, MEM_DOWN);
     hear_answer(6, LP_WIRE_PHASE_PRE, LP_WIRE_ANSWER_OK, "", "");
     agent_put_meminfo(GUEST_KIB - 600);
+    /* What would be may be asked at any time, and ends nothing. */
     pass(7, "check", LP_WIRE_PHASE_CHECK);
+    pass(8, "pre", LP_WIRE_PHASE_PRE);
     /* 600 KiB went. */
     assert_string_equal(trace(),
                         "a pre release mem 4096000 1024000 3072000\n"
+                        "a check acquire cpu 2 4 2\n"
                         "a post release mem 4096000 3481600 614400\n"
-                        "a check acquire cpu 2 4 2\n");
+                        "a pre acquire cpu 2 4 2\n");
 }
 
 static void
