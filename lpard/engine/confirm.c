@@ -51,6 +51,7 @@ lp_run_note_start(LpRun *run)
     run->total_known = guest->connected && guest->has_state;
     if (!run->total_known)
         return;
+    run->start_total = guest->state.mem_total_bytes;
     g_strlcpy(run->boot_id, guest->hello.boot_id, sizeof run->boot_id);
     if (guest->base_total_bytes)
         run->expected_total = guest->base_total_bytes + plan->mem_after_bytes
@@ -66,6 +67,17 @@ agent_can_tell(const LpRun *run)
 
     return run->total_known && guest->connected && guest->has_state
            && strcmp(guest->hello.boot_id, run->boot_id) == 0;
+}
+
+uint64_t
+lp_run_guest_released(const LpRun *run)
+{
+    uint64_t now = run->partition->guest.state.mem_total_bytes;
+
+    /* After a restart the count at the beginning is not known any more. */
+    if (run->resumed || !agent_can_tell(run))
+        return UINT64_MAX;
+    return now < run->start_total ? run->start_total - now : 0;
 }
 
 /* The guest's MemTotal is to the byte what it must be when every step is done. */

@@ -66,9 +66,10 @@ struct LpRun {
     bool stop;                       /* the leg at work asks nothing more */
     bool settling;                   /* the leg was stopped: what is unfinished is taken back */
     bool undoing;
-    /* For the agent's confirmation of memory: the MemTotal that it must come to, in this boot. */
+    /* For the agent's confirmation of memory: the MemTotal that it began with, and that it must
+     * come to, in this boot. */
     char boot_id[40];
-    uint64_t expected_total;
+    uint64_t start_total, expected_total;
     bool total_known;
     int64_t look_usec;               /* when the device was last asked anew */
     uint64_t want_id;
@@ -139,6 +140,8 @@ void lp_run_settle_next(LpRun *run);
 
 /* confirm.c */
 void lp_run_note_start(LpRun *run);
+/* By how much the guest's own count has fallen since the leg began; UINT64_MAX: nobody can tell. */
+uint64_t lp_run_guest_released(const LpRun *run);
 /* Settles the asked steps as far as they are; true when all are.  *ret_stage: whether the next
  * stage may begin, which waits for vCPUs but not for memory on its way. */
 bool lp_run_confirm(LpRun *run, bool *ret_stage);

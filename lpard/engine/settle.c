@@ -44,19 +44,34 @@ released(const LpRun *run, uint32_t index)
     return step->release && now < step->from_bytes ? step->from_bytes - now : 0;
 }
 
-/* This step's share of what the guest wants back: by how much has left where. */
 static uint64_t
-share_back(const LpRun *run, uint32_t index)
+released_in_all(const LpRun *run)
 {
-    const LpLeg *leg = lp_run_leg_now(run);
-    uint64_t all = 0, own = released(run, index);
+    uint64_t all = 0;
 
-    if (!run->pressure || !own)
-        return 0;
-    for (uint32_t i = 0; i < leg->plan->n_steps; i++)
+    for (uint32_t i = 0; i < lp_run_leg_now(run)->plan->n_steps; i++)
         if (is_virtio_mem(run, i))
             all += released(run, i);
-    return (uint64_t) ((Wide) MIN(run->back_bytes, all) * own / all);
+    return all;
+}
+
+/* This step's share of `bytes`: by how much has left where. */
+static uint64_t
+share(const LpRun *run, uint32_t index, uint64_t bytes)
+{
+    uint64_t all = released_in_all(run), own = released(run, index);
+
+    return own ? (uint64_t) ((Wide) MIN(bytes, all) * own / all) : 0;
+}
+
+/* What seems to have left and has not: of a growth just before, libvirt may know the first part
+ * only, since QEMU holds back what follows.  The guest's own count falls before the device's. */
+static uint64_t
+not_left_yet(const LpRun *run)
+{
+    uint64_t left = lp_run_guest_released(run), all = released_in_all(run);
+
+    return left < all ? all - left : 0;
 }
 
 /* Where each device is to be left.  Worked out for all before any is asked, for a share depends
@@ -65,6 +80,7 @@ static void
 note_goals(LpRun *run)
 {
     LpLeg *leg = lp_run_leg_now(run);
+    uint64_t here = not_left_yet(run), back = run->pressure ? run->back_bytes : 0;
 
     for (uint32_t i = 0; i < leg->plan->n_steps; i++) {
         const LpStep *step = &leg->plan->steps[i];
@@ -76,8 +92,8 @@ note_goals(LpRun *run)
         if (!to_settle(run, i))
             continue;
         /* Between the two ends of the step, since a guest that reboots shows 0 for a while. */
-        now = CLAMP(cell->current_bytes, low, high);
-        goal = MIN(now + share_back(run, i), high);
+        now = MIN(CLAMP(cell->current_bytes, low, high) + share(run, i, here), high);
+        goal = MIN(now + share(run, i, back), high);
         goal = (goal + cell->block_bytes - 1) / cell->block_bytes * cell->block_bytes;
         leg->progress[i].reached_bytes = MIN(goal, high);
         run->given_back_bytes += run->pressure ? leg->progress[i].reached_bytes - now : 0;
