@@ -9,6 +9,7 @@
 #include "agent/files.h"
 #include "agent/leave.h"
 #include "agent/memuse.h"
+#include "agent/psi.h"
 
 #define LP_MIB (UINT64_C(1) << 20)
 
@@ -54,7 +55,7 @@ static void
 check_pressure(const LpAgent *agent, LpWireAnswer *answer)
 {
     uint32_t limit = agent->conf.pressure_limit_centi;
-    uint32_t now = lp_memuse_pressure_centi(agent->options.procfs);
+    uint32_t now = lp_psi_read(agent->options.procfs, "memory").some_centi;
 
     if (limit > 0 && now >= limit)
         veto(answer, "memory pressure is %u.%02u %% already (10 s average, limit %u.%02u %%)",

@@ -325,7 +325,8 @@ lp_conf_read(LpConf *conf, const char *path)
     ssize_t length = -1;
     bool fine = false, cut = false;
 
-    if (fd < 0 && errno == ENOENT)
+    /* Nobody must have the usual one; another was asked for by name. */
+    if (fd < 0 && errno == ENOENT && strcmp(path, LP_CONF_PATH) == 0)
         return true;
     if (fd >= 0 && (text = malloc(LP_CONF_FILE_MAX + 1)) != NULL)
         length = read_all(fd, text, &cut);

@@ -33,9 +33,9 @@ void lp_conf_init(LpConf *conf);
  * cannot be understood nothing is taken, but for "forbid", of which what can be understood is;
  * false then. */
 bool lp_conf_parse(LpConf *conf, const char *text, size_t length, const char *name);
-/* Takes what the file says over what *conf holds.  A file that is not there is fine.  A line that
- * cannot be understood is left out, with a warning that names file and line; false then, and if
- * the file could not be read or is too long. */
+/* Takes what the file says over what *conf holds.  Nobody needs to have LP_CONF_PATH.  A line
+ * that cannot be understood is left out, with a warning that names file and line; false then, and
+ * if the file could not be read or is too long. */
 bool lp_conf_read(LpConf *conf, const char *path);
 
 #endif

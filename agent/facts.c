@@ -8,6 +8,7 @@
 
 #include "agent/enlight.h"
 #include "agent/files.h"
+#include "agent/psi.h"
 #include "agent/wire/words.h"
 
 /* /proc/meminfo is 1.5 KiB; the lines wanted are at its top. */
@@ -58,19 +59,6 @@ lp_facts_percent(const char *text)
     uint32_t centi = read_centi(text);
 
     return centi > 10000 ? 10000 : centi;
-}
-
-/* PSI: "some avg10=0.12 avg60=... \nfull ..." */
-static uint32_t
-pressure_centi(const char *procfs, const char *resource)
-{
-    char text[256];
-    const char *at;
-
-    if (lp_file_read(text, sizeof(text), "%s/pressure/%s", procfs, resource) <= 0)
-        return 0;
-    at = strstr(text, "some avg10=");
-    return at != NULL ? lp_facts_percent(at + strlen("some avg10=")) : 0;
 }
 
 static void
@@ -192,6 +180,6 @@ lp_facts_state(const char *sysfs, const char *procfs, const LpCpus *cpus, LpMemo
     lp_file_each(path, "node", read_cell, &walk);
     if (lp_file_read(text, sizeof(text), "%s/loadavg", procfs) > 0)
         ret_state->load_centi = read_centi(text);
-    ret_state->psi_cpu_centi = pressure_centi(procfs, "cpu");
-    ret_state->psi_mem_centi = pressure_centi(procfs, "memory");
+    ret_state->psi_cpu_centi = lp_psi_read(procfs, "cpu").some_centi;
+    ret_state->psi_mem_centi = lp_psi_read(procfs, "memory").some_centi;
 }

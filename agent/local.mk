@@ -19,6 +19,7 @@ liblp_agent_a_SOURCES = agent/agent.c agent/agent.h agent/clock.h \
 	agent/phase.c agent/phase.h agent/check.c agent/check.h agent/bound.c agent/bound.h \
 	agent/leave.c agent/leave.h agent/lines.c agent/lines.h agent/memuse.c agent/memuse.h \
 	agent/zones.c agent/zones.h agent/guard.c agent/guard.h agent/reclaim.c \
+	agent/psi.c agent/psi.h \
 	agent/apps.c agent/apps.h agent/apps-link.c agent/apps-priv.h \
 	agent/apps-socket.c \
 	agent/pressure.c agent/pressure.h agent/measure.c agent/classes.c agent/classes.h \

@@ -144,8 +144,13 @@ main(int argc, char **argv)
     if (optind == argc)
         return lp_agent_run(&options);
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (strcmp(argv[optind], commands[i].name) == 0)
-            return commands[i].run(&options, argc - optind, argv + optind);
+        if (strcmp(argv[optind], commands[i].name) != 0)
+            continue;
+        if (optind + 1 < argc && strcmp(argv[optind + 1], "--help") == 0)
+            return say_and_leave(help_text);
+        /* What getopt complains of begins with the program's name. */
+        argv[optind] = argv[0];
+        return commands[i].run(&options, argc - optind, argv + optind);
     }
     return lp_command_usage("unknown command: ", argv[optind]);
 }

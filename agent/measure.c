@@ -9,6 +9,7 @@
 #include "agent/clock.h"
 #include "agent/facts.h"
 #include "agent/files.h"
+#include "agent/psi.h"
 #include "agent/wire/words.h"
 
 #define LP_MEMINFO_TEXT 2048
@@ -72,25 +73,6 @@ read_vmstat(const char *procfs, LpWirePressure *pressure)
                                  line_value(text, "workingset_refault_file") +
                                  line_value(text, "workingset_refault"));
     pressure->oom_kills = line_value(text, "oom_kill");
-}
-
-static uint32_t
-stall(const char *text, const char *kind)
-{
-    const char *at = strstr(text, kind);
-
-    return at != NULL ? lp_facts_percent(at + strlen(kind)) : 0;
-}
-
-static void
-read_stalls(const char *procfs, const char *resource, uint32_t *ret_some, uint32_t *ret_full)
-{
-    char text[256];
-
-    if (lp_file_read(text, sizeof(text), "%s/pressure/%s", procfs, resource) <= 0)
-        return;
-    *ret_some = stall(text, "some avg10=");
-    *ret_full = stall(text, "full avg10=");
 }
 
 /* "0.12 0.34 0.56 3/456 789": the 3, without the one that reads it. */
@@ -260,21 +242,22 @@ read_classes(const char *list, int64_t now_msec, LpPressureBase *base, LpWirePre
 }
 
 void
-lp_pressure_read(const char *sysfs, const char *procfs, const char *classes_list,
-                 LpPressureBase *base, LpWirePressure *ret_pressure)
+lp_pressure_read(const char *procfs, const char *classes_list, LpPressureBase *base,
+                 LpWirePressure *ret_pressure)
 {
     int64_t now_msec = lp_clock_msec();
-    uint32_t cpu_full;
+    LpPsi cpu = lp_psi_read(procfs, "cpu"), mem = lp_psi_read(procfs, "memory");
+    LpPsi io = lp_psi_read(procfs, "io");
 
-    (void)sysfs;
     memset(ret_pressure, 0, sizeof(*ret_pressure));
     lp_facts_boot_id(procfs, ret_pressure->boot_id, sizeof(ret_pressure->boot_id));
     read_memory(procfs, ret_pressure);
     read_vmstat(procfs, ret_pressure);
-    read_stalls(procfs, "cpu", &ret_pressure->psi_cpu_some_centi, &cpu_full);
-    read_stalls(procfs, "memory", &ret_pressure->psi_mem_some_centi,
-                &ret_pressure->psi_mem_full_centi);
-    read_stalls(procfs, "io", &ret_pressure->psi_io_some_centi, &ret_pressure->psi_io_full_centi);
+    ret_pressure->psi_cpu_some_centi = cpu.some_centi;
+    ret_pressure->psi_mem_some_centi = mem.some_centi;
+    ret_pressure->psi_mem_full_centi = mem.full_centi;
+    ret_pressure->psi_io_some_centi = io.some_centi;
+    ret_pressure->psi_io_full_centi = io.full_centi;
     read_running(procfs, ret_pressure);
     read_times(procfs, base, ret_pressure);
     read_classes(classes_list, now_msec, base, ret_pressure);

@@ -74,18 +74,6 @@ lp_memuse_used(const LpMemUse *use)
     return use->total_bytes - use->available_bytes;
 }
 
-uint32_t
-lp_memuse_pressure_centi(const char *procfs)
-{
-    static const char key[] = "some avg10=";
-    char text[256];
-
-    if (lp_file_read(text, sizeof(text), "%s/pressure/memory", procfs) <= 0 ||
-        strncmp(text, key, strlen(key)) != 0)
-        return 0;
-    return lp_facts_percent(text + strlen(key));
-}
-
 typedef struct {
     const char *procfs;
     int64_t until_msec;

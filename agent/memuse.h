@@ -26,8 +26,4 @@ uint64_t lp_memuse_used(const LpMemUse *use);
  * pages"; empty if nobody holds much.  Looks at a bounded number of processes. */
 void lp_memuse_largest(const char *procfs, const LpMemUse *use, char *ret_text, size_t size);
 
-/* The share of time in which some task waited for memory, 10 s average, percent x 100; 0 where the
- * kernel does not tell. */
-uint32_t lp_memuse_pressure_centi(const char *procfs);
-
 #endif

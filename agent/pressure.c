@@ -184,7 +184,7 @@ lp_pressure_run(LpAgent *agent, int64_t now_msec)
     pressure->urgent = false;
     pressure->looked_at_msec = now_msec;
     pressure->look_at_msec = now_msec + LP_PRESSURE_PAUSE_MSEC - LP_PRESSURE_EARLY_MSEC;
-    lp_pressure_read(agent->options.sysfs, agent->options.procfs, LP_CLASSES_LIST,
+    lp_pressure_read(agent->options.procfs, LP_CLASSES_LIST,
                      &pressure->base, &message.pressure);
     if (pressure->told && !lp_pressure_notable(&pressure->sent, &message.pressure))
         return;

@@ -40,8 +40,8 @@ void lp_pressure_init(LpAgent *agent);
  * is in use, but for cached pages not used twice of late and slab that goes when asked.  It is the
  * kubelet's and cAdvisor's working set (usage without inactive file pages), said of a whole
  * machine.  Pages that went too early show in `refaults`, not here. */
-void lp_pressure_read(const char *sysfs, const char *procfs, const char *classes_list,
-                      LpPressureBase *base, LpWirePressure *ret_pressure);
+void lp_pressure_read(const char *procfs, const char *classes_list, LpPressureBase *base,
+                      LpWirePressure *ret_pressure);
 
 /* The host has connected: it is told as soon as possible. */
 void lp_pressure_touch(LpAgent *agent, int64_t now_msec);

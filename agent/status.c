@@ -173,9 +173,9 @@ gather(const LpAgentOptions *options, LpStatus *status)
     lp_facts_hello(options->sysfs, options->procfs, &status->conf, &status->hello);
     lp_facts_state(options->sysfs, options->procfs, &cpus, &memory, &status->state);
     /* Rates take two readings. */
-    lp_pressure_read(options->sysfs, options->procfs, LP_CLASSES_LIST, &base, &status->pressure);
+    lp_pressure_read(options->procfs, LP_CLASSES_LIST, &base, &status->pressure);
     nanosleep(&pause, NULL);
-    lp_pressure_read(options->sysfs, options->procfs, LP_CLASSES_LIST, &base, &status->pressure);
+    lp_pressure_read(options->procfs, LP_CLASSES_LIST, &base, &status->pressure);
     if (options->port != NULL)
         snprintf(status->port, sizeof(status->port), "%s", options->port);
     else if (!lp_port_find(options->sysfs, status->port, sizeof(status->port)))

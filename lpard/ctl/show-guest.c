@@ -19,6 +19,12 @@ print_agent(const json_t *guest, GString *out)
                                lp_ctl_json_str(guest, "agent.kernel"),
                                lp_ctl_json_str(guest, "agent.boot_id"),
                                lp_ctl_json_str(guest, "hypervisor"));
+    else if (strcmp(state, "silent") == 0 || strcmp(state, "absent") == 0)
+        g_string_append(text, ": nothing was heard from this boot of it; is lpar-agent running in "
+                              "the guest? (`lparctl check` tells what else may be missing)");
+    else if (strcmp(state, "no-channel") == 0)
+        g_string_append(text, ": its definition has no port for one; `lparctl enable` adds it, "
+                              "for the next start");
     lp_ctl_text_wrap(out, "", "  ", g_string_prepend(text, first)->str);
 }
 

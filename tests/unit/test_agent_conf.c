@@ -196,7 +196,7 @@ test_file(void **data)
 
     (void)data;
     lp_conf_init(&conf);
-    assert_true(lp_conf_read(&conf, tree_path("none")));
+    assert_false(lp_conf_read(&conf, tree_path("none")));
     tree_put("conf", "floor-cpus = 5\n");
     assert_true(lp_conf_read(&conf, tree_path("conf")));
     assert_int_equal(conf.floor_cpus, 5);

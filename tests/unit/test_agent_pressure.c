@@ -78,7 +78,7 @@ put_all(void)
 static void
 look(void)
 {
-    lp_pressure_read(tree_path("sys"), tree_path("proc"), tree_path("classes"), &base, &seen);
+    lp_pressure_read(tree_path("proc"), tree_path("classes"), &base, &seen);
 }
 
 static void

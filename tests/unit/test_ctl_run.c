@@ -361,7 +361,8 @@ test_guest(void **state)
     fake_server_answer(server, 200, "{\"partition\":\"web1\",\"agent\":{\"state\":\"silent\"},"
                        "\"features\":[],\"abilities\":[],\"forbids\":[],\"pressure\":null}");
     ran = run_lparctl(server, "show web1 --guest");
-    assert_string_equal(ran.out, "web1: agent silent\n");
+    assert_memory_equal(ran.out, "web1: agent silent: nothing was heard", 37);
+    assert_non_null(strstr(ran.out, "is lpar-agent running"));
     ran_clear(&ran);
     /* Nonsense is shown as far as it goes. */
     fake_server_answer(server, 200, "{\"features\":[1,null,{}],\"abilities\":[[],{}],"
