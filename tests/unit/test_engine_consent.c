@@ -6,6 +6,10 @@
 
 #include "lpard/profile-xml.h"
 
+/* Its devices tell of their size every 3 s only. */
+#define LATE_WORD \
+    "\"cgroup\": \"v2\", \"delays\": {\"plug_bytes_per_sec\": 2147483648, " \
+    "\"unplug_bytes_per_sec\": 268435456, \"size_event_usec\": 3000000}"
 #define SLOW_RELEASE \
     "\"cgroup\": \"v2\", \"delays\": {\"unplug_bytes_per_sec\": 268435456, " \
     "\"size_event_usec\": 10000}"
@@ -318,6 +322,25 @@ test_stop(void **state)
     check_now("p0", 2, 4 * GIB);
     EXPECT(op, LP_OP_VETOED);
     UNTIL(has_heard("p0", "undo mem 4294967296 2147483648\npost mem 4294967296 4294967296"));
+}
+
+/* Just after a growth the device's word is of its first part: what is not told yet has not left. */
+static void
+test_stop_after_growth(void **state)
+{
+    const LpOperation *op;
+
+    (void) state;
+    start_world(1, 64 * GIB, LATE_WORD, "");
+    UNTIL(all_connected());
+    EXPECT(run(SET_P0 MEM("set", 3221225472) "}"), LP_OP_DONE);
+    tell("p0", "{\"stop_at_bytes\": 3221225472}");
+    op = run(SET_P0 MEM("set", 1073741824) "}");
+    assert_string_equal(op->code, "guest-pressure");
+    /* What left before the word arrived may have; what was not yet told as come has not. */
+    assert_true(leg_of(op, 0)->mem_now_bytes > 2816 * MIB);
+    UNTIL(agree("p0"));
+    check_now("p0", 2, leg_of(op, 0)->mem_now_bytes);
 }
 
 static void
@@ -726,6 +749,7 @@ main(void)
         TEST(test_phases), TEST(test_older_agent), TEST(test_veto_in_check), TEST(test_veto_in_pre),
         TEST(test_no_answer), TEST(test_late_answer), TEST(test_cancel_while_asked),
         TEST(test_full_disk_while_asked), TEST(test_agent_lost), TEST(test_leave), TEST(test_stop),
+        TEST(test_stop_after_growth),
         TEST(test_move_refused), TEST(test_move_refused_half_way), TEST(test_dry_run),
         TEST(test_dry_run_in_resize), TEST(test_restart), TEST(test_restart_and_refusal),
         TEST(test_restart_while_asked), TEST(test_restart_and_cancel), TEST(test_restart_and_stop),
