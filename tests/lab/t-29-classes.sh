@@ -176,7 +176,7 @@ cpu-max = 30%"
     wait_for 10 eval '[[ $(quota_centi "$name" v2 silver) == 30 ]]'
     is "$(quota_centi "$name" v2 silver)" 30 "cpu-max is a quota"
     guest "$name" 'for pid in $(cat /sys/fs/cgroup/silver/cgroup.procs); do kill -9 $pid; done
-        sleep 1; rmdir /sys/fs/cgroup/silver && mkdir /sys/fs/cgroup/silver'
+        until rmdir /sys/fs/cgroup/silver; do sleep 0.1; done 2>/dev/null; mkdir /sys/fs/cgroup/silver'
     wait_for 10 eval '[[ $(quota_centi "$name" v2 silver) == 30 ]]'
     is "$(quota_centi "$name" v2 silver)" 30 "a cgroup that comes again is set again"
 }
@@ -205,7 +205,7 @@ $((60 * MiB))" "... and nothing of it was killed or lost"
 cleared() {
     local name=$1
     guest "$name" 'for pid in $(cat /sys/fs/cgroup/*/cgroup.procs); do kill -9 $pid; done
-        sleep 1; rm /etc/lpard/classes.conf'
+        until ! grep -q . /sys/fs/cgroup/*/cgroup.procs; do sleep 0.1; done; rm /etc/lpard/classes.conf'
     agent_hup "$name"
     wait_for 10 guest "$name" '! test -d /sys/fs/cgroup/gold && ! test -f /run/lpard/classes'
     result $? "without classes.conf the agent takes its classes back" \

@@ -34,8 +34,14 @@ check "lpard's metrics have it" grep -q "^lpard_guest_memory_bytes{partition=\"$
     <<<"$metrics"
 
 # Idle: one wake-up in ten seconds, and little else.  For some seconds after a resize it still
-# watches.
-sleep 5
+# watches, ten times a second.
+at_rest() {
+    local before
+    before=$(wakeups)
+    sleep 2
+    (($(wakeups) - before <= 2))
+}
+check "the agent comes to rest" wait_for 30 at_rest
 before=$(wakeups)
 sleep 20
 after=$(wakeups)
