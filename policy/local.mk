@@ -1,2 +1,6 @@
 noinst_LIBRARIES += liblp-policy.a
-liblp_policy_a_SOURCES = policy/units.c policy/units.h policy/profile.c policy/profile.h
+liblp_policy_a_SOURCES = policy/units.c policy/units.h policy/profile.c policy/profile.h \
+	policy/autoscale.c policy/autoscale.h policy/schedule.c policy/goal.c \
+	policy/histogram.c policy/histogram.h policy/demand.c policy/demand.h \
+	policy/share.c policy/share.h policy/calm.c policy/calm.h policy/policy.c policy/policy.h \
+	policy/explain.c policy/explain.h policy/record.c policy/record.h
