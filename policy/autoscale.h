@@ -26,6 +26,8 @@ extern const char *const lp_goal_names[LP_GOALS];
 /* A day's shifts and a weekend have room, and a profile stays small. */
 #define LP_SCHEDULES_MAX 8
 #define LP_SCHEDULE_TEXT 160
+/* Room for what lp_schedule_parse() has to say. */
+#define LP_SCHEDULE_MESSAGE 320
 /* Longer than a day, a release would wait for a peak that does not come. */
 #define LP_RELEASE_SEC_MAX 86400
 
@@ -50,6 +52,8 @@ typedef struct {
 
 void lp_autoscale_init(LpAutoscale *ret);
 bool lp_autoscale_equal(const LpAutoscale *a, const LpAutoscale *b);
+/* Whether it says nothing that lp_autoscale_init() does not. */
+bool lp_autoscale_is_default(const LpAutoscale *autoscale);
 
 /* Where the clock stands, local time: an input, never read here. */
 typedef struct {
@@ -63,12 +67,17 @@ typedef struct {
     bool scheduled;           /* some schedule holds */
 } LpScaleBounds;
 
-/* The bounds that hold at `time`: schedules in their order, each within the profile's own bounds
- * and with min <= max kept (a minimum raises the maximum that would be below it). */
+bool lp_schedule_holds(const LpSchedule *schedule, LpWallTime time);
+
+/* The bounds that hold at `time`, in place of the profile's own: schedules in their order, a later
+ * one over an earlier one, each within the profile's own bounds and with min <= max kept (a
+ * minimum raises the maximum that would be below it). */
 void lp_schedule_bounds(const LpAutoscale *autoscale, LpWallTime time, LpScaleBounds *bounds);
 
 /* "weekdays|weekends|daily|mon,tue,... HH:MM-HH:MM (min|max) (cpu=N|mem=SIZE) ...": false, and
- * *message says in one sentence what is wrong and what would be right. */
+ * *message (plain ASCII, LP_SCHEDULE_MESSAGE) says in one sentence what is wrong and what would be
+ * right.  24:00 is the end of a day; as long as an end is not after its beginning it is of the
+ * next day, so that 08:00-08:00 is a day and a night. */
 bool lp_schedule_parse(const char *text, LpSchedule *ret, char *message, size_t size);
 /* The same back; always parses to an equal value.  Returns buf. */
 char *lp_schedule_format(const LpSchedule *schedule, char *buf, size_t size);
