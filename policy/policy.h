@@ -17,6 +17,8 @@
 #define LP_POLICY_POOLS 64
 #define LP_POLICY_CELLS 64
 #define LP_NO_POOL UINT32_MAX
+/* So often an hour may a partition that suffers override another's dwell, and its own. */
+#define LP_POLICY_EARLY 4
 
 typedef struct {
     uint64_t capacity_bytes;       /* less what domains without a profile and overheads take */
@@ -87,8 +89,15 @@ typedef struct {
     int64_t claimed_msec;          /* when some was last taken for another's entitlement */
     int64_t surplus_msec;          /* since when it has had surplus; 0: it has none */
     int64_t quiet_until_msec;      /* nothing is taken before: back-off */
-    uint32_t failures;             /* in a row */
+    int64_t up_quiet_until_msec;   /* nor is it grown: back-off of that */
+    uint32_t failures, up_failures;   /* in a row */
+    int64_t early_msec[LP_POLICY_EARLY];   /* when dwell was last overridden for need; 0: never */
+    uint64_t seen_bytes;           /* what was granted at the last tick; 0: there was none */
+    uint64_t ordered_bytes;        /* what it was last to have, while that is under way; 0: none */
+    int64_t ordered_msec;
+    int64_t tick_msec;             /* of the last tick: shows where the clock jumped */
     int64_t cpu_up_msec, cpu_down_msec, cpu_surplus_msec;
+    uint32_t cpu_share;            /* as last said: it follows the target at some distance */
 } LpPolicyState;
 
 typedef enum {
