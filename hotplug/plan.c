@@ -262,10 +262,13 @@ add_profile_step(LpPlan *plan, const LpCpuMask *folded, uint32_t stage)
 }
 
 static bool
-profile_changes(const LpPlan *plan, const LpBounds *bounds, const LpTarget *target)
+profile_changes(const LpPlan *plan, const LpBounds *bounds, const LpTarget *target,
+                const LpPlanOptions *options)
 {
-    return (target->has_cpu && target->cpu != bounds->cpu_desired)
-           || (target->has_mem && target->mem_bytes != bounds->mem_desired_bytes)
+    bool keep = options->keep_desired;
+
+    return (target->has_cpu && !keep && target->cpu != bounds->cpu_desired)
+           || (target->has_mem && !keep && target->mem_bytes != bounds->mem_desired_bytes)
            || (target->has_capacity
                && (target->entitled_centi != bounds->entitled_centi
                    || target->weight != bounds->weight || target->capped != bounds->capped))
@@ -311,7 +314,7 @@ plan_running(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpT
     uint32_t stage = 0;
     bool wrote_profile = false;
     bool config = !options->live_only && view->persistent
-                  && (profile_changes(plan, bounds, target)
+                  && (profile_changes(plan, bounds, target, options)
                       || config_changes(view, bounds, plan, target));
 
     if (!cpu->shrinks)
@@ -338,7 +341,7 @@ plan_running(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpT
             wrote_profile = lp_cpumask_equal(&cpu->folded, &plan->folded_after);
         }
     }
-    if (!wrote_profile && (cpu->shrinks || profile_changes(plan, bounds, target)))
+    if (!wrote_profile && (cpu->shrinks || profile_changes(plan, bounds, target, options)))
         add_profile_step(plan, &plan->folded_after, stage);
     if (config && !cpu->shrinks)
         lp_plan_add_step(plan, LP_STEP_CONFIG, stage);
@@ -404,7 +407,9 @@ lp_plan_make(const LpView *view, const LpBounds *bounds, const LpRoom *room,
         return;
     if (view->run != LP_RUN_OFF)
         plan_running(plan, view, bounds, target, options, &cpu);
-    else if (profile_changes(plan, bounds, target) || config_changes(view, bounds, plan, target))
+    else if (!options->keep_desired
+             && (profile_changes(plan, bounds, target, options)
+                 || config_changes(view, bounds, plan, target)))
         lp_plan_add_step(plan, LP_STEP_CONFIG, 0);
     if (plan->n_steps == 0)
         lp_plan_add_shortfall(plan, LP_SHORT_NO_CHANGE, resource, false, 0, 0, -1);

@@ -135,6 +135,7 @@ typedef struct {
 typedef struct {
     LpVia via;
     bool live_only;           /* leave the persistent definition alone */
+    bool keep_desired;        /* and what the profile desires */
 } LpPlanOptions;
 
 typedef struct {

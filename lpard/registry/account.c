@@ -127,7 +127,9 @@ lp_registry_bounds(LpRegistry *registry, const LpPartition *partition, LpBounds 
     ret_bounds->entitled_centi = profile->capacity.entitled_centi;
     ret_bounds->weight = profile->capacity.weight;
     ret_bounds->capped = profile->capacity.capped;
-    ret_bounds->shares = lp_capacity_shares(&profile->capacity, partition->view->cgroup);
+    ret_bounds->shares = partition->policy_shares
+                             ? partition->policy_shares
+                             : lp_capacity_shares(&profile->capacity, partition->view->cgroup);
     ret_bounds->folded = profile->folded;
     if (registry->enforce_hard)
         ret_bounds->limit_overhead_bytes = lp_partition_overhead(partition,
@@ -212,6 +214,54 @@ lp_registry_room(LpRegistry *registry, const LpPartition *partition, LpRoom *ret
     }
     ret_room->room_bytes = capacity > taken ? capacity - taken : 0;
     ret_room->room_centi = cpus > entitled ? cpus - entitled : 0;
+}
+
+/* A node's part is rounded for each domain, so that the nodes together may seem to have a little
+ * more than the host. */
+static void
+fit_nodes(LpNodeUse *nodes, uint32_t n_nodes, uint64_t free_bytes)
+{
+    uint64_t sum = 0, beyond;
+
+    for (uint32_t n = 0; n < n_nodes; n++)
+        sum += nodes[n].free_bytes;
+    beyond = sum > free_bytes ? sum - free_bytes : 0;
+    for (uint32_t n = 0; n < n_nodes && beyond > 0; n++) {
+        uint64_t part = MIN(beyond, nodes[n].free_bytes);
+
+        nodes[n].free_bytes -= part;
+        beyond -= part;
+    }
+}
+
+void
+lp_registry_nodes(LpRegistry *registry, LpNodeUse ret_nodes[LP_MAX_NODES])
+{
+    const LpTopology *topology = &registry->host.topology;
+    uint64_t capacity = lp_topology_memory(topology), taken = 0;
+    LpRoom room = {.n_nodes = topology->n_nodes};
+    GHashTableIter iter;
+    LpPartition *partition;
+
+    for (uint32_t n = 0; n < topology->n_nodes; n++) {
+        room.node_id[n] = (int32_t) topology->nodes[n].id;
+        room.node_room_bytes[n] = topology->nodes[n].memory_bytes;
+    }
+    g_hash_table_iter_init(&iter, registry->partitions);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &partition)) {
+        uint64_t counted = lp_partition_counted_bytes(partition, registry->overhead_bytes);
+
+        if (counted == 0)
+            continue;
+        taken += counted;
+        take_from_nodes(&room, topology, partition, registry->overhead_bytes);
+    }
+    for (uint32_t n = 0; n < topology->n_nodes; n++)
+        ret_nodes[n] = (LpNodeUse){
+            .reserve_bytes = part_of(topology, n, registry->reserve_bytes),
+            .free_bytes = room.node_room_bytes[n],
+        };
+    fit_nodes(ret_nodes, topology->n_nodes, capacity > taken ? capacity - taken : 0);
 }
 
 void

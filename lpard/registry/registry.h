@@ -76,6 +76,9 @@ typedef struct {
     uint64_t promised_bytes;
     uint64_t promised_cell_bytes[LP_MAX_CELLS];
     uint32_t promised_centi;
+    /* The policy decides its size: what is granted need not be what is desired. */
+    bool autoscaled;
+    uint64_t policy_shares;       /* the cgroup weight that the policy set; 0: none */
     /* Its definition is being changed, by so many requests: journal and domain differ for a
      * while, which is no loss, so the profile is not read. */
     uint32_t defining;
@@ -171,6 +174,13 @@ void lp_partition_facts(const LpPartition *partition, LpGuestFacts *ret_facts);
 /* What is left for `partition`: all others are counted, those that are just being started too;
  * itself is not.  NULL: for a domain that is not there yet. */
 void lp_registry_room(LpRegistry *registry, const LpPartition *partition, LpRoom *ret_room);
+/* A node as the policy counts it. */
+typedef struct {
+    uint64_t reserve_bytes;
+    uint64_t free_bytes;          /* counted at nobody; the reserve is part of it */
+} LpNodeUse;
+/* By the nodes' order in the topology. */
+void lp_registry_nodes(LpRegistry *registry, LpNodeUse ret_nodes[LP_MAX_NODES]);
 /* Host totals for display. */
 typedef struct {
     uint64_t capacity_bytes, reserve_bytes, granted_bytes, unmanaged_bytes, overhead_bytes,
