@@ -1,0 +1,7 @@
+# Decisions as bytes, and the same again.
+check_PROGRAMS += tests/unit/test_record
+TESTS += tests/unit/test_record
+tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/record_random.c \
+	tests/unit/record_random.h
+tests_unit_test_record_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_record_LDADD = liblp-policy.a liblp-place.a $(CMOCKA_LIBS)
