@@ -27,7 +27,7 @@ result() {                      # FILE-OF-FAULTS DESCRIPTION
     fi
 }
 
-rooms="numa policy hotplug wire lib agent lpard journal registry engine define api main ctl"
+rooms="numa policy hotplug wire lib agent lpard journal registry engine define api main ctl sim"
 echo "1..$(($(echo $rooms | wc -w) + 2 + $#))"
 
 # file:line:included header, for every quoted include of every room.
@@ -67,6 +67,8 @@ allowed() {
         echo '^((hotplug|policy|numa|agent/wire)/|lpard/(journal|registry|engine|define)/)' \
             '|^lpard/[^/]*[.]h$' | tr -d ' ' ;;
     main) echo '^((hotplug|policy|numa)/|lpard/)' ;;
+    # It plays host and guests to the policy, and knows nothing of the daemon.
+    sim) echo '^(policy/|lpard/error[.]h$)' ;;
     # Amounts and their limits have one home, so a bad one is refused before it is sent; all else
     # lparctl knows through the API alone.
     ctl) echo '^(policy/(units|profile)|numa/cpumask|lpard/error)[.]h$' ;;
@@ -91,7 +93,7 @@ result "$work/faults" "the rooms form no cycle"
 
 # A folder of C that no rule covers would be a room without a door.
 (cd "$src" && find . -name '*.[ch]' ! -path './.git/*' ! -path './tests/*' ! -path './.lab/*' |
-    sed 's|^\./||' | grep -Ev '^(numa|policy|hotplug|agent(/(wire|classes|lib))?|lpard(/(ctl|api|define|engine|registry|journal))?)/[^/]*$') |
+    sed 's|^\./||' | grep -Ev '^(numa|policy|hotplug|agent(/(wire|classes|lib))?|lpard(/(ctl|api|define|engine|registry|journal|sim))?)/[^/]*$') |
     grep -Ev '^(config[.]h|_build/|build[^/]*/|lpard-[0-9][^/]*/)' |
     sed 's/$/ is in no room of this test/' >"$work/faults"
 result "$work/faults" "every source file is in a room"
