@@ -15,6 +15,7 @@ liblp_daemon_a_SOURCES = \
 	lpard/api/access.c lpard/api/access.h lpard/body.c lpard/body.h \
 	lpard/api/export.c lpard/api/export.h lpard/api/export-guest.c lpard/api/drift.c lpard/api/drift.h \
 	lpard/api/check.c lpard/api/check.h lpard/api/metrics.c lpard/api/metrics.h \
+	lpard/define/autoscale-change.c lpard/define/autoscale-change.h \
 	lpard/define/profile-change.c lpard/define/profile-change.h lpard/define/shape.c lpard/define/shape.h \
 	lpard/define/definition.c lpard/define/definition.h lpard/define/definition-text.c lpard/define/definition-text.h \
 	lpard/define/definition-apply.c lpard/api/api.c lpard/api/api.h lpard/api/api-private.h \

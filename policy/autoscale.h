@@ -79,7 +79,10 @@ void lp_schedule_bounds(const LpAutoscale *autoscale, LpWallTime time, LpScaleBo
  * right.  24:00 is the end of a day; as long as an end is not after its beginning it is of the
  * next day, so that 08:00-08:00 is a day and a night. */
 bool lp_schedule_parse(const char *text, LpSchedule *ret, char *message, size_t size);
-/* The same back; always parses to an equal value.  Returns buf. */
+/* Whether it is such a schedule: days, times, at least one bound, min <= max, memory in whole
+ * blocks (LP_MEM_BLOCK_BYTES). */
+bool lp_schedule_valid(const LpSchedule *schedule);
+/* The same back, for a valid one; always parses to an equal value.  Returns buf. */
 char *lp_schedule_format(const LpSchedule *schedule, char *buf, size_t size);
 
 #endif

@@ -3,6 +3,7 @@
 #include "agent/wire/words.h"
 #include "lpard/registry/channel.h"
 #include "lpard/api/drift.h"
+#include "lpard/define/autoscale-change.h"
 
 const char *
 lp_profile_state_name(LpProfileState state)
@@ -96,7 +97,7 @@ lp_export_profile(const LpProfile *profile)
     for (uint32_t i = 0; i < profile->n_cells && i < LP_MAX_CELLS; i++)
         json_array_append_new(nodes, json_integer(profile->cell_node[i]));
     return json_pack("{s:i, s:o, s:{s:i, s:i, s:i}, s:{s:o, s:o, s:o}, s:i, s:i, s:b, s:o, s:o, "
-                     "s:o}",
+                     "s:o, s:o}",
                      "version", (int)profile->version,
                      "generation", integer(profile->generation),
                      "cpu", "min", (int)profile->cpu.min, "desired", (int)profile->cpu.desired,
@@ -109,7 +110,8 @@ lp_export_profile(const LpProfile *profile)
                      "capped", profile->capacity.capped,
                      "cells", nodes,
                      "folded", mask_text(&profile->folded),
-                     "hold_until_sec", integer((uint64_t)MAX(profile->hold_until_sec, 0)));
+                     "hold_until_sec", integer((uint64_t)MAX(profile->hold_until_sec, 0)),
+                     "autoscale", lp_autoscale_json(&profile->autoscale));
 }
 
 /* vCPUs held back by folding are held by the quota; without one only by the guest's goodwill. */

@@ -49,7 +49,7 @@ wanted_limits(const LpDefinition *definition, const LpView *view, LpCapacityLimi
 {
     switch (definition->kind) {
     case LP_DEFINITION_EDIT:
-        if (definition->change.has_hold)
+        if (lp_profile_change_is_aside(&definition->change))
             return false;
         /* fall through */
     case LP_DEFINITION_ENABLE:

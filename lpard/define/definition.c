@@ -148,7 +148,7 @@ retouch(const LpView *view, const LpDefinition *definition, GError **error)
         change.memory_bytes = profile->mem.desired_bytes;
         memcpy(change.requested_bytes, shape->requested_bytes, sizeof change.requested_bytes);
     }
-    if (!definition->change.has_hold &&
+    if (!lp_profile_change_is_aside(&definition->change) &&
         lp_definition_limits(view, profile, profile->cpu.desired, false, &limits))
         change.limits = &limits;
     return lp_domxml_change(definition->before, &change, error);

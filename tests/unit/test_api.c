@@ -350,6 +350,47 @@ xml_says(const char *name, bool inactive, const char *text, bool wanted)
                  inactive ? "inactive" : "live", name, xml);
 }
 
+/* Only the element changes: by a generation, and to the newer schema and back. */
+static void
+test_autoscale(void **state)
+{
+    const char *path = "/v1/partitions/one/profile";
+    const char *set = "{\"autoscale\":{\"mode\":\"advise\",\"schedules\":"
+                      "[\"weekends 08:00-18:00 max cpu=1\"]}}";
+    g_autofree char *dry = g_strconcat("{\"dry_run\":true,", set + 1, NULL);
+    json_t *json;
+
+    (void)state;
+    json_decref(ask_for("Definition", "PUT", path, enable_body, 200));
+    xml_says("one", true, "version=\"1\"", true);
+    json = ask_for("Definition", "PUT", path, dry, 200);
+    assert_non_null(strstr(json_string_value(json_object_get(json, "diff")), "mode=\"advise\""));
+    json_decref(json);
+    json = ask_for("Definition", "PUT", path, set, 200);
+    assert_int_equal(json_array_size(json_object_get(json, "next_start")), 0);
+    json_decref(json);
+    json = ask_for("Profile", "GET", path, NULL, 200);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(json, "autoscale"),
+                                                          "mode")), "advise");
+    assert_int_equal(json_integer_value(json_object_get(json, "version")), 2);
+    json_decref(json);
+    xml_says("one", true, "when=\"weekends 08:00-18:00 max cpu=1\"", true);
+    xml_says("one", true, "version=\"2\"", true);
+    refused("PUT", path, "{\"autoscale\":{\"mode\":\"on\"}}", 400, "usage", "autoscale.mode");
+    refused("PUT", path, "{\"autoscale\":{\"schedules\":[\"daily 00:00-24:00 min cpu=99\"]}}",
+            422, "refused", "min cpu=99");
+    json_decref(ask_for("Definition", "PUT", path, "{\"weight\":9}", 200));
+    xml_says("one", true, "mode=\"advise\"", true);
+    json_decref(ask_for("Definition", "PUT", path,
+                        "{\"autoscale\":{\"mode\":\"host\",\"schedules\":[]}}", 200));
+    xml_says("one", true, "version=\"1\"", true);
+    xml_says("one", true, "autoscale", false);
+    json = ask_for("Profile", "GET", path, NULL, 200);
+    assert_int_equal(json_integer_value(json_object_get(json, "generation")), 4);
+    json_decref(json);
+    json_decref(ask_for("Definition", "DELETE", path, NULL, 200));
+}
+
 static void
 test_capacity_is_in_force(void **state)
 {
@@ -861,6 +902,7 @@ main(void)
         cmocka_unit_test(test_reading),
         cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_a_definition_lives),
+        cmocka_unit_test(test_autoscale),
         cmocka_unit_test(test_capacity_is_in_force),
         cmocka_unit_test(test_a_receiver_has_its_moves),
         cmocka_unit_test(test_bad_fields_name_their_range),
