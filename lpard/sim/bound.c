@@ -33,7 +33,7 @@ needed_levels(const LpTrace *trace, const LpTraceVm *vm, size_t from, size_t to,
 
         if (!steps && i + 1 < trace->n_samples)
             demand = MAX(demand, vm->mem_bytes[i + 1]);
-        demand = MAX(demand, floor_bytes);
+        demand = MAX(demand, MIN(floor_bytes, vm->max_bytes));
         needed[i - from] = demand / quantum + (demand % quantum != 0);
     }
     return needed;

@@ -16,8 +16,9 @@ typedef struct {
 
 /* For each partition, a level at every sample of [from, to) that is at least its demand until
  * the next one (between samples demand is on the straight line, so at least both ends; `steps`:
- * held, so at least its own) and at least `floor`; the sum of level x time is least with `changes`
- * changes over all partitions together, in any division among them.
+ * held, so at least its own) and at least `floor` (or its maximum where that is less); the sum of
+ * level x time is least with `changes` changes over all partitions together, in any division among
+ * them.
  *
  * By dynamic programming over the levels, with a price for a change; the price is the same for all
  * and halved in on until changes are as many as asked for.  `amount` is the Lagrangian's value: no

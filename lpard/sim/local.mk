@@ -9,6 +9,7 @@ liblp_sim_a_SOURCES = lpard/sim/sim.c lpard/sim/sim.h lpard/sim/sim-priv.h \
 	lpard/sim/rival-squeezed.c lpard/sim/rival-qmemman.c lpard/sim/rival-hyperv.c \
 	lpard/sim/rival-esx.c lpard/sim/rival-neon.c lpard/sim/rival-vpa.c \
 	lpard/sim/rival-senpai.c lpard/sim/rival-clairvoyant.c lpard/sim/bound.c lpard/sim/bound.h \
+	lpard/sim/goals.c lpard/sim/goals.h \
 	lpard/sim/options.c lpard/sim/options.h lpard/sim/cmd-run.c lpard/sim/cmd-generate.c \
 	lpard/error.c lpard/error.h
 liblp_sim_a_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(JANSSON_CFLAGS) $(LIBLZMA_CFLAGS)

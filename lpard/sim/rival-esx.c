@@ -3,7 +3,7 @@
  * from whoever pays the lowest price rho = S / (P (f + k (1 - f))), k = 1 / (1 - tax), tax 75 %,
  * until 6 % are free; f, the active part, is the highest of a slow and a fast moving average
  * and the present period of 30 s; rebalanced every 15 s.  At rest all prices are equal, or a bound
- * holds: that division is worked out here.  The paper leaves the averages' weights open: 1/8, 1/2. */
+ * holds: that division is worked out here.  The averages' weights are not published: 1/8, 1/2. */
 #include <glib.h>
 #include <math.h>
 

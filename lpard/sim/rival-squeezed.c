@@ -1,7 +1,7 @@
 /* `squeezed`: XAPI's memory balancer.
  * Source: xapi-project/xen-api ocaml/squeezed/lib/squeeze.ml, src/squeeze_xen.ml (e2ee48d).  All
  * get the same fraction of the way from their minimum to their maximum; what a guest needs is
- * not asked.  Donors first, the others when that is done; one that does not move for 5 s is left out. */
+ * not asked.  Donors first, the others when that is done; who does not move for 5 s is left out. */
 #include <glib.h>
 #include <math.h>
 

@@ -1,9 +1,9 @@
 /* `vpa`: Kubernetes' vertical pod autoscaler.
- * Source: kubernetes/autoscaler (55c37cd), recommender and updater: decaying histograms of half-life
- * 24 h with buckets that grow by 5 %; memory's samples are the peaks of 24 h, processors' one a
- * minute of weight 0.1; the target is the 90th percentile and 15 %, acted on when what there is lies
- * outside the bounds (50th, 95th, widened while little is known), or after 12 h when off by a
- * tenth; an OOM counts as a peak a fifth higher.  Its restarts are not counted against it here. */
+ * Source: kubernetes/autoscaler (55c37cd), recommender and updater: decaying histograms of a
+ * half-life of 24 h with buckets that grow by 5 %; memory's samples are the peaks of 24 h,
+ * processors' one a minute of weight 0.1; the target is the 90th percentile and 15 %, acted on when
+ * what there is lies outside the bounds (50th, 95th, widened while little is known), or after 12 h
+ * when off by a tenth; an OOM counts as a peak a fifth higher.  Its restarts are not counted against it here. */
 #include <glib.h>
 #include <math.h>
 #include <string.h>
@@ -202,7 +202,7 @@ vpa_decide(void *self, LpSimHost *host)
 
 const LpSimPolicy lp_rival_vpa = {
     .name = "vpa",
-    .source = "kubernetes/autoscaler, vertical pod autoscaler: 90th percentile of daily peaks, +15 %",
+    .source = "kubernetes/autoscaler (vertical): 90th percentile of daily peaks, +15 %",
     .interval_sec = INTERVAL_SEC,
     .does_cpu = true,
     .begin = vpa_begin,
