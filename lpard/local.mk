@@ -22,7 +22,12 @@ liblp_daemon_a_SOURCES = \
 	lpard/api/api-call.c lpard/api/api-routes.c lpard/api/api-socket.c lpard/api/api-socket.h \
 	lpard/api/api-work.c lpard/api/api-work.h lpard/api/api-host.c lpard/api/api-partitions.c \
 	lpard/api/api-operations.c lpard/api/api-profile.c lpard/api/api-change.c lpard/api/api-change.h \
-	lpard/api/api-admit.c lpard/api/api-events.c lpard/api/openapi.h
+	lpard/api/api-admit.c lpard/api/api-events.c lpard/api/openapi.h \
+	lpard/autoscale/autoscale.c lpard/autoscale/autoscale.h lpard/autoscale/autoscale-priv.h \
+	lpard/autoscale/sense.c lpard/autoscale/cpu-use.c lpard/autoscale/cpu-use.h \
+	lpard/autoscale/heed.c lpard/autoscale/act.c lpard/autoscale/chronicle.c \
+	lpard/autoscale/history.c lpard/autoscale/history.h lpard/autoscale/mode.c \
+	lpard/autoscale/report.c
 nodist_liblp_daemon_a_SOURCES = lpard/api/openapi-text.c
 liblp_daemon_a_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(SOUP_CFLAGS) $(LIBVIRT_CFLAGS) \
 	$(LIBXML_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS)

@@ -27,7 +27,7 @@ result() {                      # FILE-OF-FAULTS DESCRIPTION
     fi
 }
 
-rooms="numa policy hotplug wire lib agent lpard journal registry engine define api main ctl sim"
+rooms="numa policy hotplug wire lib agent lpard journal registry engine define autoscale api main ctl sim"
 echo "1..$(($(echo $rooms | wc -w) + 2 + $#))"
 
 # file:line:included header, for every quoted include of every room.
@@ -63,8 +63,11 @@ allowed() {
     registry) echo '^((hotplug|policy|numa|agent/wire|lpard/journal)/|lpard/[^/]*[.]h$)' ;;
     engine | define)
         echo '^((hotplug|policy|numa|agent/wire|lpard/(journal|registry))/|lpard/[^/]*[.]h$)' ;;
+    autoscale)
+        echo '^((hotplug|policy|numa|agent/wire|lpard/(registry|engine))/|lpard/[^/]*[.]h$)' ;;
     api)
         echo '^((hotplug|policy|numa|agent/wire)/|lpard/(journal|registry|engine|define)/)' \
+            '|^lpard/autoscale/' \
             '|^lpard/[^/]*[.]h$' | tr -d ' ' ;;
     main) echo '^((hotplug|policy|numa)/|lpard/)' ;;
     # It plays host and guests to the policy, and knows nothing of the daemon.
@@ -93,7 +96,7 @@ result "$work/faults" "the rooms form no cycle"
 
 # A folder of C that no rule covers would be a room without a door.
 (cd "$src" && find . -name '*.[ch]' ! -path './.git/*' ! -path './tests/*' ! -path './.lab/*' |
-    sed 's|^\./||' | grep -Ev '^(numa|policy|hotplug|agent(/(wire|classes|lib))?|lpard(/(ctl|api|define|engine|registry|journal|sim))?)/[^/]*$') |
+    sed 's|^\./||' | grep -Ev '^(numa|policy|hotplug|agent(/(wire|classes|lib))?|lpard(/(ctl|api|autoscale|define|engine|registry|journal|sim))?)/[^/]*$') |
     grep -Ev '^(config[.]h|_build/|build[^/]*/|lpard-[0-9][^/]*/)' |
     sed 's/$/ is in no room of this test/' >"$work/faults"
 result "$work/faults" "every source file is in a room"

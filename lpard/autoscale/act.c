@@ -1,0 +1,236 @@
+/* From decisions to requests: through the engine's lanes, plans and gate like any other's. */
+#include <string.h>
+
+#include "lpard/autoscale/autoscale-priv.h"
+
+/* The policy's part of an operation's time: it decides anew each second, so what hangs is given up
+ * early and tried again with its back-off. */
+#define REQUEST_TIMEOUT_SEC 60
+/* Shares of processors follow what is used only as far as people would notice. */
+#define SHARES_PAUSE_USEC (5 * G_USEC_PER_SEC)
+#define SHARES_CHANGE_PERCENT 10
+#define SHARES_DEADLINE_MSEC 10000
+/* The kernel's own, where libvirt names none. */
+#define DEFAULT_PERIOD_USEC 100000
+
+/* A request on its way to the engine's or the hypervisor's answer. */
+typedef struct {
+    LpScaler *scaler;
+    char uuid[40];
+} Asking;
+
+void
+lp_act_free_asking(void *asking)
+{
+    g_free(asking);
+}
+
+static Asking *
+asking_new(const LpScaledItem *item)
+{
+    Asking *asking = g_new0(Asking, 1);
+
+    asking->scaler = item->scaler;
+    g_strlcpy(asking->uuid, item->partition->uuid, sizeof asking->uuid);
+    g_ptr_array_add(item->scaler->asking, asking);
+    return asking;
+}
+
+/* ---- sizes ---- */
+
+static void
+on_accepted(LpOperation *operation, const GError *error, void *data)
+{
+    Asking *asking = data;
+    LpScaler *scaler = asking->scaler;
+    LpScaledItem *item = lp_scaler_item(scaler, asking->uuid);
+
+    g_ptr_array_remove_fast(scaler->asking, asking);
+    if (!item)
+        return;
+    item->asking = false;
+    if (error) {
+        item->failed = true;
+        item->moves = false;
+        scaler->figures.failures++;
+        lp_chronicle_say(scaler, item->partition, "result", error->message);
+    } else if (LP_OP_IS_FINAL(operation->state)) {
+        lp_heed_operation(operation, scaler);
+    } else {
+        item->operation = operation->id;
+    }
+}
+
+static void
+submit(LpScaledItem *item, const LpDecision *decision, bool memory, bool cpus)
+{
+    LpScaler *scaler = item->scaler;
+    g_autoptr(GError) error = NULL;
+    LpRequest *request = g_new0(LpRequest, 1);
+    Asking *asking = asking_new(item);
+
+    request->kind = LP_OP_RESIZE;
+    request->partition = g_strdup(item->partition->uuid);
+    request->requester = g_strdup("policy");
+    request->why = lp_chronicle_why(item);
+    request->live_only = request->keep_desired = true;
+    request->timeout_sec = REQUEST_TIMEOUT_SEC;
+    if (memory) {
+        request->mem_mode = LP_AMOUNT_SET;
+        request->mem_bytes = decision->mem_bytes;
+    }
+    if (cpus) {
+        request->cpu_mode = LP_AMOUNT_SET;
+        request->cpu = decision->cpus;
+    }
+    item->asking = true;
+    item->moves = memory;
+    scaler->figures.requests++;
+    if (lp_engine_submit(scaler->engine, request, on_accepted, asking, &error))
+        return;
+    on_accepted(NULL, error, asking);
+}
+
+static bool
+changes_memory(const LpPolicyPartition *input, const LpDecision *decision)
+{
+    return (decision->mem_act == LP_ACT_GROW || decision->mem_act == LP_ACT_SHRINK)
+           && decision->mem_bytes != input->granted_bytes && decision->mem_bytes > 0;
+}
+
+static bool
+changes_cpus(const LpPolicyPartition *input, const LpDecision *decision)
+{
+    return (decision->cpu_act == LP_ACT_GROW || decision->cpu_act == LP_ACT_SHRINK)
+           && decision->cpus != input->granted_cpus && decision->cpus > 0;
+}
+
+static uint32_t
+count_moving(const LpScaler *scaler)
+{
+    uint32_t n = 0;
+
+    for (guint i = 0; i < scaler->items->len; i++) {
+        const LpScaledItem *item = g_ptr_array_index(scaler->items, i);
+
+        n += item->moves && (item->asking || item->operation);
+    }
+    return n;
+}
+
+/* ---- shares of processors ---- */
+
+typedef struct {
+    char uuid[40];
+    LpCapacityLimits limits;
+} Shares;
+
+static bool
+set_shares(const LpDriver *driver, LpConn *conn, void *data, GError **error)
+{
+    const Shares *shares = data;
+
+    return driver->set_capacity(conn, shares->uuid, &shares->limits, error);
+}
+
+static void
+shares_set(bool ok, bool abandoned, void *data, const GError *error, void *user)
+{
+    Asking *asking = user;
+    LpScaler *scaler = asking->scaler;
+    LpScaledItem *item = lp_scaler_item(scaler, asking->uuid);
+    const Shares *shares = data;
+
+    (void) error;
+    g_ptr_array_remove_fast(scaler->asking, asking);
+    if (!item)
+        return;
+    item->setting_shares = false;
+    if (!ok || abandoned)
+        return;
+    item->partition->view->cpu_shares = shares->limits.shares;
+    scaler->figures.shares++;
+}
+
+/* The quota stays as the profile has it: a cap below what its vCPUs can use would hold back a
+ * guest while processors are idle, and contention is what shares are for. */
+static void
+ask_shares(LpScaledItem *item, uint64_t value)
+{
+    const LpView *view = item->partition->view;
+    Shares *shares = g_new0(Shares, 1);
+
+    g_strlcpy(shares->uuid, item->partition->uuid, sizeof shares->uuid);
+    shares->limits = (LpCapacityLimits){
+        .shares = value, .global_quota_usec = view->global_quota_usec,
+        .global_period_usec = view->global_period_usec ? view->global_period_usec
+                                                       : DEFAULT_PERIOD_USEC,
+    };
+    item->setting_shares = true;
+    item->shares_usec = g_get_monotonic_time();
+    lp_registry_call(item->scaler->registry, item->partition, set_shares, shares, g_free,
+                     SHARES_DEADLINE_MSEC, shares_set, asking_new(item));
+}
+
+static bool
+can_set_shares(const LpScaledItem *item)
+{
+    const LpView *view = item->partition->view;
+
+    return view->run == LP_RUN_RUNNING && view->cgroup != LP_CGROUP_NONE && view->cpu_shares > 0
+           && !item->setting_shares && !item->partition->stuck && !item->asking
+           && lp_engine_lane_depth(item->scaler->engine, item->partition->uuid) == 0;
+}
+
+static void
+follow_shares(LpScaledItem *item, const LpDecision *decision)
+{
+    const LpView *view = item->partition->view;
+    LpCapacity capacity = {.entitled_centi = MAX(decision->cpu_share, 1)};
+    uint64_t wanted = lp_capacity_shares(&capacity, view->cgroup), now = view->cpu_shares;
+    uint64_t apart = wanted > now ? wanted - now : now - wanted;
+
+    if (!can_set_shares(item) || decision->cpu_share == 0
+        || g_get_monotonic_time() - item->shares_usec < SHARES_PAUSE_USEC
+        || apart * 100 <= now * SHARES_CHANGE_PERCENT)
+        return;
+    item->partition->policy_shares = wanted;
+    ask_shares(item, wanted);
+}
+
+void
+lp_act_drop_shares(LpScaledItem *item)
+{
+    LpPartition *partition = item->partition;
+
+    if (!partition->policy_shares || !lp_partition_has_profile(partition))
+        return;
+    partition->policy_shares = 0;
+    if (can_set_shares(item))
+        ask_shares(item, lp_capacity_shares(&partition->profile.capacity,
+                                            partition->view->cgroup));
+}
+
+void
+lp_act(LpScaler *scaler)
+{
+    uint32_t moving = count_moving(scaler);
+
+    for (size_t i = 0; i < scaler->n; i++) {
+        LpScaledItem *item = g_ptr_array_index(scaler->rows, i);
+        const LpPolicyPartition *input = &scaler->inputs[i];
+        const LpDecision *decision = &scaler->decisions[i];
+        bool memory, cpus;
+
+        if (!item || item->mode != LP_MODE_AUTO || input->fixed)
+            continue;
+        memory = changes_memory(input, decision) && moving < scaler->moving_max;
+        cpus = changes_cpus(input, decision);
+        if (memory || cpus)
+            submit(item, decision, memory, cpus);
+        else
+            follow_shares(item, decision);
+        moving += memory;
+    }
+    scaler->figures.n_moving = moving;
+}
