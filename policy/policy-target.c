@@ -1,0 +1,157 @@
+/* Memory shared out, node by node.  A partition's memory lies in equal parts in its cells, so it
+ * can have no more than its scarcest node gives for each cell there. */
+#include "policy/planted.h"
+#include "policy/round.h"
+
+/* What a partition cannot have on one node it does not hold on its others: so often are those
+ * shared out again.  Each time wants only fall. */
+#define PASSES 3
+
+static uint64_t
+room_of(const LpRound *round, uint32_t node)
+{
+    return lp_sat_sub(round->capacity[node], round->held[node]);
+}
+
+/* by_node: the extents that share, node by node; ends[j] is where node j's end. */
+static void
+sort_by_node(LpRound *round, size_t *ends)
+{
+    const LpPolicy *room = round->room;
+    size_t at = 0;
+
+    for (uint32_t j = 0; j < LP_POLICY_NODES; j++)
+        ends[j] = 0;
+    for (size_t e = 0; e < round->n_extents; e++)
+        if (room->items[room->extents[e].item].part == LP_PART_IN)
+            ends[room->extents[e].node]++;
+    for (uint32_t j = 0; j < LP_POLICY_NODES; j++) {
+        size_t n = ends[j];
+
+        ends[j] = at;
+        at += n;
+    }
+    for (size_t e = 0; e < round->n_extents; e++)
+        if (room->items[room->extents[e].item].part == LP_PART_IN)
+            room->by_node[ends[room->extents[e].node]++] = (uint32_t)e;
+}
+
+static LpClaim
+claim_of(const LpItem *item, const LpExtent *extent)
+{
+    uint64_t cells = extent->cells, all = item->n_cells;
+
+    return (LpClaim){
+        .key = item->key,
+        .floor = lp_part_up(item->floor, cells, all),
+        .entitled = lp_part_up(item->entitled, cells, all),
+        /* One that lies on several nodes wants no more than the scarcest gives. */
+        .want = lp_part_up(item->n_extents > 1 ? item->target : item->want, cells, all),
+        .weight = item->weight,
+        .priority = LP_PLANTED(PRIORITY_IGNORED) ? 0 : item->priority,
+        .group = LP_SHARE_ALONE,
+    };
+}
+
+/* The one with the most, by whom the others of this node are told who is ahead. */
+static void
+name_rivals(LpRound *round, const uint32_t *extents, size_t n)
+{
+    LpPolicy *room = round->room;
+    const LpExtent *first = NULL, *second = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        const LpExtent *e = &room->extents[extents[i]];
+        uint64_t key = room->items[e->item].key;
+
+        if (first == NULL || e->given > first->given ||
+            (e->given == first->given && key < room->items[first->item].key)) {
+            second = first;
+            first = e;
+        } else if (second == NULL || e->given > second->given ||
+                   (e->given == second->given && key < room->items[second->item].key)) {
+            second = e;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        const LpExtent *e = &room->extents[extents[i]], *other = e == first ? second : first;
+        LpItem *item = &room->items[e->item];
+
+        if (item->rationed && other != NULL)
+            item->rival = room->items[other->item].key;
+    }
+}
+
+static void
+share_node(LpRound *round, uint32_t node, const uint32_t *extents, size_t n)
+{
+    LpPolicy *room = round->room;
+
+    for (size_t i = 0; i < n; i++) {
+        const LpExtent *extent = &room->extents[extents[i]];
+
+        room->claims[i] = claim_of(&room->items[extent->item], extent);
+    }
+    lp_share(room->claims, n, NULL, 0, room_of(round, node), 0);
+    for (size_t i = 0; i < n; i++)
+        room->extents[extents[i]].given = room->claims[i].given;
+}
+
+/* True if one of several nodes now wants less elsewhere. */
+static bool
+settle_targets(LpRound *round, const uint32_t *extents, size_t n)
+{
+    LpPolicy *room = round->room;
+    bool fell = false;
+
+    for (size_t i = 0; i < n; i++) {
+        const LpExtent *e = &room->extents[extents[i]];
+        LpItem *item = &room->items[e->item];
+        uint64_t most = lp_part_down(e->given, item->n_cells, e->cells);
+
+        if (item->n_extents == 1)
+            item->target = most < item->want ? most : item->want;
+        else if (most < item->target) {
+            item->target = most;
+            fell = true;
+        }
+        if (item->target < item->floor)
+            item->target = item->floor;
+        item->rationed = item->target < item->want;
+    }
+    return fell;
+}
+
+void
+lp_round_targets(LpRound *round)
+{
+    size_t ends[LP_POLICY_NODES];
+    bool tight = false, again = true;
+
+    for (uint32_t j = 0; j < round->n_nodes; j++)
+        tight |= round->wanted[j] > room_of(round, j);
+    if (!tight)
+        return;
+    sort_by_node(round, ends);
+    for (int pass = 0; pass < PASSES && again; pass++) {
+        again = false;
+        for (uint32_t j = 0; j < round->n_nodes; j++) {
+            size_t from = j == 0 ? 0 : ends[j - 1];
+
+            if (round->wanted[j] > room_of(round, j))
+                share_node(round, j, round->room->by_node + from, ends[j] - from);
+        }
+        for (uint32_t j = 0; j < round->n_nodes; j++) {
+            size_t from = j == 0 ? 0 : ends[j - 1];
+
+            if (round->wanted[j] > room_of(round, j))
+                again |= settle_targets(round, round->room->by_node + from, ends[j] - from);
+        }
+    }
+    for (uint32_t j = 0; j < round->n_nodes; j++) {
+        size_t from = j == 0 ? 0 : ends[j - 1];
+
+        if (round->wanted[j] > room_of(round, j))
+            name_rivals(round, round->room->by_node + from, ends[j] - from);
+    }
+}
