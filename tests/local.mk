@@ -2,6 +2,7 @@
 include tests/unit/pure.mk
 include tests/unit/autoscale.mk
 include tests/unit/plan.mk
+include tests/unit/share.mk
 include tests/unit/wire.mk
 include tests/unit/record.mk
 include tests/unit/judge.mk
