@@ -232,7 +232,7 @@ give_rests(const LpFill *fill)
         g->work.high = lp_fill_max(g->work.high, c->key);
     }
     find_place(fill, true);
-    for (size_t i = 0; i < fill->n_groups; i++)
+    for (size_t i = 0; i < fill->n_groups && !LP_PLANTED(REMAINDER); i++)
         fill->groups[i].work.rest -= (uint64_t) fill->groups[i].work.before;
     for (size_t i = 0; i < fill->n; i++) {
         LpClaim *c = &fill->claims[i];
