@@ -235,9 +235,11 @@ finish_one(LpRound *round, size_t index)
         decision->mem_act = LP_ACT_GROW;
         if (item->acts)
             lp_calm_grown(state, item->size, item->how, round->now_msec);
-        if (item->size < item->target && decision->mem_bound == LP_BOUND_NONE)
+        if (lp_sat_sub(item->target, item->size) < item->quantum)
+            decision->mem_bound = LP_BOUND_NONE;
+        else if (decision->mem_bound == LP_BOUND_NONE)
             decision->mem_bound = LP_BOUND_FREE;
-        if (item->size >= item->target)
+        if (decision->mem_bound == LP_BOUND_NONE)
             decision->mem_bound = limit_of(item, partition, &decision->demand);
     } else if (item->size < item->granted) {
         decision->mem_act = LP_ACT_SHRINK;

@@ -22,9 +22,11 @@ due(const LpRound *round, const LpItem *item, size_t index)
         return false;
     if (item->granted < item->floor || item->suffers)
         return true;
-    if (demand->used_bytes > item->granted / 10000 * tuning->mem_up)
+    if (demand->used_bytes > lp_part_down(item->granted, tuning->mem_up, 10000))
         return true;
-    return item->target - item->granted >= lp_least_step(item);
+    /* What it wanted an hour ago is no reason, unless it is much, or owed. */
+    return item->target - item->granted >=
+           (below_entitlement(item) ? lp_least_step(item) : lp_good_step(item));
 }
 
 /* Compares a.amount / a.weight with b's; of weight 0: last. */
