@@ -74,7 +74,7 @@ allowed() {
     sim) echo '^(policy/|lpard/error[.]h$)' ;;
     # Amounts and their limits have one home, so a bad one is refused before it is sent; all else
     # lparctl knows through the API alone.
-    ctl) echo '^(policy/(units|profile)|numa/cpumask|lpard/error)[.]h$' ;;
+    ctl) echo '^(policy/(units|profile|autoscale)|numa/cpumask|lpard/error)[.]h$' ;;
     esac
 }
 

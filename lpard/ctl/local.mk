@@ -1,7 +1,7 @@
 # The operator's command: apart from main() a library, which its tests link.
 noinst_LIBRARIES += liblp-ctl.a
 liblp_ctl_a_SOURCES = lpard/ctl/amounts.c lpard/ctl/amounts.h lpard/ctl/change.c \
-	lpard/ctl/change.h lpard/ctl/client.c lpard/ctl/client.h lpard/ctl/cmd-add.c \
+	lpard/ctl/change.h lpard/ctl/client.c lpard/ctl/client.h lpard/ctl/cmd-add.c lpard/ctl/cmd-autoscale.c \
 	lpard/ctl/cmd-capacity.c lpard/ctl/cmd-check.c lpard/ctl/cmd-define.c \
 	lpard/ctl/cmd-disable.c lpard/ctl/cmd-enable.c lpard/ctl/cmd-events.c \
 	lpard/ctl/cmd-help.c lpard/ctl/cmd-hold.c lpard/ctl/cmd-host.c lpard/ctl/cmd-list.c \

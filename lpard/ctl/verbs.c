@@ -49,6 +49,12 @@ const LpCtlVerb lp_ctl_verbs[] = {
       LP_CTL_OPTS_CHANGE, 2, MANY, lp_ctl_cmd_capacity },
     { "reconcile", "NAME", "back to what the profile desires", "lparctl reconcile web1",
       LP_CTL_OPTS_CHANGE | OPT(VIA), 1, 1, lp_ctl_cmd_reconcile },
+    { "autoscale", "NAME [--goal latency|balanced|density]",
+      "resize a partition by what it needs; without options: how it is set",
+      "lparctl autoscale web1 --goal balanced",
+      OPT(MODE) | OPT(GOAL) | OPT(PRIORITY) | OPT(ENTITLED_MEM) | OPT(RELEASE_AFTER) |
+          OPT(SCHEDULE) | OPT(NO_SCHEDULES) | OPT(DRY_RUN) | OPT(OUTPUT), 1, 1,
+      lp_ctl_cmd_autoscale },
     { "hold", "NAME [--until TIME | --release]", "no automatic change to a partition",
       "lparctl hold web1 --until +2h", OPT(UNTIL) | OPT(RELEASE) | OPT(OUTPUT), 1, 1,
       lp_ctl_cmd_hold },

@@ -75,6 +75,23 @@ static const struct {
       "PUT /v1/partitions/web1/profile {\"mem\":{\"min_bytes\":536870912},\"weight\":255,"
       "\"n_cells\":2,\"dry_run\":true}\n", 200, DEFINITION, 0 },
     { "profile restore web1", "POST /v1/partitions/web1/profile/restore\n", 200, DEFINITION, 0 },
+    { "autoscale web1", "GET /v1/partitions/web1/profile\n", 200, "{}", 0 },
+    { "autoscale web1 --goal latency", "PUT /v1/partitions/web1/profile {\"autoscale\":{"
+      "\"goal\":\"latency\",\"mode\":\"auto\"}}\n", 200, DEFINITION, 0 },
+    { "autoscale web1 --goal latency --mode advise --dry-run",
+      "PUT /v1/partitions/web1/profile {\"autoscale\":{\"mode\":\"advise\","
+      "\"goal\":\"latency\"},\"dry_run\":true}\n", 200, DEFINITION, 0 },
+    { "autoscale web1 --mode off", "PUT /v1/partitions/web1/profile {\"autoscale\":{"
+      "\"mode\":\"off\"}}\n", 200, DEFINITION, 0 },
+    { "autoscale web1 --priority 7 --entitled-mem 2G --release-after 30m "
+      "--schedule 'weekdays 08:00-18:00 min mem=4G' --schedule='daily 22:00-06:00 max cpu=2'",
+      "PUT /v1/partitions/web1/profile {\"autoscale\":{\"priority\":7,"
+      "\"entitled_bytes\":2147483648,\"release_sec\":1800,\"schedules\":["
+      "\"weekdays 08:00-18:00 min mem=4G\",\"daily 22:00-06:00 max cpu=2\"]}}\n", 200, DEFINITION,
+      0 },
+    { "autoscale web1 --entitled-mem 0 --release-after 0 --no-schedules",
+      "PUT /v1/partitions/web1/profile {\"autoscale\":{\"entitled_bytes\":0,"
+      "\"release_sec\":0,\"schedules\":[]}}\n", 200, DEFINITION, 0 },
     { "start web1", "POST /v1/partitions/web1/start\n", 200, PARTITION, 0 },
     { "set web1 cpu=4 mem=6G", "POST /v1/partitions/web1/resize {\"cpu\":{\"mode\":\"set\","
       "\"count\":4},\"mem\":{\"mode\":\"set\",\"bytes\":6442450944}}\n", 202,
@@ -177,6 +194,15 @@ test_usage(void **state)
         "hold web1 --until +0h", "hold web1 --until 2001-01-01T00:00:00Z",
         "hold web1 --until 2100-01-01T00:00:00", "hold web1 --until +1h --release", "op", "op show",
         "op show x", "op show 0", "op show -1", "op frob 17", "op show 17 --all", "help nosuch",
+        "autoscale", "autoscale web1 web2", "autoscale web1 --dry-run", "autoscale web1 --mode on",
+        "autoscale web1 --goal", "autoscale web1 --goal fast", "autoscale web1 --priority 8",
+        "autoscale web1 --priority x", "autoscale web1 --entitled-mem 4GB",
+        "autoscale web1 --entitled-mem 65T", "autoscale web1 --release-after 10",
+        "autoscale web1 --release-after 25h", "autoscale web1 --release-after -1m",
+        "autoscale web1 --schedule 'weekdays min mem=4G'", "autoscale web1 --schedule ''",
+        "autoscale web1 --schedule 'daily 22:00-06:00 max cpu=2' --no-schedules",
+        "autoscale web1 --goal latency --goal density", "autoscale web1 --entitled 2.0",
+        "autoscale .. --goal latency",
     };
     FakeServer *server = *state;
 
@@ -241,6 +267,51 @@ test_final_states(void **state)
                     (finals[i].exit_status != 0 && !refused));
         ran_clear(&ran);
     }
+}
+
+#define AUTOSCALE                                                                            \
+    "\"autoscale\":{\"mode\":\"auto\",\"goal\":\"latency\",\"priority\":5,"                      \
+    "\"entitled_bytes\":2147483648,\"release_sec\":5400,\"schedules\":["                      \
+    "\"weekdays 08:00-18:00 min mem=4G\"]}"
+#define AUTOSCALE_LINE "auto, goal latency, priority 5, entitled to 2 GiB, surplus kept 90 min, " \
+                       "1 schedule\n"
+
+static void
+check_out(FakeServer *server, const char *answer, const char *line, const char *out, gboolean there)
+{
+    Ran ran;
+
+    fake_server_answer(server, 200, answer);
+    ran = run_lparctl(server, line);
+    assert_int_equal(ran.status, 0);
+    if ((strstr(ran.out, out) != NULL) != there)
+        fail_msg("lparctl %s: %s", line, ran.out);
+    ran_clear(&ran);
+    g_free(fake_server_asked(server));
+}
+
+static void
+test_autoscale_text(void **state)
+{
+    FakeServer *server = *state;
+    const char *usual = "{\"name\":\"web1\",\"profile\":{\"autoscale\":{\"mode\":\"host\","
+                        "\"goal\":\"balanced\",\"priority\":3,\"entitled_bytes\":0,"
+                        "\"release_sec\":0,\"schedules\":[]}}}";
+
+    check_out(server, "{" AUTOSCALE "}", "autoscale web1",
+              "web1: " AUTOSCALE_LINE "  - weekdays 08:00-18:00 min mem=4G\n", TRUE);
+    check_out(server, "{}", "autoscale web1", "knows no autoscaling", TRUE);
+    check_out(server, "{\"name\":\"web1\",\"profile\":{" AUTOSCALE "}}", "show web1",
+              "autoscale: " AUTOSCALE_LINE, TRUE);
+    check_out(server, usual, "show web1", "autoscale", FALSE);
+    check_out(server, "{\"name\":\"web1\",\"profile\":{}}", "show web1", "autoscale", FALSE);
+    /* What changes is told; where nothing does, what holds. */
+    check_out(server, "{\"partition\":\"web1\",\"diff\":\"\",\"now\":[\"it grows\"],"
+                      "\"profile\":{" AUTOSCALE "}}", "autoscale web1 --goal latency",
+              "web1 has these settings of autoscaling.\nIn effect now:\n  - it grows\n", TRUE);
+    check_out(server, "{\"partition\":\"web1\",\"diff\":\"\",\"now\":[],"
+                      "\"profile\":{" AUTOSCALE "}}", "autoscale web1 --goal latency",
+              "web1: " AUTOSCALE_LINE, TRUE);
 }
 
 static void
@@ -613,6 +684,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_requests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_usage, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_final_states, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_autoscale_text, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_json_is_unchanged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_problems, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_guest, set_up, tear_down),
