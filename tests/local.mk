@@ -1,10 +1,12 @@
 # Each room's tests in a part of their own.
 include tests/unit/pure.mk
+include tests/unit/policy-demand.mk
 include tests/unit/autoscale.mk
 include tests/unit/plan.mk
 include tests/unit/share.mk
 include tests/unit/wire.mk
 include tests/unit/record.mk
+include tests/unit/report.mk
 include tests/unit/judge.mk
 include tests/unit/apps.mk
 include tests/unit/classes.mk
