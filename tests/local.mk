@@ -16,6 +16,7 @@ include tests/unit/rivals.mk
 include tests/unit/lpard.mk
 include tests/unit/engine.mk
 include tests/unit/ctl.mk
+include tests/unit/lpar-sim.mk
 include tests/bench/local.mk
 include tests/fuzz/local.mk
 include tests/lab/local.mk

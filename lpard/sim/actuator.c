@@ -103,7 +103,7 @@ lp_sim_moves_tick(LpSim *sim)
 static uint64_t
 draw(const LpSim *sim, size_t i)
 {
-    uint64_t chance = sim->config->seed ^ ((uint64_t) i + 1) << 32 ^ sim->grants[i].resizes;
+    uint64_t chance = lp_chance_of(lp_chance_of(sim->config->seed, i), sim->grants[i].resizes);
 
     return lp_chance(&chance) % 10000;
 }

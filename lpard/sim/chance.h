@@ -15,6 +15,16 @@ lp_chance(uint64_t *state)
     return z ^ (z >> 31);
 }
 
+/* The beginning of a chance of its own for the `which`-th of something: seeds that are near, and
+ * numbers that are, share nothing. */
+static inline uint64_t
+lp_chance_of(uint64_t seed, uint64_t which)
+{
+    uint64_t state = seed;
+
+    return lp_chance(&state) ^ which * 0xd1342543de82ef95u;
+}
+
 /* From `low` to `high`, both possible. */
 static inline int64_t
 lp_chance_between(uint64_t *state, int64_t low, int64_t high)

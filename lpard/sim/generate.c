@@ -85,7 +85,7 @@ idle(Maker *maker, size_t k)
 static int32_t
 storm(Maker *maker, size_t k)
 {
-    uint64_t chance = maker->storms + k / PER_DAY;
+    uint64_t chance = lp_chance_of(maker->storms, k / PER_DAY);
     int32_t level = 0;
 
     for (int i = 0; i < STORMS_PER_DAY; i++) {
@@ -118,7 +118,7 @@ make(LpTraceVm *vm, size_t n_samples, size_t kind, size_t i, uint64_t seed)
     uint64_t *chance = &maker.chance;
     int64_t noise = 0;
 
-    maker.chance = seed ^ ((uint64_t) i + 1) << 32;
+    maker.chance = lp_chance_of(seed, i);
     vm->name = g_strdup_printf("%s-%zu", kinds[kind].name, i);
     vm->max_bytes = (2 * GIB) << lp_chance_between(chance, 0, 4);
     vm->max_centi = 100u << lp_chance_between(chance, 0, 3);

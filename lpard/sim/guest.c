@@ -130,6 +130,13 @@ cpu_strain_tick(LpSim *sim, size_t i, int64_t want)
     strain->cpu_lacked += (uint64_t) lack;
 }
 
+/* Of a line that rises by so much in a step, in a tick. */
+static int64_t
+slope(int64_t rise, int point, int64_t tick, int64_t step)
+{
+    return rise * ((int64_t) 1 << point) * tick / step;
+}
+
 /* A new sample: where demand is, and where it goes until the next one. */
 static void
 aim(LpSim *sim)
@@ -146,10 +153,11 @@ aim(LpSim *sim)
         bool steps = sim->config->steps;
 
         guest->mem = (int64_t) lp_trace_mem(trace, i, sim->sec, steps) << LP_SIM_POINT;
-        guest->cpu = (int64_t) lp_trace_cpu(trace, i, sim->sec, steps) << LP_SIM_POINT;
-        guest->mem_slope = steps ? 0 : (((int64_t) vm->mem_bytes[next] - mem) << LP_SIM_POINT) /
-                                           step * tick;
-        guest->cpu_slope = steps ? 0 : ((vm->cpu_centi[next] - cpu) << LP_SIM_POINT) * tick / step;
+        guest->cpu = (int64_t) lp_trace_cpu(trace, i, sim->sec, steps) << LP_SIM_CPU_POINT;
+        guest->mem_slope = slope((int64_t) vm->mem_bytes[next] - mem, LP_SIM_POINT, tick, step);
+        guest->cpu_slope = slope(vm->cpu_centi[next] - cpu, LP_SIM_CPU_POINT, tick, step);
+        if (steps)
+            guest->mem_slope = guest->cpu_slope = 0;
     }
     sim->sample = k;
 }
@@ -164,7 +172,8 @@ lp_sim_guests_tick(LpSim *sim)
         aim(sim);
     for (size_t i = 0; i < sim->n; i++) {
         LpSimGuest *guest = &sim->guests[i];
-        int64_t want = guest->mem >> LP_SIM_POINT, cpu = guest->cpu >> LP_SIM_POINT, room;
+        int64_t want = guest->mem >> LP_SIM_POINT, room;
+        int64_t cpu = guest->cpu >> LP_SIM_CPU_POINT;
 
         demand += (uint64_t) want;
         guest->wanted += (uint64_t) want >> 10;

@@ -19,7 +19,7 @@ liblp_sim_a_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(JANSSON_CFLAGS) $(LIBLZMA_CFL
 LP_SIM_LIBS = liblp-sim.a liblp-policy.a liblp-place.a $(JANSSON_LIBS) $(LIBLZMA_LIBS) \
 	$(GLIB_LIBS) -lm
 
-EXTRA_PROGRAMS = lpar-sim
+bin_PROGRAMS += lpar-sim
 lpar_sim_SOURCES = lpard/sim/main.c
 lpar_sim_CFLAGS = $(liblp_sim_a_CFLAGS)
 lpar_sim_LDADD = $(LP_SIM_LIBS)

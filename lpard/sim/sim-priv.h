@@ -12,13 +12,15 @@
 /* The middle of lpard's 0..255. */
 #define LP_SIM_WEIGHT 128u
 #define LP_SIM_FUTURE_SEC 300u
-/* Demand advances by a slope with so many bits behind the point: a day's error is a byte. */
+/* Demand advances by a slope with so many bits behind the point: the error of a step is a byte
+ * or two, of 64 TiB, and no hundredth of a processor. */
 #define LP_SIM_POINT 8
+#define LP_SIM_CPU_POINT 20
 
 /* What is touched each tick, together: two cache lines a partition. */
 typedef struct {
     int64_t mem, mem_slope;        /* demand << LP_SIM_POINT, and by how much it grows a tick */
-    int64_t cpu, cpu_slope;
+    int64_t cpu, cpu_slope;        /* likewise, << LP_SIM_CPU_POINT */
     int64_t usable, cache;
     int64_t cache_step;            /* what is read in a tick, at most */
     uint64_t wanted, cpu_wanted;   /* sums over ticks: KiB, centi */

@@ -104,7 +104,7 @@ show(const LpSim *sim, size_t i, LpSimView *view)
     const LpSimGrant *grant = &sim->grants[i];
     /* The tick has moved demand on to the next already. */
     int64_t want = (guest->mem - guest->mem_slope) >> LP_SIM_POINT;
-    int64_t cpu = (guest->cpu - guest->cpu_slope) >> LP_SIM_POINT;
+    int64_t cpu = (guest->cpu - guest->cpu_slope) >> LP_SIM_CPU_POINT;
     int64_t used = MIN(guest->strained ? strain->want : want, guest->usable);
 
     view->used_bytes = (uint64_t) used;

@@ -146,7 +146,7 @@ read_line(Reader *reader, const char *line, const char *end, GError **error)
     row.ts = (uint64_t) ts;
     row.mem_bytes = (uint64_t) (use_mib * (double) MIB);
     cores = cores < 1 ? 1 : floor(cores);
-    row.cpu_centi = cap_mhz > 0 ? (uint32_t) (MIN(use_mhz / cap_mhz, 1.0) * cores * 100) : 0;
+    row.cpu_centi = cap_mhz > 0 ? (uint32_t) lrint(MIN(use_mhz / cap_mhz, 1.0) * cores * 100) : 0;
     vm = &g_array_index(reader->vms, LpTraceVm, row.vm);
     vm->max_bytes = MAX(vm->max_bytes, (uint64_t) (cap_mib * (double) MIB));
     vm->max_centi = MAX(vm->max_centi, (uint32_t) cores * 100);
