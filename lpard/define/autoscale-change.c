@@ -8,6 +8,7 @@
 #include "policy/units.h"
 
 #define PERMYRIAD_PER_PERCENT 100
+#define CENTI_PER_PERCENT 100
 
 /* A field that is one of a few words; *ret is its place among them. */
 static bool
@@ -185,17 +186,19 @@ lp_autoscale_effects(const LpProfile *profile, GPtrArray *list)
     const LpTuning *tuning = lp_goal_tuning(autoscale->goal);
     g_autofree char *release = duration(autoscale->release_sec ? autoscale->release_sec
                                                                : tuning->release_sec);
-    char bytes[LP_UNITS_TEXT], percent[LP_UNITS_TEXT], text[LP_SCHEDULE_TEXT];
+    bool acts = autoscale->mode == LP_MODE_AUTO;
+    char bytes[LP_UNITS_TEXT], text[LP_SCHEDULE_TEXT];
 
     say_mode(autoscale, list);
     if (autoscale->mode == LP_MODE_OFF)
         return;
-    say(list, "it grows when %u %% of its memory is in use or memory pressure reaches %s %%, to "
-        "%u vCPUs and %s at most", tuning->mem_up / PERMYRIAD_PER_PERCENT,
-        lp_units_format_centi(tuning->psi_some_centi, percent, sizeof percent), profile->cpu.max,
+    say(list, "it %s when %u %% of its memory is in use or memory pressure reaches %u %%, to %u "
+        "vCPU%s and %s at most", acts ? "grows" : "would grow",
+        tuning->mem_up / PERMYRIAD_PER_PERCENT, tuning->psi_some_centi / CENTI_PER_PERCENT,
+        profile->cpu.max, profile->cpu.max == 1 ? "" : "s",
         lp_units_format_bytes(profile->mem.max_bytes, bytes, sizeof bytes));
-    say(list, "memory that it has not wanted for %s may be taken from it, down to %s; at once "
-        "where another is below what it is entitled to", release,
+    say(list, "memory that it has not wanted for %s %s be taken from it, down to %s; at once "
+        "where another is below what it is entitled to", release, acts ? "may" : "might",
         lp_units_format_bytes(profile->mem.min_bytes, bytes, sizeof bytes));
     if (autoscale->entitled_bytes)
         say(list, "%s of memory are its own whenever it wants them",

@@ -351,12 +351,22 @@ test_effects(void **state)
     g_ptr_array_set_size(now, 0);
     lp_shape_effects("web1", view, &old, &profile, now, next);
     assert_true(says(now, "autoscaling resizes it (auto), goal balanced, priority 3"));
-    assert_true(says(now, "not wanted for 90 min"));
+    assert_true(says(now, "it grows when 92 % of its memory"));
+    assert_true(says(now, "not wanted for 90 min may be taken"));
     assert_true(says(now, "2 GiB of memory are its own"));
     assert_true(says(now, "sat 01:00-02:00 max cpu=2"));
     g_ptr_array_set_size(now, 0);
     lp_shape_effects("web1", view, &profile, &profile, now, next);
     assert_false(says(now, "autoscaling"));
+    /* What only advises, or depends on the host, promises nothing. */
+    profile.autoscale.mode = LP_MODE_ADVISE;
+    lp_shape_effects("web1", view, &old, &profile, now, next);
+    assert_true(says(now, "it would grow when") && says(now, "might be taken"));
+    g_ptr_array_set_size(now, 0);
+    profile.autoscale.mode = LP_MODE_OFF;
+    lp_shape_effects("web1", view, &old, &profile, now, next);
+    assert_true(says(now, "autoscaling is off"));
+    assert_false(says(now, "grow"));
     lp_view_free(view);
     g_ptr_array_unref(now);
     g_ptr_array_unref(next);

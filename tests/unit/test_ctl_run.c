@@ -304,6 +304,7 @@ test_autoscale_text(void **state)
     check_out(server, "{\"name\":\"web1\",\"profile\":{" AUTOSCALE "}}", "show web1",
               "autoscale: " AUTOSCALE_LINE, TRUE);
     check_out(server, usual, "show web1", "autoscale", FALSE);
+    check_out(server, "{" AUTOSCALE "}", "profile web1", "autoscale " AUTOSCALE_LINE, TRUE);
     check_out(server, "{\"name\":\"web1\",\"profile\":{}}", "show web1", "autoscale", FALSE);
     /* What changes is told; where nothing does, what holds. */
     check_out(server, "{\"partition\":\"web1\",\"diff\":\"\",\"now\":[\"it grows\"],"
