@@ -23,6 +23,8 @@ liblp_daemon_a_SOURCES = \
 	lpard/api/api-work.c lpard/api/api-work.h lpard/api/api-host.c lpard/api/api-partitions.c \
 	lpard/api/api-operations.c lpard/api/api-profile.c lpard/api/api-change.c lpard/api/api-change.h \
 	lpard/api/api-admit.c lpard/api/api-events.c lpard/api/openapi.h \
+	lpard/api/api-policy.c lpard/api/export-policy.c lpard/api/export-policy.h \
+	lpard/api/metrics-policy.c \
 	lpard/autoscale/autoscale.c lpard/autoscale/autoscale.h lpard/autoscale/autoscale-priv.h \
 	lpard/autoscale/sense.c lpard/autoscale/cpu-use.c lpard/autoscale/cpu-use.h \
 	lpard/autoscale/heed.c lpard/autoscale/act.c lpard/autoscale/chronicle.c \

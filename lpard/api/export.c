@@ -216,6 +216,8 @@ capacity_json(const LpPartition *partition, bool has_profile)
         spare = "not enforced";
     else if (capacity->capped)
         spare = "none: capped";
+    else if (partition->policy_shares)
+        spare = "as the policy shares it out";
     return json_pack("{s:i, s:i, s:b, s:o, s:s}",
                      "entitled_centi", has_profile ? (int)capacity->entitled_centi : 0,
                      "weight", has_profile ? (int)capacity->weight : 0,

@@ -72,7 +72,7 @@ submit(LpScaledItem *item, const LpDecision *decision, bool memory, bool cpus)
     request->kind = LP_OP_RESIZE;
     request->partition = g_strdup(item->partition->uuid);
     request->requester = g_strdup("policy");
-    request->why = lp_chronicle_why(item);
+    request->why = lp_chronicle_why(item, memory, cpus);
     request->live_only = request->keep_desired = true;
     request->timeout_sec = REQUEST_TIMEOUT_SEC;
     if (memory) {

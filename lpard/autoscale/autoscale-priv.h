@@ -89,7 +89,7 @@ void lp_chronicle_say(LpScaler *scaler, const LpPartition *partition, const char
                       const char *text);
 void lp_chronicle_line_free(void *line);
 /* As few bytes as a request's reason may have; caller frees. */
-char *lp_chronicle_why(LpScaledItem *item);
+char *lp_chronicle_why(LpScaledItem *item, bool memory, bool cpus);
 
 /* mode.c: what was set before a restart. */
 void lp_scaler_load_mode(LpScaler *scaler);

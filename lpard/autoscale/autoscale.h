@@ -99,7 +99,7 @@ void lp_scaler_lines(LpScaler *scaler, const char *uuid, size_t limit,
 typedef struct {
     uint64_t ticks;
     int64_t last_usec, max_usec, total_usec;   /* of the loop's time, a tick's work */
-    uint64_t acts[LP_ACT_WAIT + 1];            /* decisions about memory that changed */
+    uint64_t acts[LP_ACT_WAIT + 1];            /* decisions that changed */
     uint64_t requests, failures, vetoes;       /* what was asked of the engine, and its end */
     uint64_t shares;                           /* settings of processor shares */
     uint32_t n_decided, n_moving;

@@ -40,37 +40,54 @@ lp_chronicle_say(LpScaler *scaler, const LpPartition *partition, const char *wha
                              line->text));
 }
 
-/* Sentences in a row. */
-static void
-join_lines(char *text)
-{
-    g_strchomp(text);
-    for (char *c = text; *c; c++)
-        if (*c == '\n')
-            *c = ' ';
-}
-
-static void
-describe(LpScaledItem *item, char *text, size_t size)
+/* The explanation's sentences in a row: those of memory, of processors, or both. */
+static char *
+describe(LpScaledItem *item, bool memory, bool cpus)
 {
     LpScaled scaled;
+    char text[LP_EXPLAIN_TEXT];
+    g_auto(GStrv) lines = NULL;
+    GString *out = g_string_new(NULL);
+    bool wanted = memory;
 
     lp_scaler_row(item->scaler, (size_t) item->row, &scaled);
-    lp_explain(scaled.host, scaled.input, scaled.state, scaled.decision, scaled.rival, text, size);
-    join_lines(text);
+    lp_explain(scaled.host, scaled.input, scaled.state, scaled.decision, scaled.rival, text,
+               sizeof text);
+    lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line; line++) {
+        if (g_str_has_prefix(*line, "Processors:"))
+            wanted = cpus;
+        if (wanted && **line)
+            g_string_append_printf(out, "%s%s", out->len ? " " : "", g_strstrip(*line));
+    }
+    return g_string_free(out, FALSE);
+}
+
+/* Whole sentences, as many as there is room for. */
+static void
+cut(char *text, size_t most)
+{
+    const char *end = text, *next;
+
+    if (strlen(text) <= most)
+        return;
+    while ((next = strstr(end, ". ")) && (size_t) (next + 1 - text) <= most)
+        end = next + 1;
+    if (end == text)
+        end = g_utf8_find_prev_char(text, text + most);
+    text[end - text] = '\0';
 }
 
 char *
-lp_chronicle_why(LpScaledItem *item)
+lp_chronicle_why(LpScaledItem *item, bool memory, bool cpus)
 {
-    char text[LP_EXPLAIN_TEXT];
-    const char *end;
+    char *text = describe(item, memory, cpus && !memory);
 
-    describe(item, text, sizeof text);
-    text[MIN(strlen(text), WHY_MAX)] = '\0';
-    if (!g_utf8_validate(text, -1, &end))
-        text[end - text] = '\0';
-    return g_strdup(*text ? text : "the policy's decision");
+    cut(text, WHY_MAX);
+    if (*text)
+        return text;
+    g_free(text);
+    return g_strdup("the policy's decision");
 }
 
 static bool
@@ -79,21 +96,33 @@ is_act(LpAct act)
     return act == LP_ACT_GROW || act == LP_ACT_SHRINK;
 }
 
+static bool
+cpus_differ(const LpScaledItem *item, const LpDecision *decision)
+{
+    return decision->cpu_act != item->said.cpu_act || decision->cpu_bound != item->said.cpu_bound
+           || (is_act(decision->cpu_act) && decision->cpus != item->said.cpus);
+}
+
+static bool
+memory_differs(const LpScaledItem *item, const LpDecision *decision)
+{
+    return decision->mem_act != item->said.mem_act || decision->mem_bound != item->said.mem_bound
+           || decision->mem_take != item->said.take
+           || (is_act(decision->mem_act) && decision->mem_bytes != item->said.mem_bytes);
+}
+
 /* Whether what is decided now is something else than what was last said. */
 static bool
 is_news(const LpScaledItem *item, const LpDecision *decision, int64_t now_usec)
 {
     bool acts = is_act(decision->mem_act) || is_act(decision->cpu_act);
-    bool same = decision->mem_act == item->said.mem_act && decision->cpu_act == item->said.cpu_act
-                && decision->mem_bound == item->said.mem_bound
-                && decision->cpu_bound == item->said.cpu_bound
-                && decision->mem_take == item->said.take;
 
     if (is_act(decision->mem_act) && decision->mem_bytes != item->said.mem_bytes)
         return true;
     if (is_act(decision->cpu_act) && decision->cpus != item->said.cpus)
         return true;
-    return !same && (acts || now_usec - item->said.usec >= SAY_PAUSE_USEC);
+    return (memory_differs(item, decision) || cpus_differ(item, decision))
+           && (acts || now_usec - item->said.usec >= SAY_PAUSE_USEC);
 }
 
 static void
@@ -109,6 +138,20 @@ note_said(LpScaledItem *item, const LpDecision *decision, int64_t now_usec)
     item->said.usec = now_usec;
 }
 
+static void
+say_decision(LpScaledItem *item, const LpDecision *decision)
+{
+    bool memory = memory_differs(item, decision), cpus = cpus_differ(item, decision);
+    LpAct act = is_act(decision->mem_act) && memory ? decision->mem_act
+                : is_act(decision->cpu_act) && cpus ? decision->cpu_act
+                : memory                            ? decision->mem_act
+                                                    : decision->cpu_act;
+    g_autofree char *text = describe(item, memory, cpus);
+
+    item->scaler->figures.acts[act <= LP_ACT_WAIT ? act : LP_ACT_NONE]++;
+    lp_chronicle_say(item->scaler, item->partition, lp_act_name(act), text);
+}
+
 void
 lp_chronicle_tick(LpScaler *scaler)
 {
@@ -117,20 +160,13 @@ lp_chronicle_tick(LpScaler *scaler)
     for (size_t i = 0; i < scaler->n; i++) {
         LpScaledItem *item = g_ptr_array_index(scaler->rows, i);
         const LpDecision *decision = &scaler->decisions[i];
-        char text[LP_EXPLAIN_TEXT];
 
         /* While it is being changed nothing is decided that could be news. */
         if (!item || item->mode == LP_MODE_OFF || scaler->inputs[i].fixed
             || !is_news(item, decision, now_usec))
             continue;
+        say_decision(item, decision);
         note_said(item, decision, now_usec);
-        scaler->figures.acts[decision->mem_act <= LP_ACT_WAIT ? decision->mem_act : 0]++;
-        describe(item, text, sizeof text);
-        lp_chronicle_say(scaler, item->partition,
-                         lp_act_name(is_act(decision->mem_act) ? decision->mem_act
-                                     : is_act(decision->cpu_act) ? decision->cpu_act
-                                                                 : decision->mem_act),
-                         text);
     }
 }
 

@@ -1,4 +1,5 @@
-/* The host's mode, as the configuration has it or an administrator set it, also before a restart. */
+/* The host's mode: as the configuration has it, or as an administrator set it, also before a
+ * restart. */
 #include <string.h>
 
 #include <gio/gio.h>
