@@ -16,7 +16,8 @@
 #define HIDDEN_PART 32
 /* With more than this part available, falling pressure is the past's. */
 #define RELIEF_PART 16
-/* PSI's 10 s averages are worked out every 2 s: so long after a growth they say nothing of it. */
+/* PSI's 10 s averages are worked out every 2 s: so long after a growth they say nothing of it, and
+ * so long after they fell they may be falling. */
 #define LAG_MSEC 4000
 /* What was granted is online within this time, or never. */
 #define ARRIVAL_MSEC 10000
@@ -54,7 +55,7 @@ is_refaulting(const LpDemandState *state, const LpTuning *tuning, const LpSignal
     /* Reading a file larger than memory brings pages back too, and no stalls. */
     if (seen->has_psi && (uint64_t)seen->psi_some_centi * 4 < tuning->psi_some_centi)
         return false;
-    return pages * PAGE_BYTES / elapsed_msec * 1000 >= seen->total_bytes / REFAULT_CYCLE_SEC;
+    return pages * PAGE_BYTES * 1000 / elapsed_msec >= seen->total_bytes / REFAULT_CYCLE_SEC;
 }
 
 /* Growth is under way: what the guest has falls short of what is granted. */
@@ -98,8 +99,8 @@ is_easing(const LpDemandState *state, const LpSignals *seen, LpWhy sign, uint64_
         return true;
     if (seen->available_bytes < seen->total_bytes / RELIEF_PART)
         return false;
-    if (sign == LP_WHY_PRESSURE &&
-        seen->psi_some_centi < state->psi_centi - state->psi_centi / 8)
+    if (sign == LP_WHY_PRESSURE && state->psi_fell_msec != 0 &&
+        lp_since(now_msec, state->psi_fell_msec) < LAG_MSEC)
         return true;
     return !state->mem_shrunk && state->mem_changed_msec != 0 &&
            lp_since(now_msec, state->mem_changed_msec) < LAG_MSEC;
@@ -137,12 +138,26 @@ step(LpDemandState *state, const LpSignals *seen, LpWhy sign, uint64_t granted_b
         set_floor(state, sign, granted_bytes, now_msec);
 }
 
+/* By an eighth or more: pressure's averages fall by a fifth in 2 s once it is over. */
+static void
+note_psi(LpDemandState *state, uint32_t psi_centi, int64_t now_msec)
+{
+    if (psi_centi > state->psi_centi)
+        state->psi_fell_msec = 0;
+    else if (psi_centi < state->psi_centi - state->psi_centi / 8)
+        state->psi_fell_msec = now_msec;
+    else
+        return;
+    state->psi_centi = psi_centi;
+}
+
 static void
 take_sample(LpDemandState *state, const LpTuning *tuning, const LpSignals *seen,
             uint64_t granted_bytes, uint64_t elapsed_msec, int64_t now_msec)
 {
     LpWhy sign = sign_of(state, tuning, seen, elapsed_msec, now_msec);
 
+    note_psi(state, seen->psi_some_centi, now_msec);
     state->pressed_why = (uint8_t)sign;
     if (sign == LP_WHY_NONE) {
         state->pressed_ticks = 0;
@@ -180,7 +195,6 @@ lp_demand_press(LpDemandState *state, const LpTuning *tuning, const LpSignals *s
     if (elapsed > 0) {
         take_sample(state, tuning, seen, granted_bytes, elapsed, now_msec);
         state->mem_seen_msec = taken_msec;
-        state->psi_centi = seen->psi_some_centi;
         state->counted = state->counted || seen->mem_by == LP_SEEN_AGENT;
         if (seen->mem_by == LP_SEEN_AGENT) {
             state->refaults = seen->refaults;
@@ -190,9 +204,7 @@ lp_demand_press(LpDemandState *state, const LpTuning *tuning, const LpSignals *s
     }
     if (state->pressed_why != LP_WHY_NONE) {
         state->mem_pressed_msec = now_msec;
-        /* Twice: where less is granted now than when it was asked. */
-        *want = lp_most(*want, lp_least(state->mem_asked_bytes,
-                                        lp_sum(granted_bytes, granted_bytes)));
+        *want = lp_most(*want, state->mem_asked_bytes);
         /* Even where use alone would ask for more: it is what hurts. */
         *why = (LpWhy)state->pressed_why;
     }
@@ -206,10 +218,8 @@ lp_demand_press_redate(LpDemandState *state, int64_t now_msec)
 {
     int64_t left = lp_since(state->mem_floor_until_msec, state->tick_msec);
 
-    if (left > FLOOR_OOM_MSEC)
-        left = FLOOR_OOM_MSEC;
     state->mem_floor_until_msec = left > 0 ? lp_later(now_msec, left) : now_msec;
-    state->mem_seen_msec = lp_since(now_msec, 2 * SAMPLE_MSEC);
+    state->psi_fell_msec = 0;
     state->mem_changed_msec = 0;
     state->mem_pressed_msec = 0;
 }

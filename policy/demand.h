@@ -74,9 +74,10 @@ typedef struct {
     uint32_t cpu_sample_peak;
     uint32_t cpu_long_centi;
     uint32_t cpu_smooth_eighths;           /* 8 x the use, smoothed over some 8 ticks */
-    uint32_t psi_centi;                    /* as last seen, as are the next four */
-    uint64_t refaults, oom_kills, swap_used_bytes;
-    int64_t mem_seen_msec;                 /* when that was so */
+    uint32_t psi_centi;                    /* from which it rises or falls */
+    int64_t psi_fell_msec;                 /* when it last did; 0: it has risen since */
+    uint64_t refaults, oom_kills, swap_used_bytes;  /* as last seen */
+    int64_t mem_seen_msec;                 /* when memory's figures were so */
     uint64_t granted_bytes;                /* at the last update */
     int64_t mem_changed_msec;              /* when that last changed; 0: never */
     int64_t mem_pressed_msec, cpu_pressed_msec;    /* when pressure was last felt; 0: never */
