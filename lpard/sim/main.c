@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "lpard/sim/compare.h"
 #include "lpard/sim/options.h"
 
 typedef struct {
@@ -18,6 +19,7 @@ static int cmd_help(int argc, char **argv);
 
 static const Command commands[] = {
     { "run", lp_sim_cmd_run, "policies on one trace and host" },
+    { "compare", lp_sim_compare, "all policies side by side, and goals" },
     { "generate", lp_sim_cmd_generate, "a trace by seed" },
     { "policies", lp_sim_cmd_policies, "what there is, and where it is from" },
     { "help", cmd_help, "this" },
