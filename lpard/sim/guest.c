@@ -113,11 +113,10 @@ strain_tick(LpSim *sim, size_t i, int64_t demand)
 }
 
 static void
-cpu_strain_tick(LpSim *sim, size_t i, int64_t want)
+cpu_strain_tick(LpSim *sim, size_t i, int64_t want, int64_t lack)
 {
     LpSimGuest *guest = &sim->guests[i];
     LpSimStrain *strain = &sim->strains[i];
-    int64_t lack = MAX(want - guest->granted_centi, 0);
     uint32_t some = want > 0 ? (uint32_t) (PERCENT_CENTI * lack / want) : 0;
 
     strain->cpu_some = follow(strain->cpu_some, some, sim->decay);
@@ -128,6 +127,20 @@ cpu_strain_tick(LpSim *sim, size_t i, int64_t want)
     sim->measure.cpu.violated += sim->config->tick_sec;
     sim->measure.cpu.stall_sec += (double) some * sim->config->tick_sec / PERCENT_CENTI;
     strain->cpu_lacked += (uint64_t) lack;
+}
+
+/* Nobody is capped, and all together want more than there is: each lacks the same part. */
+static void
+crowd(LpSim *sim, uint64_t sum)
+{
+    uint64_t lack = sum - sim->config->host_centi;
+
+    for (size_t i = 0; i < sim->n; i++) {
+        const LpSimGuest *guest = &sim->guests[i];
+        uint64_t want = (uint64_t) ((guest->cpu - guest->cpu_slope) >> LP_SIM_CPU_POINT);
+
+        cpu_strain_tick(sim, i, (int64_t) want, (int64_t) (want * lack / sum));
+    }
 }
 
 /* Of a line that rises by so much in a step, in a tick. */
@@ -184,10 +197,12 @@ lp_sim_guests_tick(LpSim *sim)
         cpu_demand += (uint64_t) cpu;
         guest->cpu_wanted += (uint64_t) cpu;
         if (G_UNLIKELY(cpu > guest->granted_centi || guest->cpu_strained))
-            cpu_strain_tick(sim, i, cpu);
+            cpu_strain_tick(sim, i, cpu, MAX(cpu - guest->granted_centi, 0));
         guest->mem += guest->mem_slope;
         guest->cpu += guest->cpu_slope;
     }
     sim->measure.demand = demand;
     sim->measure.cpu_demand = cpu_demand;
+    if (!sim->policy->does_cpu && cpu_demand > sim->config->host_centi)
+        crowd(sim, cpu_demand);
 }

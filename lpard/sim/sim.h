@@ -87,7 +87,8 @@ typedef struct {
     const char *source;                    /* where its formula is from, for people */
     uint32_t interval_sec;
     bool knows_future;
-    bool does_cpu;                         /* else processors stay as at the beginning */
+    bool does_cpu;                         /* else processors are as provisioned, no one is capped,
+                                            * and where all want too much each lacks alike */
     void *(*begin)(const LpSimHost *host);              /* NULL: it has no state */
     void (*decide)(void *self, LpSimHost *host);
     void (*end)(void *self);

@@ -545,7 +545,15 @@ test_processors(void **state)
     assert_int_equal(result.cpu.violated, 300);
     near(result.cpu.stall_sec, 300 * 0.4);
     assert_int_equal(result.cpu.resizes, 0);
+    /* Where a policy leaves processors alone all may use them, and what lacks is the host's. */
+    result = run_policy(&test_policy, trace, &config, NULL, NULL);
+    assert_int_equal(result.broken, 0);
+    near(result.cpu.shortfall, 300.0 * 100);
+    assert_int_equal(result.cpu.violated, 300);
+    near(result.cpu.granted, 300.0 * 400);
     config.host_centi = 300;
+    result = run_policy(&test_policy, trace, &config, NULL, NULL);
+    near(result.cpu.shortfall, 0);
     result = run_policy(&test_cpu_policy, trace, &config, set_cpu, NULL);
     assert_int_equal(result.broken, 0);
     /* It begins with 3 vCPUs. */
