@@ -92,7 +92,7 @@ settings_new(bool session)
     settings->overhead_bytes = DEFAULT_OVERHEAD_BYTES;
     settings->timeout_sec = DEFAULT_TIMEOUT_SEC;
     settings->keep_days = DEFAULT_KEEP_DAYS;
-    settings->policy_mode = LP_MODE_OFF;
+    settings->policy_mode = LP_MODE_AUTO;
     settings->policy_burst = true;
     settings->policy_idle_tax_permyriad = DEFAULT_IDLE_TAX_PERMYRIAD;
     settings->policy_moving = DEFAULT_MOVING;

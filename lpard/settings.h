@@ -20,8 +20,8 @@ typedef struct {
     uint32_t timeout_sec;         /* [operations] timeout = 60 */
     uint32_t keep_days;           /* [operations] keep-days = 30 */
     bool refuse_requests;         /* [guests] requests = allow | refuse */
-    LpMode policy_mode;           /* [policy] mode = off | advise | auto: of partitions in mode
-                                     "host" */
+    LpMode policy_mode;           /* [policy] mode = off | advise | auto: the most that any
+                                     partition's may do */
     bool policy_burst;            /* [policy] leftovers = keep | burst: the latter */
     uint32_t policy_idle_tax_permyriad;   /* [policy] idle-tax = 75 (percent) */
     uint32_t policy_moving;       /* [policy] moving = 4: resizes of memory at once */

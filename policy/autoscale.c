@@ -13,7 +13,8 @@ void
 lp_autoscale_init(LpAutoscale *ret)
 {
     memset(ret, 0, sizeof(*ret));
-    ret->mode = LP_MODE_HOST;
+    /* Nothing moves by itself where nobody has said so. */
+    ret->mode = LP_MODE_OFF;
     ret->goal = LP_GOAL_BALANCED;
     ret->priority = LP_PRIORITY_DEFAULT;
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* In order: a partition does no more than the host's mode allows. */
 typedef enum {
     LP_MODE_OFF,              /* nothing is decided */
     LP_MODE_ADVISE,           /* decided and shown, nothing is done */

@@ -170,8 +170,8 @@ say_mode(const LpAutoscale *autoscale, GPtrArray *list)
             "priority %u", goal, autoscale->priority);
         return;
     case LP_MODE_AUTO:
-        say(list, "autoscaling resizes it (auto), goal %s, priority %u", goal,
-            autoscale->priority);
+        say(list, "autoscaling resizes it as far as the host's mode allows (auto), goal %s, "
+            "priority %u", goal, autoscale->priority);
         return;
     default:
         say(list, "autoscaling does what the host's mode says (host), goal %s, priority %u", goal,

@@ -84,7 +84,7 @@ for where in "" --inactive; do
 done
 ends 4 "a schedule outside of the bounds" autoscale "$old" --schedule 'daily 00:00-24:00 min mem=64G'
 says 'min mem=64G' "... is named"
-ends 0 "back to what a profile begins with" autoscale "$old" --mode host --goal balanced \
+ends 0 "back to what a profile begins with" autoscale "$old" --mode off --goal balanced \
     --priority 3 --entitled-mem 0 --no-schedules
 is "$(vsh dumpxml "$old" | grep -Eo '<(lpard:)?autoscale|partition .*version=.[0-9]+.' |
     grep -o '[^ ]*$')" 'version="1"' \

@@ -382,7 +382,7 @@ test_autoscale(void **state)
     json_decref(ask_for("Definition", "PUT", path, "{\"weight\":9}", 200));
     xml_says("one", true, "mode=\"advise\"", true);
     json_decref(ask_for("Definition", "PUT", path,
-                        "{\"autoscale\":{\"mode\":\"host\",\"schedules\":[]}}", 200));
+                        "{\"autoscale\":{\"mode\":\"off\",\"schedules\":[]}}", 200));
     xml_says("one", true, "version=\"1\"", true);
     xml_says("one", true, "autoscale", false);
     json = ask_for("Profile", "GET", path, NULL, 200);

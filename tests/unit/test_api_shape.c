@@ -160,7 +160,7 @@ test_autoscale_changes(void **state)
     }
     json_decref(json);
     /* Back at the defaults an older lpard reads it again. */
-    assert_true(make("{\"autoscale\":{\"mode\":\"host\",\"goal\":\"balanced\",\"priority\":3,"
+    assert_true(make("{\"autoscale\":{\"mode\":\"off\",\"goal\":\"balanced\",\"priority\":3,"
                      "\"entitled_bytes\":0,\"release_sec\":0,\"schedules\":[]}}", &profile,
                      &third, NULL));
     assert_int_equal(third.version, 1);
@@ -350,7 +350,7 @@ test_effects(void **state)
                      &profile, NULL));
     g_ptr_array_set_size(now, 0);
     lp_shape_effects("web1", view, &old, &profile, now, next);
-    assert_true(says(now, "autoscaling resizes it (auto), goal balanced, priority 3"));
+    assert_true(says(now, "the host's mode allows (auto), goal balanced, priority 3"));
     assert_true(says(now, "it grows when 92 % of its memory"));
     assert_true(says(now, "not wanted for 90 min may be taken"));
     assert_true(says(now, "2 GiB of memory are its own"));

@@ -57,7 +57,7 @@ test_defaults(void **state)
     (void) state;
     memset(&a, 0xff, sizeof(a));
     lp_autoscale_init(&a);
-    assert_int_equal(a.mode, LP_MODE_HOST);
+    assert_int_equal(a.mode, LP_MODE_OFF);
     assert_int_equal(a.goal, LP_GOAL_BALANCED);
     assert_int_equal(a.priority, LP_PRIORITY_DEFAULT);
     assert_true(a.entitled_bytes == 0);
@@ -110,7 +110,7 @@ test_equality(void **state)
     b.schedules[0].cpu_min = 99;        /* of a bound that is not given */
     assert_true(lp_autoscale_equal(&a, &b));
     assert_false(lp_autoscale_is_default(&a));
-    /* One that was never made: off, and so not the default. */
+    /* One that was never made is of another goal. */
     memset(&a, 0, sizeof(a));
     assert_false(lp_autoscale_is_default(&a));
 }

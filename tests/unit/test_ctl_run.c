@@ -294,7 +294,7 @@ static void
 test_autoscale_text(void **state)
 {
     FakeServer *server = *state;
-    const char *usual = "{\"name\":\"web1\",\"profile\":{\"autoscale\":{\"mode\":\"host\","
+    const char *usual = "{\"name\":\"web1\",\"profile\":{\"autoscale\":{\"mode\":\"off\","
                         "\"goal\":\"balanced\",\"priority\":3,\"entitled_bytes\":0,"
                         "\"release_sec\":0,\"schedules\":[]}}}";
 

@@ -21,7 +21,7 @@ good_profile(void)
         .mem = { GIB, 2 * GIB, 4 * GIB },
         .capacity = { .entitled_centi = 50, .weight = LP_WEIGHT_DEFAULT },
         .n_cells = 2,
-        .autoscale = { .mode = LP_MODE_HOST, .goal = LP_GOAL_BALANCED,
+        .autoscale = { .mode = LP_MODE_OFF, .goal = LP_GOAL_BALANCED,
                        .priority = LP_PRIORITY_DEFAULT },
     };
 }

@@ -341,7 +341,7 @@ test_versions(void **state)
 {
     g_autofree char *bare = replace(GOOD_2, AUTOSCALE_XML, "");
     g_autofree char *usual = replace(
-        GOOD_2, AUTOSCALE_XML, "<lpard:autoscale mode=\"host\" goal=\"balanced\" priority=\"3\""
+        GOOD_2, AUTOSCALE_XML, "<lpard:autoscale mode=\"off\" goal=\"balanced\" priority=\"3\""
                                " entitled=\"0\" release=\"0\"/>");
     g_autofree char *old = replace(GOOD_2, "version=\"2\"", "version=\"1\"");
     g_autofree char *xml = NULL;
@@ -357,7 +357,7 @@ test_versions(void **state)
     assert_string_equal(xml, GOOD);
     /* Whatever the value's version says, the text's is that of what it holds. */
     p.version = 1;
-    p.autoscale.mode = LP_MODE_OFF;
+    p.autoscale.mode = LP_MODE_HOST;
     g_free(xml);
     xml = lp_profile_to_xml(&p);
     assert_non_null(strstr(xml, " version=\"2\""));

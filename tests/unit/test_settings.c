@@ -41,7 +41,7 @@ test_defaults(void **state)
     assert_int_equal(root->timeout_sec, 60);
     assert_false(root->refuse_requests);
     assert_int_equal(root->keep_days, 30);
-    assert_int_equal(root->policy_mode, LP_MODE_OFF);
+    assert_int_equal(root->policy_mode, LP_MODE_AUTO);
     assert_true(root->policy_burst);
     assert_int_equal(root->policy_idle_tax_permyriad, 7500);
     assert_int_equal(root->policy_moving, 4);
@@ -71,7 +71,7 @@ test_everything_set(void **state)
         "[lpard]\nconnect = test:///default\nsocket=/tmp/s\nstate=/tmp/d \n"
         "[host]\ntopology=pack:2 core:4 pu:2\nmemory-reserve=1.5G\ncpu-reserve=0.25\n"
         "guest-overhead=0\n[operations]\ntimeout=300\nkeep-days=7\n[guests]\nrequests=refuse\n"
-        "[policy]\nmode=auto\nleftovers=keep\nidle-tax=99\nmoving=64\nhistory-size=16M\n"
+        "[policy]\nmode=off\nleftovers=keep\nidle-tax=99\nmoving=64\nhistory-size=16M\n"
         "[access]\nviewers=staff, users\noperators=kvm\nadmins=wheel,adm\n", -1, &error);
 
     (void) state;
@@ -86,7 +86,7 @@ test_everything_set(void **state)
     assert_int_equal(s->timeout_sec, 300);
     assert_true(s->refuse_requests);
     assert_int_equal(s->keep_days, 7);
-    assert_int_equal(s->policy_mode, LP_MODE_AUTO);
+    assert_int_equal(s->policy_mode, LP_MODE_OFF);
     assert_false(s->policy_burst);
     assert_int_equal(s->policy_idle_tax_permyriad, 9900);
     assert_int_equal(s->policy_moving, 64);
