@@ -13,7 +13,7 @@
 _Static_assert(sizeof(LpPolicyHost) == 2096, "LpPolicyHost changed: list its fields");
 _Static_assert(sizeof(LpPolicyPartition) == 320, "LpPolicyPartition changed: list its fields");
 _Static_assert(sizeof(LpHistogram) == 208, "LpHistogram changed: list its fields");
-_Static_assert(sizeof(LpPolicyState) == 840, "LpPolicyState changed: list its fields");
+_Static_assert(sizeof(LpPolicyState) == 848, "LpPolicyState changed: list its fields");
 _Static_assert(sizeof(LpDecision) == 128, "LpDecision changed: list its fields");
 #endif
 _Static_assert(sizeof(LpMode) == 4 && sizeof(LpWhy) == 4, "an enum is read as 32 bits");
@@ -111,22 +111,15 @@ static const LpField demand_fields[] = {
     STATE(demand.cpu_long_centi, LP_FIELD_U32, 0),
     STATE(demand.cpu_smooth_eighths, LP_FIELD_U32, 0),
     STATE(demand.psi_centi, LP_FIELD_U32, 0),
-    STATE(demand.cpu_smooth_eighths, LP_FIELD_U32, 0),
-    STATE(demand.psi_centi, LP_FIELD_U32, 0),
+    STATE(demand.psi_fell_msec, LP_FIELD_U64, 0),
     STATE(demand.refaults, LP_FIELD_U64, 0),
     STATE(demand.oom_kills, LP_FIELD_U64, 0),
     STATE(demand.swap_used_bytes, LP_FIELD_U64, 0),
     STATE(demand.mem_seen_msec, LP_FIELD_U64, 0),
     STATE(demand.granted_bytes, LP_FIELD_U64, 0),
     STATE(demand.mem_changed_msec, LP_FIELD_U64, 0),
-    STATE(demand.swap_used_bytes, LP_FIELD_U64, 0),
-    STATE(demand.mem_seen_msec, LP_FIELD_U64, 0),
-    STATE(demand.granted_bytes, LP_FIELD_U64, 0),
-    STATE(demand.mem_changed_msec, LP_FIELD_U64, 0),
     STATE(demand.mem_pressed_msec, LP_FIELD_U64, 0),
     STATE(demand.cpu_pressed_msec, LP_FIELD_U64, 0),
-    STATE(demand.mem_pressed_bytes, LP_FIELD_U64, 0),
-    STATE(demand.mem_asked_bytes, LP_FIELD_U64, 0),
     STATE(demand.mem_pressed_bytes, LP_FIELD_U64, 0),
     STATE(demand.mem_asked_bytes, LP_FIELD_U64, 0),
     STATE(demand.mem_floor_bytes, LP_FIELD_U64, 0),
