@@ -63,6 +63,9 @@ static const Entry entries[LP_CTL_OPTS] = {
     [LP_CTL_OPT_SCHEDULE] = { "schedule", 0, "TEXT",
                               "bounds by the clock; may be repeated", .repeats = true },
     [LP_CTL_OPT_NO_SCHEDULES] = { "no-schedules", 0, NULL, "no bounds by the clock" },
+    [LP_CTL_OPT_LEFTOVERS] = { "leftovers", 0, "keep|burst",
+                               "memory that nobody needs goes back, or stays with who has it" },
+    [LP_CTL_OPT_LIMIT] = { "limit", 0, "N", "at most so many lines" },
 };
 
 const char *

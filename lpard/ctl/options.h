@@ -52,6 +52,8 @@ typedef enum {
     LP_CTL_OPT_RELEASE_AFTER,
     LP_CTL_OPT_SCHEDULE,
     LP_CTL_OPT_NO_SCHEDULES,
+    LP_CTL_OPT_LEFTOVERS,
+    LP_CTL_OPT_LIMIT,
     LP_CTL_OPTS,
 } LpCtlOption;
 

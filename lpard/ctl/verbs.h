@@ -19,6 +19,7 @@ int lp_ctl_cmd_list(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_move(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_names(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_op(LpCtl *ctl, GError **error);
+int lp_ctl_cmd_policy(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_profile(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_reconcile(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_remove(LpCtl *ctl, GError **error);

@@ -12,6 +12,14 @@
 
 #define PARTITION \
     "{\"name\":\"web1\",\"uuid\":\"u-1\",\"run\":\"running\",\"profile\":{\"hold_until_sec\":0}}"
+#define POLICY_ONE \
+    "{\"partition\":\"web1\",\"mode\":\"auto\",\"fixed\":\"no\",\"rival\":\"batch\",\"mem\":{" \
+    "\"granted_bytes\":2147483648,\"want_bytes\":3221225472,\"target_bytes\":3221225472," \
+    "\"bytes\":3221225472,\"act\":\"grow\",\"why\":\"pressure\",\"bound\":\"none\"," \
+    "\"take\":\"none\"},\"cpu\":{\"granted\":2,\"want_centi\":150,\"count\":3,\"act\":\"grow\"," \
+    "\"why\":\"run-queue\",\"bound\":\"none\"}}"
+#define POLICY \
+    "{\"mode\":\"advise\",\"leftovers\":\"keep\",\"partitions\":[" POLICY_ONE "]}"
 #define DEFINITION \
     "{\"partition\":\"web1\",\"uuid\":\"u-1\",\"dry_run\":false,\"diff\":\"--- a\\n+++ b\\n\"," \
     "\"now\":[\"up to 8 vCPUs\"],\"next_start\":[\"virtio-mem\"],\"profile\":{}}"
@@ -127,6 +135,17 @@ static const struct {
     { "hold web1 --release", "DELETE /v1/partitions/web1/hold\n", 200, PARTITION, 0 },
     { "set web1 cpu=4 --no-wait", "POST /v1/partitions/web1/resize {\"cpu\":{\"mode\":\"set\","
       "\"count\":4}}\n", 202, OPERATION("queued", "9", "1"), 9 },
+    { "policy", "GET /v1/policy\n", 200, POLICY, 0 },
+    { "policy show -o json", "GET /v1/policy\n", 200, POLICY, 0 },
+    { "policy set --mode advise --leftovers keep", "PUT /v1/policy {\"mode\":\"advise\","
+      "\"leftovers\":\"keep\"}\n", 200, POLICY, 0 },
+    { "policy explain web1", "GET /v1/partitions/web1/policy\n", 200,
+      "{\"partition\":\"web1\",\"mode\":\"off\",\"decided\":false,\"text\":[\"It is off.\"]}", 0 },
+    { "policy plan", "GET /v1/policy/plan\n", 200, POLICY, 0 },
+    { "policy log", "GET /v1/policy/log?limit=50\n", 200, "{\"lines\":[]}", 0 },
+    { "policy log 'we b' --limit 3", "GET /v1/policy/log?limit=3&partition=we%20b\n", 200,
+      "{\"lines\":[{\"at\":\"2026-11-23T13:58:27Z\",\"partition\":null,\"what\":\"mode\","
+      "\"text\":\"mode auto\"}]}", 0 },
     { "op list", "GET /v1/operations?state=open\n", 200, "{\"operations\":[]}", 0 },
     { "op list --all --partition web1", "GET /v1/operations?state=all&partition=web1\n", 200,
       "{\"operations\":[" OPERATION("done", "0", "3") "]}", 0 },
@@ -194,6 +213,9 @@ test_usage(void **state)
         "hold web1 --until +0h", "hold web1 --until 2001-01-01T00:00:00Z",
         "hold web1 --until 2100-01-01T00:00:00", "hold web1 --until +1h --release", "op", "op show",
         "op show x", "op show 0", "op show -1", "op frob 17", "op show 17 --all", "help nosuch",
+        "policy frob", "policy set", "policy set --mode host", "policy set --leftovers some",
+        "policy show --mode auto", "policy explain", "policy explain a b", "policy log --limit 0",
+        "policy log --limit x", "policy plan --limit 3", "policy explain ..",
         "autoscale", "autoscale web1 web2", "autoscale web1 --dry-run", "autoscale web1 --mode on",
         "autoscale web1 --goal", "autoscale web1 --goal fast", "autoscale web1 --priority 8",
         "autoscale web1 --priority x", "autoscale web1 --entitled-mem 4GB",
