@@ -51,6 +51,15 @@ find_own(const LpSimResult *results, size_t n, bool cpu)
     return NULL;
 }
 
+/* A policy that leaves processors alone is no peer in dividing them: all have all of them. */
+static bool
+divides(const LpSimResult *result, bool cpu)
+{
+    const LpSimPolicy *policy = lp_sim_policy(result->policy);
+
+    return !cpu || (policy && policy->does_cpu);
+}
+
 /* The peer with the lowest shortfall on the same host. */
 static const LpSimResult *
 find_best(const LpSimResult *results, size_t n, const LpSimResult *own, bool cpu)
@@ -60,8 +69,8 @@ find_best(const LpSimResult *results, size_t n, const LpSimResult *own, bool cpu
     for (size_t i = 0; i < n; i++) {
         const LpSimResult *result = &results[i];
 
-        if (!lp_sim_is_peer(result) || result->memory_ratio != own->memory_ratio ||
-            result->cpu_ratio != own->cpu_ratio)
+        if (!lp_sim_is_peer(result) || !divides(result, cpu) ||
+            result->memory_ratio != own->memory_ratio || result->cpu_ratio != own->cpu_ratio)
             continue;
         if (!best || shortfall(cpu ? &result->cpu : &result->mem) <
                          shortfall(cpu ? &best->cpu : &best->mem))

@@ -66,12 +66,21 @@ neon_end(void *self)
     g_free(neon);
 }
 
+/* Tasks that run or wait, on average: whole ones are seen only where some have to wait. */
+static double
+tasks(const LpSimView *view)
+{
+    double used = view->cpu_used_centi / 100.0;
+
+    return view->cpu_used_centi < view->granted_centi ? used : fmax(used, view->cpu_running);
+}
+
 static guint
 goal_units(Guest *guest, const LpSimView *view)
 {
     double fade = exp(-INTERVAL_SEC / LOAD_SEC);
 
-    guest->load = guest->load * fade + view->cpu_running * (1 - fade);
+    guest->load = guest->load * fade + tasks(view) * (1 - fade);
     double cpu = round(guest->load / LOAD_TARGET / (CU_CENTI / 100.0));
     double mem = (double) view->used_bytes / MEMORY_TARGET / CU_BYTES;
     guint goal = (guint) fmax(1, ceil(fmax(cpu, mem)));

@@ -3,7 +3,9 @@
  * half-life of 24 h with buckets that grow by 5 %; memory's samples are the peaks of 24 h,
  * processors' one a minute of weight 0.1; the target is the 90th percentile and 15 %, acted on when
  * what there is lies outside the bounds (50th, 95th, widened while little is known), or after 12 h
- * when off by a tenth; an OOM counts as a peak a fifth higher.  Its restarts are not counted against it here. */
+ * when off by a tenth; an OOM counts as a peak a fifth higher.  Its restarts are not counted against it here.
+ * A grant is fixed for a second, so what a neighbour leaves unused within one is nobody's: for all
+ * policies alike. */
 #include <glib.h>
 #include <math.h>
 #include <string.h>
@@ -176,6 +178,23 @@ pod_decide(Pod *pod, const LpSimView *view, int64_t now_sec, int64_t age_sec, bo
     pod->set_sec = now_sec;
 }
 
+/* What it sets are requests: what nobody has requested is used by who can, in proportion to it. */
+static void
+share_spare_centi(LpSimHost *host)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < host->n; i++)
+        sum += host->views[i].target_centi;
+    if (!(sum > 0) || sum >= host->host_centi)
+        return;
+    for (size_t i = 0; i < host->n; i++) {
+        LpSimView *view = &host->views[i];
+
+        view->target_centi = lp_rival_centi(view, view->target_centi * (host->host_centi / sum));
+    }
+}
+
 static void
 vpa_decide(void *self, LpSimHost *host)
 {
@@ -196,8 +215,10 @@ vpa_decide(void *self, LpSimHost *host)
         pod_decide(pod, view, now_sec, (int64_t) pod->samples * INTERVAL_SEC, oom);
         lp_rival_set_bytes(view, pod->want_bytes);
         lp_rival_set_centi(view, pod->want_centi);
+        view->target_cpus = view->max_centi / 100;
     }
     lp_rival_fit(host);
+    share_spare_centi(host);
 }
 
 const LpSimPolicy lp_rival_vpa = {

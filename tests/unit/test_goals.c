@@ -20,7 +20,7 @@ typedef struct {
 static void
 make(Case *it)
 {
-    static const char *const names[] = { "lpard", "mom", "vpa", "clairvoyant" };
+    static const char *const names[] = { "lpard", "neon", "vpa", "clairvoyant" };
 
     memset(it, 0, sizeof *it);
     for (int i = 0; i < 4; i++) {
@@ -76,6 +76,14 @@ test_against_best_peer(void **state)
     it.results[0].mem.shortfall = 6;
     assert_int_equal(judge(&it, AGAINST), LP_VERDICT_MISSED);
     assert_int_equal(judge(&it, CPU_AGAINST), LP_VERDICT_MET);
+    /* Who leaves processors alone has all of them, and is no peer for them. */
+    it.results[1].policy = "mom";
+    assert_int_equal(judge(&it, AGAINST), LP_VERDICT_MISSED);
+    it.results[0].cpu.shortfall = 9;
+    assert_int_equal(judge(&it, CPU_AGAINST), LP_VERDICT_MET);
+    it.results[1].policy = "neon";
+    assert_int_equal(judge(&it, CPU_AGAINST), LP_VERDICT_MISSED);
+    it.results[0].cpu.shortfall = 0;
     /* A peer on another host is not asked. */
     it.results[1].memory_ratio = 2;
     assert_int_equal(judge(&it, AGAINST), LP_VERDICT_MET);
