@@ -246,7 +246,8 @@ lp_sim_check(LpSim *sim)
                    " at second %" PRIu64, sim->policy->name, i, grant->granted, grant->min_bytes,
                    grant->max_bytes, sim->sec);
     }
-    if (G_UNLIKELY(sum > sim->config->host_bytes || sum + sim->host_free != sim->config->host_bytes))
+    if (G_UNLIKELY(sum > sim->config->host_bytes ||
+                   sum + sim->host_free != sim->config->host_bytes))
         broken(sim, "%s: S3: %" PRIu64 " bytes granted and %" PRIu64 " free of %" PRIu64
                " at second %" PRIu64, sim->policy->name, sum, sim->host_free,
                sim->config->host_bytes, sim->sec);

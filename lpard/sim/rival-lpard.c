@@ -13,6 +13,29 @@ typedef struct {
     uint32_t *failures;            /* as last seen */
 } Lpard;
 
+/* What does not change. */
+static void
+introduce(const LpSimView *view, LpPolicyPartition *ret)
+{
+    *ret = (LpPolicyPartition){
+        .key = view->key,
+        .mode = LP_MODE_AUTO,
+        .goal = LP_GOAL_BALANCED,
+        .priority = LP_PRIORITY_DEFAULT,
+        .weight = view->weight,
+        .cpu_min = 1,
+        .cpu_max = MAX(view->max_centi / 100, 1),
+        .mem_min_bytes = view->min_bytes,
+        .mem_max_bytes = view->max_bytes,
+        .entitled_bytes = view->entitled_bytes,
+        .entitled_centi = view->entitled_centi,
+        .pool = LP_NO_POOL,
+        .block_bytes = view->block_bytes,
+        .n_cells = 1,
+        .seen = { .mem_by = LP_SEEN_AGENT, .has_cpu = true, .has_psi = true },
+    };
+}
+
 static void *
 begin(const LpSimHost *host, bool burst)
 {
@@ -31,6 +54,8 @@ begin(const LpSimHost *host, bool burst)
     lpard->host.capacity_centi = host->host_centi;
     lpard->host.nodes[0].reserve_bytes = 0;
     lpard->host.reserve_centi = 0;
+    for (size_t i = 0; i < host->n; i++)
+        introduce(&host->views[i], &lpard->partitions[i]);
     return lpard;
 }
 
@@ -60,52 +85,31 @@ end(void *self)
 }
 
 static void
-see(const LpSimView *view, LpSignals *ret)
+see(const LpSimView *view, LpSignals *seen)
 {
-    *ret = (LpSignals){
-        .mem_by = LP_SEEN_AGENT,
-        .has_cpu = true,
-        .has_psi = true,
-        .total_bytes = view->usable_bytes,
-        .available_bytes = view->free_bytes + view->cache_bytes,
-        .working_set_bytes = view->used_bytes,
-        .swap_used_bytes = view->swap_bytes,
-        .refaults = view->refaults,
-        .oom_kills = view->oom_kills,
-        .psi_some_centi = view->psi_some_centi,
-        .psi_full_centi = view->psi_full_centi,
-        .cpu_used_centi = view->cpu_used_centi,
-        .cpu_running = view->cpu_running,
-        .cpu_psi_centi = view->cpu_psi_centi,
-    };
+    seen->total_bytes = view->usable_bytes;
+    seen->available_bytes = view->free_bytes + view->cache_bytes;
+    seen->working_set_bytes = view->used_bytes;
+    seen->swap_used_bytes = view->swap_bytes;
+    seen->refaults = view->refaults;
+    seen->oom_kills = view->oom_kills;
+    seen->psi_some_centi = view->psi_some_centi;
+    seen->psi_full_centi = view->psi_full_centi;
+    seen->cpu_used_centi = view->cpu_used_centi;
+    seen->cpu_running = view->cpu_running;
+    seen->cpu_psi_centi = view->cpu_psi_centi;
 }
 
 static void
-fill(const LpSimView *view, uint32_t *failures, LpPolicyPartition *ret)
+update(const LpSimView *view, uint32_t *failures, LpPolicyPartition *partition)
 {
-    *ret = (LpPolicyPartition){
-        .key = view->key,
-        .mode = LP_MODE_AUTO,
-        .goal = LP_GOAL_BALANCED,
-        .priority = LP_PRIORITY_DEFAULT,
-        .weight = view->weight,
-        .cpu_min = 1,
-        .cpu_max = MAX(view->max_centi / 100, 1),
-        .mem_min_bytes = view->min_bytes,
-        .mem_max_bytes = view->max_bytes,
-        .entitled_bytes = view->entitled_bytes,
-        .entitled_centi = view->entitled_centi,
-        .pool = LP_NO_POOL,
-        .block_bytes = view->block_bytes,
-        .n_cells = 1,
-        .fixed = view->moving,
-        .granted_bytes = view->granted_bytes,
-        .granted_cpus = view->granted_cpus,
-        .granted_centi = view->granted_centi,
-        .failed = view->failures != *failures,
-    };
+    partition->fixed = view->moving;
+    partition->granted_bytes = view->granted_bytes;
+    partition->granted_cpus = view->granted_cpus;
+    partition->granted_centi = view->granted_centi;
+    partition->failed = view->failures != *failures;
     *failures = view->failures;
-    see(view, &ret->seen);
+    see(view, &partition->seen);
 }
 
 /* Shares divide what the targets leave, up to the caps: the host's scheduler does so at once. */
@@ -146,7 +150,7 @@ decide(void *self, LpSimHost *host)
     lpard->host.now_msec = host->now_msec;
     lpard->host.nodes[0].free_bytes = host->host_free_bytes;
     for (size_t i = 0; i < host->n; i++)
-        fill(&host->views[i], &lpard->failures[i], &lpard->partitions[i]);
+        update(&host->views[i], &lpard->failures[i], &lpard->partitions[i]);
     if (!lp_policy_decide(lpard->policy, &lpard->host, lpard->partitions, lpard->states, host->n,
                           lpard->decisions))
         return;

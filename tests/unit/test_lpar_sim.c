@@ -506,7 +506,8 @@ test_resizes_are_counted(void **state)
 static void
 test_calm_hours(void **state)
 {
-    g_autoptr(LpTrace) trace = make_trace(2, 4 * GIB, 24, (uint64_t[24]){ [13] = 3 * GIB + GIB / 2 });
+    static const uint64_t demand[24] = { [13] = 3 * GIB + GIB / 2 };
+    g_autoptr(LpTrace) trace = make_trace(2, 4 * GIB, 24, demand);
     LpSimConfig config = make_config(7 * GIB);
     LpSimResult result;
 
