@@ -14,8 +14,6 @@
 #define FLOOR_OOM_MSEC (4 * 3600000)
 /* Less than this part of total available: what is wanted cannot be seen any more. */
 #define HIDDEN_PART 32
-/* With more than this part available, falling pressure is the past's. */
-#define RELIEF_PART 16
 /* PSI's 10 s averages are worked out every 2 s: so long after a growth they say nothing of it, and
  * so long after they fell they may be falling. */
 #define LAG_MSEC 4000
@@ -97,7 +95,7 @@ is_easing(const LpDemandState *state, const LpSignals *seen, LpWhy sign, uint64_
         return false;
     if (is_arriving(state, seen, granted_bytes, now_msec))
         return true;
-    if (seen->available_bytes < seen->total_bytes / RELIEF_PART)
+    if (seen->available_bytes < seen->total_bytes / LP_RELIEF_PART)
         return false;
     if (sign == LP_WHY_PRESSURE && state->psi_fell_msec != 0 &&
         lp_since(now_msec, state->psi_fell_msec) < LAG_MSEC)

@@ -5,6 +5,9 @@
 #include "policy/demand.h"
 
 #define LP_PERMYRIAD 10000
+/* With more than this part available, pressure that falls is the past's, and what is in use can be
+ * believed. */
+#define LP_RELIEF_PART 16
 
 static inline uint64_t
 lp_sum(uint64_t a, uint64_t b)

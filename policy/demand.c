@@ -101,6 +101,16 @@ note_peak(LpDemandState *state, uint64_t used)
     return peak;
 }
 
+/* With next to nothing free what is in use says little: all that pressure asks for is needed.
+ * Else a sixteenth more, until it is known what that does. */
+static uint64_t
+needed_under_pressure(const LpDemandState *state, const LpSignals *seen, uint64_t granted_bytes)
+{
+    if (seen->available_bytes < seen->total_bytes / LP_RELIEF_PART)
+        return state->mem_asked_bytes;
+    return lp_least(state->mem_asked_bytes, lp_sum(granted_bytes, granted_bytes / 16));
+}
+
 static void
 want_memory(LpDemandState *state, const LpTuning *tuning, const LpSignals *seen,
             uint64_t granted_bytes, int64_t now_msec, LpDemand *ret_demand)
@@ -124,8 +134,7 @@ want_memory(LpDemandState *state, const LpTuning *tuning, const LpSignals *seen,
     ret_demand->mem_pressed = lp_demand_press(state, tuning, seen, granted_bytes, now_msec, &want,
                                               &why);
     if (ret_demand->mem_pressed)
-        need = lp_most(need, lp_least(state->mem_asked_bytes,
-                                      lp_sum(granted_bytes, granted_bytes / 16)));
+        need = lp_most(need, needed_under_pressure(state, seen, granted_bytes));
     ret_demand->used_bytes = used;
     ret_demand->need_bytes = lp_least(need, want);
     ret_demand->want_bytes = want;

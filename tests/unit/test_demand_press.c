@@ -42,7 +42,7 @@ test_psi_limits(void **state)
         assert_true(c.demand.mem_pressed);
         assert_int_equal(c.demand.mem_why, LP_WHY_PRESSURE);
         assert_true(c.demand.want_bytes >= 9 * GIB);
-        assert_true(c.demand.need_bytes >= 8 * GIB + GIB / 2);
+        assert_true(c.demand.need_bytes == 9 * GIB);
         assert_true(c.state.mem_pressed_msec == c.now_msec);
         /* A balloon has no PSI, whatever the figure is. */
         begin_tight(&c, (LpGoal)goal);
@@ -96,6 +96,15 @@ test_one_sample_one_step(void **state)
         assert_true(c.demand.want_bytes == 9 * GIB);
         assert_int_equal(c.state.pressed_ticks, 1);
     }
+    /* With some free, a part of it is needed at once. */
+    c.seen.mem_age_msec = 0;
+    demand_case_use(&c, 7 * GIB, 100);
+    demand_case_ticks(&c, 2000, 1000);
+    assert_true(c.state.mem_asked_bytes == 11 * GIB);
+    assert_true(c.demand.need_bytes == 8 * GIB + GIB / 2);
+    begin_tight(&c, LP_GOAL_BALANCED);
+    c.seen.psi_some_centi = 2000;
+    demand_case_tick(&c, 1000);
     /* Nor is it after the growth that it asked for. */
     c.granted_bytes = 9 * GIB;
     c.seen.mem_age_msec += 1000;
