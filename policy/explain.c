@@ -232,7 +232,7 @@ say_taken(Text *text, const Case *c)
 {
     const LpDecision *d = c->decision;
     uint64_t bytes = c->partition->granted_bytes - d->mem_bytes;
-    char a[WORDS], b[WORDS];
+    char a[WORDS], b[WORDS], passed[WORDS];
 
     amount(bytes, a);
     amount(d->mem_bytes, b);
@@ -254,7 +254,7 @@ say_taken(Text *text, const Case *c)
     case LP_TAKE_SURPLUS:
     case LP_TAKE_NONE:
         say(text, "  %s go back to the host now, down to %s: it has not used them for %s.\n", a, b,
-            duration(lp_calm_since(c->state->surplus_msec, c->host->now_msec), a));
+            duration(lp_calm_since(c->state->surplus_msec, c->host->now_msec), passed));
         break;
     }
 }

@@ -6,6 +6,7 @@ liblp_policy_a_SOURCES = policy/units.c policy/units.h policy/profile.c policy/p
 	policy/share.c policy/share.h policy/fill.c policy/fill.h policy/planted.h \
 	policy/calm.c policy/calm.h policy/policy.c policy/policy.h \
 	policy/round.h policy/policy-read.c policy/policy-target.c policy/policy-grow.c \
+	policy/policy-trend.c \
 	policy/policy-reclaim.c policy/policy-bound.c policy/policy-cpu.c \
 	policy/explain.c policy/explain.h policy/record.c policy/record.h policy/record-priv.h \
 	policy/record-fields.c policy/record-play.c

@@ -11,7 +11,8 @@ below_entitlement(const LpItem *item)
     return item->granted < (item->target < item->entitled ? item->target : item->entitled);
 }
 
-/* Is it worth a resize? */
+/* Is it worth a resize?  Late: what it would have besides what it needs can wait, but what is owed
+ * cannot. */
 static bool
 due(const LpRound *round, const LpItem *item, size_t index)
 {
@@ -24,9 +25,7 @@ due(const LpRound *round, const LpItem *item, size_t index)
         return true;
     if (demand->used_bytes > lp_part_down(item->granted, tuning->mem_up, 10000))
         return true;
-    /* What it wanted an hour ago is no reason, unless it is much, or owed. */
-    return item->target - item->granted >=
-           (below_entitlement(item) ? lp_least_step(item) : lp_good_step(item));
+    return below_entitlement(item) && item->target - item->granted >= lp_least_step(item);
 }
 
 /* Compares a.amount / a.weight with b's; of weight 0: last. */
@@ -156,15 +155,17 @@ drop_crumbs(LpRound *round, LpItem *item, uint64_t goal)
     item->size = item->granted;
 }
 
-/* Beyond the target: as much as history says it will want, at least a good step. */
+/* Beyond the target: a good step, or to where its use is going. */
 static void
-add_room(LpRound *round, LpItem *item)
+add_room(LpRound *round, LpItem *item, size_t index)
 {
-    uint64_t goal = goal_of(item, item->granted + lp_good_step(item));
+    uint64_t used = round->decisions[index].demand.used_bytes;
+    uint64_t rise = lp_trend_rise(&round->states[index], used, round->now_msec);
+    uint64_t goal = goal_of(item, item->target + lp_good_step(item));
     uint64_t spare[LP_POLICY_NODES], fits;
 
-    if (item->room_bytes > goal)
-        goal = goal_of(item, item->room_bytes);
+    if (used + rise + rise / 8 > goal)
+        goal = goal_of(item, used + rise + rise / 8);
     if (goal > item->ceiling)
         goal = item->ceiling;
     if (goal <= item->size)
@@ -173,7 +174,7 @@ add_room(LpRound *round, LpItem *item)
         uint32_t j = round->room->extents[e].node;
 
         spare[j] = lp_sat_sub(round->avail[j],
-                              round->capacity[j] / 10000 * LP_KEPT_HIGH_PERMYRIAD);
+                              round->capacity[j] / 10000 * LP_KEPT_LOW_PERMYRIAD / 2);
     }
     fits = fitting(round, item, spare, goal - item->size);
     take(round, item, round->avail, fits);
@@ -256,7 +257,7 @@ lp_round_grow(LpRound *round)
 
         /* One that is held at its entitlement, or did not get its target, gets no more. */
         if (item->size > item->granted && item->size >= item->target)
-            add_room(round, item);
+            add_room(round, item, room->places[k].index);
     }
     for (size_t i = 0; i < round->n; i++)
         if (room->items[i].part == LP_PART_ADVISE)

@@ -129,11 +129,13 @@ read_wants(LpRound *round, LpItem *item, size_t index)
     /* Nothing known: what it has stays, unless its minimum is more. */
     item->floor = demand->mem_known ? item->min : most(item->granted, item->min);
     item->need = least(demand->need_bytes, item->max);
-    item->want = most(least(demand->want_bytes, item->max), item->floor);
+    item->want = most(least(most(demand->want_bytes, demand->need_bytes), item->max), item->floor);
     item->known = demand->mem_known;
     item->ceiling = item->max;
     item->suffers = demand->mem_known && (item->need > item->granted || demand->mem_pressed);
-    item->room_bytes = least(round->states[index].demand.mem_long_bytes, item->max);
+    item->first_want = most(most(item->need, least(item->want, item->entitled)), item->floor);
+    if (item->first_want > item->want)
+        item->first_want = item->want;
     item->target = item->want;
 }
 
@@ -149,6 +151,9 @@ read_part(LpRound *round, LpItem *item, size_t index, LpMode mode)
         return LP_PART_NONE;
     item->quantum = block * item->n_cells;
     read_wants(round, item, index);
+    if (item->known)
+        lp_trend_note(&round->states[index], round->decisions[index].demand.used_bytes,
+                      round->now_msec);
     if (mode == LP_MODE_OFF)
         return LP_PART_OFF;
     if (partition->fixed)

@@ -162,13 +162,16 @@ take_from(LpRound *round, LpItem *item, const LpPass *pass)
     asked = asked_of(round, item, pass->last, &what, &rival);
     if (asked == 0)
         return;
-    if (pass->whole && item->room_bytes > keep)
-        keep = item->room_bytes;
+    /* With room above its part, so that it need not grow again soon. */
+    if (pass->whole)
+        keep += keep / LP_GOOD_STEP_DIVISOR;
     if (pass->calm == LP_CALM_FORCED && what == LP_FOR_ENTITLEMENT && item->entitled > keep &&
         !LP_PLANTED(ENTITLEMENT_TAKEN))
         keep = item->entitled;
     spare = lp_round_down(item, lp_sat_sub(item->size, keep));
-    if (what >= LP_FOR_WANT)
+    if (pass->whole)
+        least = lp_good_step(item);
+    else if (what >= LP_FOR_WANT)
         least = lp_least_step(item);
     if (spare < least)
         return;

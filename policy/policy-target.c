@@ -82,17 +82,42 @@ name_rivals(LpRound *round, const uint32_t *extents, size_t n)
     }
 }
 
+/* Cuts a claim to what comes first; false if there is nothing beyond. */
+static bool
+first_claim(const LpItem *item, const LpExtent *extent, LpClaim *claim)
+{
+    uint64_t first = lp_part_up(item->first_want, extent->cells, item->n_cells);
+
+    if (first >= claim->want || LP_PLANTED(NEED_NOT_FIRST))
+        return false;
+    claim->want = first;
+    return true;
+}
+
 static void
 share_node(LpRound *round, uint32_t node, const uint32_t *extents, size_t n)
 {
     LpPolicy *room = round->room;
+    bool rest = false;
 
+    /* What each needs, or is owed, comes before what any would have beyond: one that suffers is
+     * helped by another's headroom. */
     for (size_t i = 0; i < n; i++) {
         const LpExtent *extent = &room->extents[extents[i]];
 
         room->claims[i] = claim_of(&room->items[extent->item], extent);
+        rest |= first_claim(&room->items[extent->item], extent, &room->claims[i]);
     }
-    lp_share(room->claims, n, NULL, 0, room_of(round, node), 0);
+    if (lp_share(room->claims, n, NULL, 0, room_of(round, node), 0) > 0 && rest) {
+        for (size_t i = 0; i < n; i++) {
+            const LpExtent *extent = &room->extents[extents[i]];
+            uint64_t given = room->claims[i].given;
+
+            room->claims[i] = claim_of(&room->items[extent->item], extent);
+            room->claims[i].floor = given;
+        }
+        lp_share(room->claims, n, NULL, 0, room_of(round, node), 0);
+    }
     for (size_t i = 0; i < n; i++)
         room->extents[extents[i]].given = room->claims[i].given;
 }

@@ -19,6 +19,7 @@
 #define LP_NO_POOL UINT32_MAX
 /* So often an hour may a partition that suffers override another's dwell, and its own. */
 #define LP_POLICY_EARLY 4
+#define LP_POLICY_TREND 2
 
 typedef struct {
     uint64_t capacity_bytes;       /* less what domains without a profile and overheads take */
@@ -96,6 +97,8 @@ typedef struct {
     uint64_t ordered_bytes;        /* what it was last to have, while that is under way; 0: none */
     int64_t ordered_msec;
     int64_t tick_msec;             /* of the last tick: shows where the clock jumped */
+    uint64_t trend_bytes[LP_POLICY_TREND];     /* what was in use a while ago; [0] last */
+    int64_t trend_msec[LP_POLICY_TREND];       /* 0: none */
     int64_t cpu_up_msec, cpu_down_msec, cpu_surplus_msec;
     uint32_t cpu_share;            /* as last said: it follows the target at some distance */
 } LpPolicyState;

@@ -2,6 +2,7 @@
  *
  *   policy-read.c     the inputs, made safe; demand; wants within bounds
  *   policy-target.c   memory shared out, node by node: a target each
+ *   policy-trend.c    where its use is going
  *   policy-grow.c     who grows now, and how far, by what is free
  *   policy-reclaim.c  what is taken for those who could not
  *   policy-bound.c    surplus that goes back by itself; what stood in the way
@@ -15,12 +16,16 @@
 
 /* Of a node: as soon as less is free beyond the reserve, surplus is taken until so much is.  What
  * is kept serves growth that cannot wait for others to give (ESX keeps 6 % and acts at 4 %). */
-#define LP_KEPT_LOW_PERMYRIAD 200
-#define LP_KEPT_HIGH_PERMYRIAD 400
+#define LP_KEPT_LOW_PERMYRIAD 100
+#define LP_KEPT_HIGH_PERMYRIAD 200
 /* A good step is an eighth of what is there, one that is worth while a 32nd. */
 #define LP_GOOD_STEP_DIVISOR 8
 #define LP_LEAST_STEP_DIVISOR 32
 /* Amounts of a partition are at most LP_MEM_MAX_BYTES, so sums over 2^17 fit; more saturate. */
+
+/* How far a rise is looked ahead: the time between what monitoring systems sample, and long
+ * enough that a ramp is one resize and not ten. */
+#define LP_TREND_AHEAD_MSEC 300000
 
 typedef enum {
     LP_PART_NONE,          /* not to be touched at all: a double, or impossible */
@@ -37,8 +42,8 @@ typedef struct {
     uint64_t min, max, entitled;   /* min <= entitled <= max */
     uint64_t floor;                /* min; where nothing is known what it has */
     uint64_t need, want;           /* within [floor, max] */
+    uint64_t first_want;           /* what comes before others' headroom: its need, what is owed */
     uint64_t target, size;
-    uint64_t room_bytes;           /* where it is best kept when it gives: the long percentile */
     uint64_t ceiling;              /* calm lets it grow no further */
     uint64_t key, rival;
     uint32_t weight, priority;
@@ -115,6 +120,12 @@ bool lp_moves_free(const LpRound *round);
 /* Seconds that surplus is held. */
 int64_t lp_release_msec(const LpPolicyPartition *partition);
 const LpTuning *lp_partition_tuning(const LpPolicyPartition *partition);
+
+/* Remembers what is in use now. */
+void lp_trend_note(LpPolicyState *state, uint64_t used_bytes, int64_t now_msec);
+/* By how much more will be in use after LP_TREND_AHEAD_MSEC, if it goes on as it has in each of the
+ * last two spans; at most half of what is now. */
+uint64_t lp_trend_rise(const LpPolicyState *state, uint64_t used_bytes, int64_t now_msec);
 
 bool lp_round_room(LpPolicy *policy, const LpPolicyHost *host,
                    const LpPolicyPartition *partitions, size_t n);
