@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Of a partition in a snapshot, at least: its name's length, its state's masks, two counts. */
-#define LEAST_BYTES (1 + 4 + 8 + 2)
+#define LEAST_BYTES (1 + 8 + 8 + 2)
 
 struct LpPlayer {
     const uint8_t *bytes;

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "lpard/sim/compare.h"
 #include "lpard/sim/options.h"
+#include "lpard/sim/replay.h"
 
 typedef struct {
     const char *name;
@@ -21,6 +22,7 @@ static const Command commands[] = {
     { "run", lp_sim_cmd_run, "policies on one trace and host" },
     { "compare", lp_sim_compare, "all policies side by side, and goals" },
     { "generate", lp_sim_cmd_generate, "a trace by seed" },
+    { "replay", lp_sim_replay, "what lpard decided, decided again from its history" },
     { "policies", lp_sim_cmd_policies, "what there is, and where it is from" },
     { "help", cmd_help, "this" },
 };

@@ -182,6 +182,7 @@ random_demand_state(LpDemandState *demand)
     demand->cpu_long_centi = word();
     demand->cpu_smooth_eighths = word();
     demand->psi_centi = word();
+    demand->psi_fell_msec = msec();
     demand->refaults = wide();
     demand->oom_kills = wide();
     demand->swap_used_bytes = wide();

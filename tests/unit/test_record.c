@@ -12,6 +12,16 @@
 #include "policy/record-priv.h"
 #include "tests/unit/record_random.h"
 
+#if defined(__x86_64__) || defined(__aarch64__)
+/* Who changes one of these lists its fields in record-fields.c and fills them in
+ * record_random.c: a field that is forgotten would be lost in the history. */
+_Static_assert(sizeof(LpPolicyHost) == 2096, "LpPolicyHost changed: list its fields");
+_Static_assert(sizeof(LpPolicyPartition) == 320, "LpPolicyPartition changed: list its fields");
+_Static_assert(sizeof(LpHistogram) == 208, "LpHistogram changed: list its fields");
+_Static_assert(sizeof(LpPolicyState) == 912, "LpPolicyState changed: list its fields");
+_Static_assert(sizeof(LpDecision) == 128, "LpDecision changed: list its fields");
+#endif
+
 #define PARTITIONS 6
 #define TICKS 25
 
