@@ -108,6 +108,14 @@ lp_plan_quota(uint32_t granted_vcpus, bool any_folded, uint32_t entitled_centi, 
                       + period_usec * EMULATOR_ALLOWANCE_PERMILLE / 1000);
 }
 
+int64_t
+lp_plan_quota_in_pool(int64_t quota_usec, uint32_t pool_centi, uint64_t period_usec)
+{
+    int64_t most = (int64_t) (pool_centi * period_usec / 100);
+
+    return pool_centi && quota_usec > most ? most : quota_usec;
+}
+
 LpStep *
 lp_plan_add_step(LpPlan *plan, LpStepKind kind, uint32_t stage)
 {
@@ -206,7 +214,8 @@ add_capacity_step(LpPlan *plan, const LpView *view, const LpBounds *bounds,
     uint32_t entitled = target->has_capacity ? target->entitled_centi : bounds->entitled_centi;
     bool capped = target->has_capacity ? target->capped : bounds->capped;
     uint64_t want_shares = target->has_capacity ? target->shares : bounds->shares;
-    int64_t quota = lp_plan_quota(granted, any_folded, entitled, capped, period);
+    int64_t quota = lp_plan_quota_in_pool(
+        lp_plan_quota(granted, any_folded, entitled, capped, period), view->pool_centi, period);
     LpStep *step;
 
     if (view->cgroup == LP_CGROUP_NONE)
@@ -286,8 +295,9 @@ config_capacity_differs(const LpView *view, const LpBounds *bounds, const LpTarg
     return view->cgroup != LP_CGROUP_NONE && target->has_capacity
            && (view->cpu_shares_config != target->shares
                || view->global_quota_config_usec
-                      != lp_plan_quota(vcpus, false, target->entitled_centi, target->capped,
-                                       period));
+                      != lp_plan_quota_in_pool(lp_plan_quota(vcpus, false, target->entitled_centi,
+                                                             target->capped, period),
+                                               view->pool_config_centi, period));
 }
 
 static bool
@@ -426,8 +436,10 @@ hold_again(LpPlan *plan, const LpBounds *bounds, const LpTarget *target)
 
     for (uint32_t i = 0; i < plan->n_steps; i++)
         if (plan->steps[i].kind == LP_STEP_CAPACITY)
-            plan->steps[i].global_quota_usec = lp_plan_quota(
-                plan->cpu_after, true, entitled, capped, plan->steps[i].global_period_usec);
+            plan->steps[i].global_quota_usec = lp_plan_quota_in_pool(
+                lp_plan_quota(plan->cpu_after, true, entitled, capped,
+                              plan->steps[i].global_period_usec),
+                bounds->pool_centi, plan->steps[i].global_period_usec);
 }
 
 /* Whether the plan takes this vCPU out of the grant: only such a one can be kept, whatever a guest

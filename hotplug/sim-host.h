@@ -96,6 +96,7 @@ struct LpSimDomain {
     uint64_t cpu_shares_config;
     int64_t global_quota_config_usec;
     bool has_balloon, has_channel, memory_locked;
+    char resource[LP_RESOURCE_MAX], resource_config[LP_RESOURCE_MAX];
     char *metadata;
     LpCapacityLimits limits;
 

@@ -96,7 +96,8 @@ limit_new(const LpDriver *driver, LpConn *conn, LpDefinition *definition, GError
 
     if (!view)
         return false;
-    return !lp_definition_limits(view, profile, profile->cpu.desired, false, &limits) ||
+    return !lp_definition_limits(view, view->pool_config_centi, profile, profile->cpu.desired,
+                                 false, &limits) ||
            driver->set_config(conn, definition->uuid, &change, error);
 }
 

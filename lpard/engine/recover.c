@@ -295,6 +295,8 @@ lp_engine_tidy(LpEngine *engine, LpPartition *partition)
                                            profile.capacity.capped, view->global_period_usec),
         .global_period_usec = view->global_period_usec,
     };
+    tidy->limits.global_quota_usec = lp_plan_quota_in_pool(
+        tidy->limits.global_quota_usec, view->pool_centi, view->global_period_usec);
     enter_definition(engine, partition->uuid, "a late vCPU removal", tidy_job, tidy_done, tidy,
                      tidy_free);
 }

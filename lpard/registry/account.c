@@ -131,6 +131,7 @@ lp_registry_bounds(LpRegistry *registry, const LpPartition *partition, LpBounds 
                              ? partition->policy_shares
                              : lp_capacity_shares(&profile->capacity, partition->view->cgroup);
     ret_bounds->folded = profile->folded;
+    ret_bounds->pool_centi = partition->view->pool_centi;
     if (registry->enforce_hard)
         ret_bounds->limit_overhead_bytes = lp_partition_overhead(partition,
                                                                  registry->overhead_bytes);
