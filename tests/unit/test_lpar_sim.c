@@ -529,6 +529,23 @@ set_cpu(LpSimHost *host, void *notes)
     host->views[0].needs_centi = 120;
 }
 
+/* 2 and 4 wanted of 3: a half of each lacks. */
+static void
+test_processors_crowded(void **state)
+{
+    g_autoptr(LpTrace) trace = make_trace(2, GIB, 1, (uint64_t[]){ 300 * MIB });
+    LpSimConfig config = make_config(2 * GIB);
+    LpSimResult result;
+
+    (void) state;
+    config.host_centi = 300;
+    trace->vms[0].cpu_centi[0] = 200;
+    trace->vms[1].cpu_centi[0] = 400;
+    result = run_policy(&test_policy, trace, &config, NULL, NULL);
+    near(result.cpu.shortfall, 300.0 * 300);
+    near(result.cpu.fairness, 1);
+}
+
 /* Processors: 2.5 wanted; 1.5 for 100 s, 1.99 for 50, then 2.01: one change of vCPUs. */
 static void
 test_processors(void **state)
@@ -673,6 +690,7 @@ main(void)
         cmocka_unit_test(test_failures),          cmocka_unit_test(test_lies),
         cmocka_unit_test(test_same_seed_same_run), cmocka_unit_test(test_resizes_are_counted),
         cmocka_unit_test(test_calm_hours),        cmocka_unit_test(test_processors),
+        cmocka_unit_test(test_processors_crowded),
         cmocka_unit_test(test_fairness),          cmocka_unit_test(test_host_size),
         cmocka_unit_test(test_fit),               cmocka_unit_test(test_future),
     };

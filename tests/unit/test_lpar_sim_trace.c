@@ -119,6 +119,7 @@ test_impossible_machines(void **state)
     g_autoptr(GError) error = NULL;
     g_autoptr(LpTrace) trace = read_rows("none,0,0,0,0,0,0\n"
                                          "over,0,2,1000,5000,100,5000\n"
+                                         "over,300,4,2000,100,100,50\n"
                                          "half,0,0,1000,500,128,64\n",
                                          &error);
 
@@ -128,6 +129,7 @@ test_impossible_machines(void **state)
     assert_true(vm_named(trace, "none")->max_bytes == LP_TRACE_MIN_BYTES);
     assert_int_equal(vm_named(trace, "none")->cpu_centi[0], 0);
     assert_int_equal(vm_named(trace, "over")->cpu_centi[0], 200);
+    assert_int_equal(vm_named(trace, "over")->cpu_centi[1], 20);
     assert_true(vm_named(trace, "over")->mem_bytes[0] == 100 * MIB);
     assert_int_equal(vm_named(trace, "half")->cpu_centi[0], 50);
 }
@@ -255,6 +257,8 @@ test_generate(void **state)
             assert_true(most > 2 * least);
     }
     assert_true(differs);
+    /* Two of a kind are not twins. */
+    assert_memory_not_equal(a->vms[0].cpu_centi, a->vms[6].cpu_centi, a->n_samples * 4);
     assert_null(lp_trace_generate("mix,comets", 1, 1, 1, &error));
     assert_non_null(strstr(error->message, "comets"));
     g_clear_error(&error);
