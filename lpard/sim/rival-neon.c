@@ -3,8 +3,8 @@
  * config_map.yaml (a4bce09).  A compute unit is 1/4 processor and 1 GiB; metrics every 5 s; up as
  * far as is asked and the arbiter permits, down one unit at a time and not where the guest refuses.
  * The working set of its database's cache is not known here, so the part that uses it is left out,
- * as at the source.  Taken for this: a guest asks for more when it feels memory pressure, and refuses
- * to fall to less than it uses and 100 MiB. */
+ * as at the source.  Taken for this: a guest asks for more when it feels memory pressure, and
+ * refuses to fall to less than it uses and 100 MiB. */
 #include <glib.h>
 #include <math.h>
 

@@ -3,9 +3,9 @@
  * half-life of 24 h with buckets that grow by 5 %; memory's samples are the peaks of 24 h,
  * processors' one a minute of weight 0.1; the target is the 90th percentile and 15 %, acted on when
  * what there is lies outside the bounds (50th, 95th, widened while little is known), or after 12 h
- * when off by a tenth; an OOM counts as a peak a fifth higher.  Its restarts are not counted against it here.
- * A grant is fixed for a second, so what a neighbour leaves unused within one is nobody's: for all
- * policies alike. */
+ * when off by a tenth; an OOM counts as a peak a fifth higher.  Its restarts are not counted against
+ * it here.  A grant is fixed for a second, so what a neighbour leaves unused within one is
+ * nobody's: for all policies alike. */
 #include <glib.h>
 #include <math.h>
 #include <string.h>

@@ -14,8 +14,8 @@
 #define LP_RIVAL_MIB ((uint64_t)1 << 20)
 #define LP_RIVAL_GIB ((uint64_t)1 << 30)
 
-extern const LpSimPolicy lp_rival_lpard, lp_rival_lpard_keep, lp_rival_static, lp_rival_mom, lp_rival_pve,
-    lp_rival_squeezed, lp_rival_qmemman, lp_rival_hyperv, lp_rival_esx, lp_rival_neon,
+extern const LpSimPolicy lp_rival_lpard, lp_rival_lpard_keep, lp_rival_static, lp_rival_mom,
+    lp_rival_pve, lp_rival_squeezed, lp_rival_qmemman, lp_rival_hyperv, lp_rival_esx, lp_rival_neon,
     lp_rival_vpa, lp_rival_senpai, lp_rival_clairvoyant;
 
 /* An amount within the partition's bounds; what is not a number is its minimum. */

@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	tests/bench/fsync \
 	tests/bench/idle \
 	tests/bench/lib.sh \
+	tests/bench/policy \
 	tests/bench/resize \
 	tests/bench/resize-sides.sh \
 	tests/bench/slow-fsync.c

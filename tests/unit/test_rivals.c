@@ -77,7 +77,10 @@ test_pve_by_shares(void **state)
 static void
 test_pve_at_maximum(void **state)
 {
-    static const LpPveVm vms[] = { { 2 * GB, 2 * GB, 2 * GB, 0, 2000 }, { 2 * GB, GB, GB, 0, 1000 } };
+    static const LpPveVm vms[] = {
+        { 2 * GB, 2 * GB, 2 * GB, 0, 2000 },
+        { 2 * GB, GB, GB, 0, 1000 },
+    };
     static const PveCase cases[] = {
         { 0, false, { 0, 0 } },
         { 18 * MB, false, { 0, 1018 * MB } },
