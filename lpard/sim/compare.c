@@ -63,6 +63,11 @@ choose(const char *names, GError **error)
     for (const LpSimPolicy *const *policy = lp_sim_policies; *policy; policy++)
         if (!names || g_strv_contains((const char *const *) each, (*policy)->name))
             g_ptr_array_add(chosen, (void *) (uintptr_t) *policy);
+    if (chosen->len == 0) {
+        g_set_error(error, LP_ERROR, LP_ERROR_USAGE, "--policies names none: "
+                    "`lpar-sim policies` lists them");
+        return NULL;
+    }
     return g_steal_pointer(&chosen);
 }
 
