@@ -83,7 +83,8 @@ test_autoscale_rules(void **state)
 #define CHECK(change, verdict)                                          \
     do {                                                                \
         p = good_profile();                                             \
-        p.autoscale.schedules[0] = p.autoscale.schedules[1] = day;      \
+        for (unsigned i = 0; i < LP_SCHEDULES_MAX; i++)                 \
+            p.autoscale.schedules[i] = day;                             \
         p.autoscale.n_schedules = 2;                                    \
         change;                                                         \
         assert_int_equal(lp_profile_check(&p), verdict);                \
@@ -112,7 +113,8 @@ test_autoscale_rules(void **state)
           LP_PROFILE_OK);
     CHECK((p.autoscale.schedules[1].has_cpu_max = true, p.autoscale.schedules[1].cpu_max = 5),
           LP_PROFILE_SCHEDULE_CPU);
-    CHECK((void) lp_profile_check(&p), LP_PROFILE_OK);
+    CHECK(p.autoscale.n_schedules = LP_SCHEDULES_MAX, LP_PROFILE_OK);
+    CHECK((void) p, LP_PROFILE_OK);
     assert_null(lp_profile_bad_schedule(&p));
     p.autoscale.schedules[1].days = 0;
     assert_ptr_equal(lp_profile_bad_schedule(&p), &p.autoscale.schedules[1]);
