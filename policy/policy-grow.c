@@ -156,18 +156,26 @@ drop_crumbs(LpRound *round, LpItem *item, uint64_t goal)
 }
 
 /* Beyond the target: a good step, or to where its use is going. */
-static void
-add_room(LpRound *round, LpItem *item, size_t index)
+static uint64_t
+roomy_goal(const LpRound *round, const LpItem *item, size_t index)
 {
     uint64_t used = round->decisions[index].demand.used_bytes;
     uint64_t rise = lp_trend_rise(&round->states[index], used, round->now_msec);
-    uint64_t goal = goal_of(item, item->target + lp_good_step(item));
+    uint64_t goal = item->target + lp_good_step(item);
+
+    if (!round->host->burst)
+        goal = item->target;
+    else if (used + rise + rise / LP_GOOD_STEP_DIVISOR > goal)
+        goal = used + rise + rise / LP_GOOD_STEP_DIVISOR;
+    return goal_of(item, goal);
+}
+
+static void
+add_room(LpRound *round, LpItem *item)
+{
+    uint64_t goal = item->roomy < item->ceiling ? item->roomy : item->ceiling;
     uint64_t spare[LP_POLICY_NODES], fits;
 
-    if (used + rise + rise / 8 > goal)
-        goal = goal_of(item, used + rise + rise / 8);
-    if (goal > item->ceiling)
-        goal = item->ceiling;
     if (goal <= item->size)
         return;
     for (uint32_t e = item->first; e < item->first + item->n_extents; e++) {
@@ -193,6 +201,7 @@ list(LpRound *round)
         if (item->part != LP_PART_IN || !due(round, item, i))
             continue;
         item->due = true;
+        item->roomy = roomy_goal(round, item, i);
         room->places[n++] = (LpPlace){
             .key = item->key, .amount = item->target - item->granted, .weight = item->weight,
             .priority = item->priority, .index = (uint32_t)i, .suffers = item->suffers,
@@ -252,12 +261,12 @@ lp_round_grow(LpRound *round)
         drop_crumbs(round, item, goal);
         round->moving += item->size > item->granted;
     }
-    for (size_t k = 0; k < n && round->host->burst; k++) {
+    for (size_t k = 0; k < n; k++) {
         LpItem *item = &room->items[room->places[k].index];
 
         /* One that is held at its entitlement, or did not get its target, gets no more. */
         if (item->size > item->granted && item->size >= item->target)
-            add_room(round, item, room->places[k].index);
+            add_room(round, item);
     }
     for (size_t i = 0; i < round->n; i++)
         if (room->items[i].part == LP_PART_ADVISE)

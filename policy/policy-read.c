@@ -136,6 +136,9 @@ read_wants(LpRound *round, LpItem *item, size_t index)
     item->first_want = most(most(item->need, least(item->want, item->entitled)), item->floor);
     if (item->first_want > item->want)
         item->first_want = item->want;
+    item->next_want = least(most(lp_sat_add(demand->used_bytes,
+                                            demand->used_bytes / LP_GOOD_STEP_DIVISOR),
+                                 item->first_want), item->want);
     item->target = item->want;
 }
 

@@ -48,7 +48,10 @@ count_lack(LpRound *round)
         const LpItem *item = &round->room->items[round->room->places[k].index];
         uint64_t goal = item->target < item->ceiling ? item->target : item->ceiling;
         uint64_t owed = goal < item->entitled ? goal : item->entitled;
+        uint64_t roomy = item->roomy < item->ceiling ? item->roomy : item->ceiling;
 
+        if (item->size < roomy)
+            wait_for(round, item, LP_FOR_WANT, roomy - (item->size > goal ? item->size : goal));
         if (item->size >= goal)
             continue;
         wait_for(round, item, LP_FOR_ENTITLEMENT, lp_sat_sub(owed, item->size));
@@ -122,7 +125,6 @@ list_donors(LpRound *round)
 
     for (size_t i = 0; i < round->n; i++) {
         LpItem *item = &room->items[i];
-        const LpDecision *decision = &round->decisions[i];
         LpFor what;
         LpBound bound;
         int64_t next;
@@ -137,7 +139,7 @@ list_donors(LpRound *round)
                                    &bound, &next);
         room->donors[n++] = (LpDonor){
             .key = item->key, .weight = item->weight, .size = item->granted,
-            .active = decision->demand.used_bytes, .index = i,
+            .active = item->target, .index = i,
         };
     }
     if (n > 1)
@@ -176,7 +178,8 @@ take_from(LpRound *round, LpItem *item, const LpPass *pass)
     if (spare < least)
         return;
     asked = lp_round_up(item, asked > least ? asked : least);
-    if (asked > spare || pass->whole)
+    /* Early ones are few: each is made the most of. */
+    if (asked > spare || pass->whole || pass->calm == LP_CALM_EARLY)
         asked = spare;
     if (item->size == item->granted) {
         if (!lp_moves_free(round))

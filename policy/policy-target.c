@@ -82,41 +82,38 @@ name_rivals(LpRound *round, const uint32_t *extents, size_t n)
     }
 }
 
-/* Cuts a claim to what comes first; false if there is nothing beyond. */
-static bool
-first_claim(const LpItem *item, const LpExtent *extent, LpClaim *claim)
-{
-    uint64_t first = lp_part_up(item->first_want, extent->cells, item->n_cells);
+/* Who suffers is helped by others' headroom, and headroom by others' memories: shared out is first
+ * what each needs, or is owed, then what gives it room, then all that it wants.  Each stage begins
+ * with what the one before has given. */
+#define STAGES 3
 
-    if (first >= claim->want || LP_PLANTED(NEED_NOT_FIRST))
-        return false;
-    claim->want = first;
-    return true;
+static uint64_t
+want_at(const LpItem *item, int stage)
+{
+    return stage == 0 && !LP_PLANTED(NEED_NOT_FIRST) ? item->first_want
+           : stage <= 1 ? item->next_want : item->want;
 }
 
 static void
 share_node(LpRound *round, uint32_t node, const uint32_t *extents, size_t n)
 {
     LpPolicy *room = round->room;
-    bool rest = false;
+    uint64_t left = 1;
 
-    /* What each needs, or is owed, comes before what any would have beyond: one that suffers is
-     * helped by another's headroom. */
-    for (size_t i = 0; i < n; i++) {
-        const LpExtent *extent = &room->extents[extents[i]];
-
-        room->claims[i] = claim_of(&room->items[extent->item], extent);
-        rest |= first_claim(&room->items[extent->item], extent, &room->claims[i]);
-    }
-    if (lp_share(room->claims, n, NULL, 0, room_of(round, node), 0) > 0 && rest) {
+    for (int stage = 0; stage < STAGES && left > 0; stage++) {
         for (size_t i = 0; i < n; i++) {
             const LpExtent *extent = &room->extents[extents[i]];
+            const LpItem *item = &room->items[extent->item];
             uint64_t given = room->claims[i].given;
+            uint64_t want = lp_part_up(want_at(item, stage), extent->cells, item->n_cells);
 
-            room->claims[i] = claim_of(&room->items[extent->item], extent);
-            room->claims[i].floor = given;
+            room->claims[i] = claim_of(item, extent);
+            if (want < room->claims[i].want)
+                room->claims[i].want = want;
+            if (stage > 0)
+                room->claims[i].floor = given;
         }
-        lp_share(room->claims, n, NULL, 0, room_of(round, node), 0);
+        left = lp_share(room->claims, n, NULL, 0, room_of(round, node), 0);
     }
     for (size_t i = 0; i < n; i++)
         room->extents[extents[i]].given = room->claims[i].given;

@@ -42,7 +42,10 @@ typedef struct {
     uint64_t min, max, entitled;   /* min <= entitled <= max */
     uint64_t floor;                /* min; where nothing is known what it has */
     uint64_t need, want;           /* within [floor, max] */
-    uint64_t first_want;           /* what comes before others' headroom: its need, what is owed */
+    /* What comes before all others' headroom: its need, what is owed; what comes before all
+     * others' memories of peaks: that with room. */
+    uint64_t first_want, next_want;
+    uint64_t roomy;                /* where it grows to if there is plenty */
     uint64_t target, size;
     uint64_t ceiling;              /* calm lets it grow no further */
     uint64_t key, rival;
