@@ -32,7 +32,7 @@ refused() {                     # WORDS-OF-THE-MESSAGE ARGUMENT...
 
 policies=$("$sim" policies | awk '{ print $1 }')
 echo "# seed $seed"
-echo "1..$(($(echo $policies | wc -w) * 2 + 16))"
+echo "1..$(($(echo $policies | wc -w) * 2 + 17))"
 
 "$sim" generate --vms 12 --days 1 --seed "$seed" -o "$dir/trace.csv" >"$dir/out" 2>&1
 result $? "a trace is generated"
@@ -77,6 +77,9 @@ refused "no policy is called 'luck'" run -g mix -p luck
 refused "no kind is called 'comet'" run -g comet
 refused "behind the end" run -t "$dir/trace.csv" --from-day 9
 refused "is too much" run -g mix now
+"$sim" generate --vms 1 --days 1 >/dev/full 2>"$dir/out"
+[ $? = 1 ] && grep -q "could not be written" "$dir/out"
+result $? "a full disk is told"
 echo "a,b" >"$dir/bad.csv"
 refused "line 1" run -t "$dir/bad.csv"
 "$sim" run -t "$dir/none.csv" >"$dir/out" 2>&1

@@ -7,7 +7,7 @@
 int
 lp_sim_cmd_generate(int argc, char **argv)
 {
-    g_autofree char *kinds = g_strdup("mix"), *output = g_strdup("-");
+    g_autofree char *kinds = NULL, *output = NULL;
     int vms = 24, days = 7, status;
     gint64 seed = 1;
     const GOptionEntry entries[] = {
@@ -26,9 +26,9 @@ lp_sim_cmd_generate(int argc, char **argv)
     if (!lp_sim_options_parse(&argc, &argv, "Writes a trace of its own, the same for the same "
                               "seed.", entries, NULL, &status))
         return status;
-    trace = lp_trace_generate(kinds, vms > 0 ? (size_t) vms : 0, days > 0 ? (uint32_t) days : 0,
-                              (uint64_t) seed, &error);
-    if (trace == NULL || !lp_trace_write(trace, output, &error))
+    trace = lp_trace_generate(kinds ? kinds : "mix", vms > 0 ? (size_t) vms : 0,
+                              days > 0 ? (uint32_t) days : 0, (uint64_t) seed, &error);
+    if (trace == NULL || !lp_trace_write(trace, output ? output : "-", &error))
         return lp_sim_fail("generate", error);
     return LP_SIM_EXIT_DONE;
 }

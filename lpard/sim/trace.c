@@ -1,5 +1,6 @@
 #include "lpard/sim/trace.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "lpard/error.h"
@@ -153,7 +154,12 @@ lp_trace_write(const LpTrace *trace, const char *path, GError **error)
                                    cores * CORE_MHZ, vm->cpu_centi[k] * (CORE_MHZ / 100),
                                    vm->max_bytes / MIB, vm->mem_bytes[k] / MIB);
     }
-    if (g_str_equal(path, "-"))
-        return fwrite(text->str, 1, text->len, stdout) == text->len;
+    if (g_str_equal(path, "-")) {
+        if (fwrite(text->str, 1, text->len, stdout) == text->len && fflush(stdout) == 0)
+            return true;
+        g_set_error(error, LP_ERROR, LP_ERROR_INTERNAL, "the output could not be written: %s",
+                    g_strerror(errno));
+        return false;
+    }
     return g_file_set_contents(path, text->str, (gssize) text->len, error);
 }

@@ -34,7 +34,7 @@ typedef struct {
  * to what is provisioned, VMs of 0 cores have one.  Of two rows in one step the later counts.
  * NULL: *error says line and cause. */
 LpTrace *lp_trace_read(const char *path, GError **error);
-/* Writes the same format, plain. */
+/* Writes the same format, plain; "-" is the standard output. */
 bool lp_trace_write(const LpTrace *trace, const char *path, GError **error);
 /* A mix, deterministic by the seed.  kinds: "diurnal,bursty,leaking,batch,idle,storm" or "mix". */
 LpTrace *lp_trace_generate(const char *kinds, size_t n_vms, uint32_t days, uint64_t seed,
