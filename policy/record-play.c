@@ -298,12 +298,14 @@ read_body(LpPlayer *player, bool snapshot, Reader *reader)
 static LpPlayVerdict
 read_header(const LpPlayer *player, Reader *ret_body, bool *ret_snapshot)
 {
-    const uint8_t *header = player->bytes + player->at;
+    const uint8_t *header;
     size_t left = player->length - player->at;
     uint64_t length;
 
+    /* Before the pointer is made: of an empty stream it may be NULL. */
     if (left == 0)
         return LP_PLAY_END;
+    header = player->bytes + player->at;
     /* Not such a stream at all, however short. */
     if (header[0] != LP_RECORD_MAGIC_0 || (left > 1 && header[1] != LP_RECORD_MAGIC_1))
         return LP_PLAY_BAD;

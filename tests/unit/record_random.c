@@ -219,6 +219,10 @@ record_random_state(LpPolicyState *ret)
     ret->up_failures = word();
     for (size_t i = 0; i < sizeof(ret->early_msec) / sizeof(ret->early_msec[0]); i++)
         ret->early_msec[i] = msec();
+    for (size_t i = 0; i < sizeof(ret->trend_msec) / sizeof(ret->trend_msec[0]); i++) {
+        ret->trend_bytes[i] = wide();
+        ret->trend_msec[i] = msec();
+    }
     ret->seen_bytes = wide();
     ret->ordered_bytes = wide();
     ret->ordered_msec = msec();

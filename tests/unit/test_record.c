@@ -18,7 +18,7 @@
 _Static_assert(sizeof(LpPolicyHost) == 2096, "LpPolicyHost changed: list its fields");
 _Static_assert(sizeof(LpPolicyPartition) == 320, "LpPolicyPartition changed: list its fields");
 _Static_assert(sizeof(LpHistogram) == 208, "LpHistogram changed: list its fields");
-_Static_assert(sizeof(LpPolicyState) == 912, "LpPolicyState changed: list its fields");
+_Static_assert(sizeof(LpPolicyState) == 880, "LpPolicyState changed: list its fields");
 _Static_assert(sizeof(LpDecision) == 128, "LpDecision changed: list its fields");
 #endif
 
@@ -285,6 +285,7 @@ test_version(void **state)
     assert_int_equal(play(stream.bytes, stream.length, &ticks), LP_PLAY_BAD);
     assert_int_equal(play((const uint8_t *)"{\"json\":1}", 10, &ticks), LP_PLAY_BAD);
     assert_int_equal(play((const uint8_t *)"x", 1, &ticks), LP_PLAY_BAD);
+    assert_int_equal(play((const uint8_t *)"", 0, &ticks), LP_PLAY_END);
     free(stream.bytes);
 }
 
