@@ -11,6 +11,9 @@
 #define CHART_GAP 30.0
 #define AXIS_WIDTH 58.0
 #define LABEL_WIDTH 92.0
+/* Two to a row at most wide: a wider one shows no more. */
+#define CHART_WIDTH_MAX 565.0
+#define ROW_MAX 3
 #define LABEL_HEIGHT 12.5
 /* Below the least power of ten is the line of none. */
 #define NONE_HEIGHT 20.0
@@ -29,6 +32,7 @@ typedef struct {
 
 typedef struct {
     const char *title, *below;
+    bool from_none;                        /* x begins at 0 */
     Series series[SERIES_MAX];
     size_t n;
     double from, to;                       /* of x */
@@ -110,16 +114,21 @@ sweep(const LpSimResult *results, size_t n, const LpSimResult **chosen, size_t n
 }
 
 static Chart *
-costs(const LpSimResult **chosen, size_t n_chosen)
+costs(const LpSimResult **chosen, size_t n_chosen, bool cpu)
 {
     Chart *chart = g_new0(Chart, 1);
 
-    chart->title = "Memory short, and what it costs";
-    chart->below = "memory needed, % of what is provisioned";
-    for (size_t i = 0; i < n_chosen; i++)
+    chart->title = cpu ? "Processors short, % of demand, and what it costs"
+                       : "Memory short, % of demand, and what it costs";
+    chart->below = cpu ? "processors needed, % of what is provisioned"
+                       : "memory needed, % of what is provisioned";
+    chart->from_none = true;
+    for (size_t i = 0; i < n_chosen; i++) {
+        const LpSimAmount *amount = cpu ? &chosen[i]->cpu : &chosen[i]->mem;
+
         add(chart, chosen[i]->policy,
-            100 * lp_report_part(chosen[i]->mem.needs, chosen[i]->mem.static_amount),
-            percent_short(&chosen[i]->mem));
+            100 * lp_report_part(amount->needs, amount->static_amount), percent_short(amount));
+    }
     return chart;
 }
 
@@ -144,8 +153,8 @@ set_scales(Chart *chart)
     }
     chart->least = floor(log10(low));
     chart->most = MAX(ceil(log10(high)), chart->least + 1);
-    chart->from = from;
-    chart->to = to > from ? to : from + 1;
+    chart->from = chart->from_none ? MIN(from, 0) : from;
+    chart->to = to > chart->from ? to : chart->from + 1;
 }
 
 static double
@@ -173,15 +182,16 @@ draw_axes(LpSvg *svg, const Chart *chart)
     static const LpSvgFont x_font = { 9.5, LP_SVG_MUTED, LP_SVG_MIDDLE, false };
     double right = chart->left + chart->width, bottom = chart->top + CHART_HEIGHT;
     double span = chart->to - chart->from;
-    double step = span <= 2 ? 0.25 : span <= 4 ? 0.5 : span <= 12 ? 2 : span <= 40 ? 5 : 20;
+    double step = span <= 2 ? 0.25 : span <= 4 ? 0.5 : span <= 12 ? 2 : span <= 50 ? 10 : 20;
     double at = ceil(chart->from / step) * step;
 
     lp_svg_text(svg, chart->left - AXIS_WIDTH + 12, chart->top - 16, &title, chart->title);
     for (double power = chart->least; power <= chart->most; power++) {
-        char text[G_ASCII_DTOSTR_BUF_SIZE];
+        char text[G_ASCII_DTOSTR_BUF_SIZE], format[8];
         double y = y_of(chart, pow(10, power));
 
-        g_ascii_formatd(text, sizeof text, "%.10g", pow(10, power));
+        g_snprintf(format, sizeof format, "%%.%.0ff", MAX(-power, 0));
+        g_ascii_formatd(text, sizeof text, format, pow(10, power));
         lp_svg_line(svg, chart->left, y, right, y, LP_SVG_GRID, 1, NULL);
         lp_svg_text(svg, chart->left - 6, y + 3.5, &y_font, text);
     }
@@ -264,20 +274,22 @@ double
 lp_report_draw_charts(LpSvg *svg, const LpSimResult *results, size_t n,
                       const LpSimResult **chosen, size_t n_chosen, double y)
 {
-    Chart *charts[3] = { sweep(results, n, chosen, n_chosen, false),
-                         sweep(results, n, chosen, n_chosen, true), costs(chosen, n_chosen) };
+    Chart *charts[4] = { sweep(results, n, chosen, n_chosen, false),
+                         sweep(results, n, chosen, n_chosen, true),
+                         costs(chosen, n_chosen, false), costs(chosen, n_chosen, true) };
     size_t count = 0;
     double wide;
 
-    /* A run of one policy has nothing to be compared with. */
+    /* A run of one policy has nothing to be compared with; a row has room for three. */
     for (size_t i = 0; i < G_N_ELEMENTS(charts); i++)
-        if (charts[i]->n > 0 && n_chosen > 1)
+        if (charts[i]->n > 0 && n_chosen > 1 && count < ROW_MAX)
             charts[count++] = g_steal_pointer(&charts[i]);
         else
             g_clear_pointer(&charts[i], g_free);
     if (count == 0)
         return y;
     wide = (LP_SVG_WIDTH - 2 * LP_SVG_MARGIN - (double) (count - 1) * CHART_GAP) / (double) count;
+    wide = MIN(wide, CHART_WIDTH_MAX);
     for (size_t i = 0; i < count; i++) {
         charts[i]->left = LP_SVG_MARGIN + (double) i * (wide + CHART_GAP) + AXIS_WIDTH;
         charts[i]->top = y + CHART_HEAD;

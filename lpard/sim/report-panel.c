@@ -20,6 +20,8 @@
 /* The strip tells a megabyte from a terabyte: its scale is in powers. */
 #define STRIP_LEAST MIB
 #define TIMES_MAX 9
+/* Narrower, and a tick that was short would not be seen. */
+#define STAIR_LEAST 1.0
 /* A point each pixel and no more. */
 #define PLOT_POINTS 540
 
@@ -128,22 +130,24 @@ static void
 draw_strip(LpSvg *svg, const Plot *plot, const Scale *scale, double left, double top)
 {
     static const LpSvgFont small = { 9.5, LP_SVG_MUTED, LP_SVG_END, false };
-    double wide = scale->width / PLOT_POINTS;
+    double x[2 * PLOT_POINTS], y[2 * PLOT_POINTS];
 
     for (double power = 1024; power * STRIP_LEAST <= scale->worst * 1.001; power *= 1024) {
-        double y = top + STRIP_HEIGHT - strip_height(power * STRIP_LEAST, scale);
+        double at = top + STRIP_HEIGHT - strip_height(power * STRIP_LEAST, scale);
 
-        lp_svg_line(svg, left, y, left + scale->width, y, LP_SVG_GRID, 1, NULL);
-        lp_svg_text(svg, left - 6, y + 3.5, &small, power < 2000 ? "1 GiB" : power < 2e6 ? "1 TiB"
+        lp_svg_line(svg, left, at, left + scale->width, at, LP_SVG_GRID, 1, NULL);
+        lp_svg_text(svg, left - 6, at + 3.5, &small, power < 2000 ? "1 GiB" : power < 2e6 ? "1 TiB"
                                                                                      : "1 PiB");
     }
+    /* Stairs: each point says what was short until the next. */
     for (size_t i = 0; i < plot->n; i++) {
-        double height = strip_height(plot->shortfall[i], scale);
+        double end = i + 1 < plot->n ? plot->x[i + 1] : plot->x[i] + STAIR_LEAST;
 
-        if (height > 0)
-            lp_svg_box(svg, left + plot->x[i], top + STRIP_HEIGHT - height, MAX(wide, 1.2), height,
-                       LP_SVG_RED);
+        x[2 * i] = left + plot->x[i];
+        x[2 * i + 1] = left + MIN(MAX(end, plot->x[i] + STAIR_LEAST), scale->width);
+        y[2 * i] = y[2 * i + 1] = top + STRIP_HEIGHT - strip_height(plot->shortfall[i], scale);
     }
+    lp_svg_area(svg, x, y, 2 * plot->n, top + STRIP_HEIGHT, LP_SVG_RED);
     lp_svg_line(svg, left, top + STRIP_HEIGHT, left + scale->width, top + STRIP_HEIGHT, LP_SVG_AXIS,
                 1, NULL);
 }

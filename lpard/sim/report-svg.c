@@ -34,12 +34,19 @@ span_text(const LpReportAbout *about, const LpSimConfig *config)
     return g_strdup("");
 }
 
+static char *
+title_of(const LpReportAbout *about)
+{
+    return about && about->title ? g_strdup_printf("lpar-sim %s", about->title)
+                                 : g_strdup("lpar-sim");
+}
+
 static double
 draw_heading(LpSvg *svg, const LpReportAbout *about, const LpSimResult *result)
 {
     static const LpSvgFont title = { 24, LP_SVG_INK, LP_SVG_START, true };
     static const LpSvgFont said = { 12.5, LP_SVG_MUTED, LP_SVG_START, false };
-    const char *name = about && about->title ? about->title : "lpar-sim";
+    g_autofree char *name = title_of(about);
     const char *trace = about && about->trace ? about->trace : NULL;
     g_autofree char *span = NULL, *text = NULL;
     char host[LP_REPORT_TEXT], ratio[LP_REPORT_TEXT];
@@ -132,6 +139,7 @@ lp_report_svg(const LpReportAbout *about, const LpSimResult *results, size_t n)
     size_t n_chosen, n_panels;
     g_autofree const LpSimResult **chosen = lp_report_of_policies(about, results, n, &n_chosen);
     g_autofree const LpSimResult **panels = g_new0(const LpSimResult *, n_chosen + 1);
+    g_autofree char *title = title_of(about);
     LpSvg svg;
     double y;
 
@@ -147,5 +155,5 @@ lp_report_svg(const LpReportAbout *about, const LpSimResult *results, size_t n)
             y = draw_table(&svg, chosen, n_chosen, true, y);
         y = draw_foot(&svg, y);
     }
-    return lp_svg_end(&svg, y, about && about->title ? about->title : "lpar-sim");
+    return lp_svg_end(&svg, y, title);
 }

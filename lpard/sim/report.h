@@ -18,7 +18,7 @@
 
 /* What was run, for headings.  All may be NULL or 0. */
 typedef struct {
-    const char *title;             /* "compare"; NULL: "lpar-sim" */
+    const char *title;             /* the command: "compare" */
     const char *trace;             /* a path, or the generator's words */
     int64_t epoch_sec;             /* Unix time of the trace's second 0; 0: hours are counted */
     double ratio;                  /* compare: the panels are of the hosts nearest to it; 0: 1.25 */

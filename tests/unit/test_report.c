@@ -147,7 +147,7 @@ parsed(const char *svg)
 static void
 test_picture(void **state)
 {
-    const LpReportAbout about = { "lpar-sim compare", "bitbrains-rnd-2013-08-120vms.csv.xz",
+    const LpReportAbout about = { "compare", "bitbrains-rnd-2013-08-120vms.csv.xz",
                                   1375315200, 0 };
     size_t n;
     LpSimResult *results = some_results(&n);
