@@ -117,6 +117,20 @@ hear(LpRound *round, size_t index, LpDemand *demand)
     demand->need_bytes = most(demand->need_bytes, word->asked_bytes);
 }
 
+/* What is in use, with headroom, and not below what was too little not long ago. */
+static uint64_t
+with_room(const LpRound *round, size_t index)
+{
+    const LpTuning *tuning = lp_partition_tuning(&round->partitions[index]);
+    const LpDemandState *state = &round->states[index].demand;
+    uint64_t used = round->decisions[index].demand.used_bytes;
+    uint64_t room = lp_part_down(used, tuning->mem_headroom, 10000);
+    uint64_t sum = lp_sat_add(used, most(room, tuning->mem_room_bytes));
+
+    return state->mem_floor_until_msec > round->now_msec ? most(sum, state->mem_floor_bytes)
+                                                         : sum;
+}
+
 static void
 read_wants(LpRound *round, LpItem *item, size_t index)
 {
@@ -136,9 +150,7 @@ read_wants(LpRound *round, LpItem *item, size_t index)
     item->first_want = most(most(item->need, least(item->want, item->entitled)), item->floor);
     if (item->first_want > item->want)
         item->first_want = item->want;
-    item->next_want = least(most(lp_sat_add(demand->used_bytes,
-                                            demand->used_bytes / LP_GOOD_STEP_DIVISOR),
-                                 item->first_want), item->want);
+    item->next_want = least(most(with_room(round, index), item->first_want), item->want);
     item->target = item->want;
 }
 

@@ -48,8 +48,13 @@ count_lack(LpRound *round)
         const LpItem *item = &round->room->items[round->room->places[k].index];
         uint64_t goal = item->target < item->ceiling ? item->target : item->ceiling;
         uint64_t owed = goal < item->entitled ? goal : item->entitled;
-        uint64_t roomy = item->roomy < item->ceiling ? item->roomy : item->ceiling;
+        uint64_t roomy = goal + lp_good_step(item);
 
+        /* To where its use may be going it gets what is free, but nothing is taken for it. */
+        if (roomy > item->roomy)
+            roomy = item->roomy;
+        if (roomy > item->ceiling)
+            roomy = item->ceiling;
         if (item->size < roomy)
             wait_for(round, item, LP_FOR_WANT, roomy - (item->size > goal ? item->size : goal));
         if (item->size >= goal)
@@ -208,7 +213,7 @@ lp_round_reclaim(LpRound *round)
 {
     static const LpPass passes[] = {
         { LP_CALM_ANY, LP_FOR_KEPT, true },
-        { LP_CALM_ANY, LP_FOR_KEPT, false },
+        { LP_CALM_ANY, LP_FOR_NEED, false },
         { LP_CALM_EARLY, LP_FOR_NEED, false },
         { LP_CALM_FORCED, LP_FOR_ENTITLEMENT, false },
     };

@@ -82,17 +82,10 @@ name_rivals(LpRound *round, const uint32_t *extents, size_t n)
     }
 }
 
-/* Who suffers is helped by others' headroom, and headroom by others' memories: shared out is first
- * what each needs, or is owed, then what gives it room, then all that it wants.  Each stage begins
- * with what the one before has given. */
-#define STAGES 3
-
-static uint64_t
-want_at(const LpItem *item, int stage)
-{
-    return stage == 0 && !LP_PLANTED(NEED_NOT_FIRST) ? item->first_want
-           : stage <= 1 ? item->next_want : item->want;
-}
+/* Who suffers is helped by others' headroom: shared out is first what each needs, or is owed, then
+ * what gives it room.  Where not all that is wanted fits, memories of peaks are no claim at all:
+ * what is left over then stays where it is, and goes in large pieces to whose peak comes. */
+#define STAGES 2
 
 static void
 share_node(LpRound *round, uint32_t node, const uint32_t *extents, size_t n)
@@ -105,7 +98,9 @@ share_node(LpRound *round, uint32_t node, const uint32_t *extents, size_t n)
             const LpExtent *extent = &room->extents[extents[i]];
             const LpItem *item = &room->items[extent->item];
             uint64_t given = room->claims[i].given;
-            uint64_t want = lp_part_up(want_at(item, stage), extent->cells, item->n_cells);
+            uint64_t want = lp_part_up(stage == 0 && !LP_PLANTED(NEED_NOT_FIRST)
+                                       ? item->first_want : item->next_want,
+                                       extent->cells, item->n_cells);
 
             room->claims[i] = claim_of(item, extent);
             if (want < room->claims[i].want)

@@ -5,6 +5,8 @@
 #define SPAN_MSEC 15000
 /* What was so long ago says nothing of now. */
 #define OLD_MSEC 120000
+/* Use is not expected to more than double, or to rise by more than this. */
+#define LEAST_CAP_BYTES (4ULL << 30)
 /* Less than this of a span is noise. */
 #define LEAST_MSEC 5000
 
@@ -35,7 +37,7 @@ lp_trend_rise(const LpPolicyState *state, uint64_t used_bytes, int64_t now_msec)
 {
     int64_t recent = lp_calm_since(state->trend_msec[0], now_msec);
     int64_t before = lp_calm_since(state->trend_msec[1], state->trend_msec[0]);
-    uint64_t rise = used_bytes / 2, each;
+    uint64_t rise = lp_sat_add(used_bytes, LEAST_CAP_BYTES), each;
 
     if (state->trend_msec[0] == 0 || state->trend_msec[1] == 0 || recent > OLD_MSEC ||
         before > OLD_MSEC || before < LEAST_MSEC)

@@ -43,7 +43,7 @@ typedef struct {
     uint64_t floor;                /* min; where nothing is known what it has */
     uint64_t need, want;           /* within [floor, max] */
     /* What comes before all others' headroom: its need, what is owed; what comes before all
-     * others' memories of peaks: that with room. */
+     * others' memories of peaks: what it uses, with headroom. */
     uint64_t first_want, next_want;
     uint64_t roomy;                /* where it grows to if there is plenty */
     uint64_t target, size;
@@ -127,7 +127,7 @@ const LpTuning *lp_partition_tuning(const LpPolicyPartition *partition);
 /* Remembers what is in use now. */
 void lp_trend_note(LpPolicyState *state, uint64_t used_bytes, int64_t now_msec);
 /* By how much more will be in use after LP_TREND_AHEAD_MSEC, if it goes on as it has in each of the
- * last two spans; at most half of what is now. */
+ * last two spans. */
 uint64_t lp_trend_rise(const LpPolicyState *state, uint64_t used_bytes, int64_t now_msec);
 
 bool lp_round_room(LpPolicy *policy, const LpPolicyHost *host,
