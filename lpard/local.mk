@@ -30,11 +30,15 @@ liblp_daemon_a_SOURCES = \
 	lpard/autoscale/heed.c lpard/autoscale/act.c lpard/autoscale/chronicle.c \
 	lpard/autoscale/history.c lpard/autoscale/history.h lpard/autoscale/mode.c \
 	lpard/autoscale/report.c
+liblp_daemon_a_SOURCES += \
+	lpard/pools/pools.c lpard/pools/pools.h lpard/pools/pools-priv.h lpard/pools/change.c \
+	lpard/pools/members.c lpard/pools/members.h lpard/pools/group.c lpard/pools/group.h \
+	lpard/pools/pool-file.c lpard/pools/pool-file.h lpard/api/api-pools.c
 nodist_liblp_daemon_a_SOURCES = lpard/api/openapi-text.c
 liblp_daemon_a_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(SOUP_CFLAGS) $(LIBVIRT_CFLAGS) \
-	$(LIBXML_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS)
+	$(LIBXML_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS) $(LIBCGROUP_CFLAGS)
 LP_DAEMON_LIBS = liblp-daemon.a $(LP_HOTPLUG_LIBS) liblp-policy.a liblp-numa.a
-LP_DAEMON_SYSLIBS = $(SOUP_LIBS) $(SQLITE_LIBS) $(HWLOC_LIBS) $(LP_HOTPLUG_SYSLIBS)
+LP_DAEMON_SYSLIBS = $(LIBCGROUP_LIBS) $(SOUP_LIBS) $(SQLITE_LIBS) $(HWLOC_LIBS) $(LP_HOTPLUG_SYSLIBS)
 
 # In its folder, since that has the same name.
 sbin_PROGRAMS += lpard/lpard

@@ -27,7 +27,7 @@ result() {                      # FILE-OF-FAULTS DESCRIPTION
     fi
 }
 
-rooms="numa policy hotplug wire lib agent lpard journal registry engine define autoscale api main ctl sim"
+rooms="numa policy hotplug wire lib agent lpard journal registry engine define pools autoscale api main ctl sim"
 echo "1..$(($(echo $rooms | wc -w) + 2 + $#))"
 
 # file:line:included header, for every quoted include of every room.
@@ -63,11 +63,13 @@ allowed() {
     registry) echo '^((hotplug|policy|numa|agent/wire|lpard/journal)/|lpard/[^/]*[.]h$)' ;;
     engine | define)
         echo '^((hotplug|policy|numa|agent/wire|lpard/(journal|registry))/|lpard/[^/]*[.]h$)' ;;
+    pools)
+        echo '^((hotplug|policy|numa|lpard/(registry|engine))/|lpard/[^/]*[.]h$)' ;;
     autoscale)
-        echo '^((hotplug|policy|numa|agent/wire|lpard/(registry|engine))/|lpard/[^/]*[.]h$)' ;;
+        echo '^((hotplug|policy|numa|agent/wire|lpard/(registry|engine|pools))/|lpard/[^/]*[.]h$)' ;;
     api)
         echo '^((hotplug|policy|numa|agent/wire)/|lpard/(journal|registry|engine|define)/)' \
-            '|^lpard/autoscale/' \
+            '|^lpard/(autoscale|pools)/' \
             '|^lpard/[^/]*[.]h$' | tr -d ' ' ;;
     main) echo '^((hotplug|policy|numa)/|lpard/)' ;;
     # It plays host and guests to the policy, and knows nothing of the daemon.
@@ -96,7 +98,7 @@ result "$work/faults" "the rooms form no cycle"
 
 # A folder of C that no rule covers would be a room without a door.
 (cd "$src" && find . -name '*.[ch]' ! -path './.git/*' ! -path './tests/*' ! -path './.lab/*' |
-    sed 's|^\./||' | grep -Ev '^(numa|policy|hotplug|agent(/(wire|classes|lib))?|lpard(/(ctl|api|autoscale|define|engine|registry|journal|sim))?)/[^/]*$') |
+    sed 's|^\./||' | grep -Ev '^(numa|policy|hotplug|agent(/(wire|classes|lib))?|lpard(/(ctl|api|autoscale|define|engine|pools|registry|journal|sim))?)/[^/]*$') |
     grep -Ev '^(config[.]h|_build/|build[^/]*/|lpard-[0-9][^/]*/)' |
     sed 's/$/ is in no room of this test/' >"$work/faults"
 result "$work/faults" "every source file is in a room"

@@ -8,6 +8,7 @@
 #include "lpard/engine/engine.h"
 #include "lpard/events.h"
 #include "lpard/journal/journal.h"
+#include "lpard/pools/pools.h"
 #include "lpard/registry/registry.h"
 #include "lpard/settings.h"
 
@@ -25,6 +26,8 @@ LpApi *lp_api_new(LpSettings *settings, LpRegistry *registry, LpEngine *engine,
 /* Without one /v1/policy is answered with LP_ERROR_UNSUPPORTED.  It must live as long as the
  * API. */
 void lp_api_serve_policy(LpApi *api, LpScaler *scaler);
+/* The same for pools; to be freed after the API. */
+void lp_api_serve_pools(LpApi *api, LpPools *pools);
 /* The engine may not run any operation further after this: free it next. */
 void lp_api_free(LpApi *api);
 

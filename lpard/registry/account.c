@@ -180,12 +180,18 @@ take_from_nodes(LpRoom *room, const LpTopology *topology, const LpPartition *par
 }
 
 void
+lp_registry_reserve_for_pools(LpRegistry *registry, uint32_t centi)
+{
+    registry->pools_centi = centi;
+}
+
+void
 lp_registry_room(LpRegistry *registry, const LpPartition *partition, LpRoom *ret_room)
 {
     const LpTopology *topology = &registry->host.topology;
     uint64_t capacity = lp_topology_memory(topology);
     uint64_t taken = registry->reserve_bytes + registry->overhead_bytes;
-    uint32_t cpus = topology->n_cpus * 100, entitled = registry->reserve_centi;
+    uint32_t cpus = topology->n_cpus * 100, entitled = registry->reserve_centi + registry->pools_centi;
     GHashTableIter iter;
     LpPartition *other;
 
@@ -278,6 +284,7 @@ lp_registry_use(LpRegistry *registry, LpHostUse *ret_use)
     ret_use->reserve_bytes = registry->reserve_bytes;
     ret_use->capacity_centi = topology->n_cpus * 100;
     ret_use->reserve_centi = registry->reserve_centi;
+    ret_use->pools_centi = registry->pools_centi;
     g_hash_table_iter_init(&iter, registry->partitions);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &partition)) {
         uint64_t whole = lp_partition_counted_bytes(partition, registry->overhead_bytes);
@@ -300,7 +307,7 @@ lp_registry_use(LpRegistry *registry, LpHostUse *ret_use)
     }
     ret_use->free_bytes = ret_use->capacity_bytes > counted ? ret_use->capacity_bytes - counted
                                                             : 0;
-    counted = ret_use->entitled_centi + ret_use->reserve_centi;
+    counted = ret_use->entitled_centi + ret_use->reserve_centi + ret_use->pools_centi;
     ret_use->free_centi = ret_use->capacity_centi > counted
                               ? ret_use->capacity_centi - (uint32_t) counted
                               : 0;

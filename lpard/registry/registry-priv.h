@@ -16,6 +16,7 @@ struct LpRegistry {
     LpHost host;
     uint64_t reserve_bytes, overhead_bytes;
     uint32_t reserve_centi;
+    uint32_t pools_centi;          /* what pools have reserved */
     bool enforce_hard;
     LpWatch *watch;
     bool connected, synced, listing;

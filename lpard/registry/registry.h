@@ -111,6 +111,9 @@ typedef struct LpRegistry LpRegistry;
 LpRegistry *lp_registry_new(LpWorkers *workers, LpJournal *journal,
                             LpEvents *events, const LpHost *host, uint64_t reserve_bytes,
                             uint32_t reserve_centi, uint64_t overhead_bytes);
+/* Units that pools have reserved beyond their members' entitlements: nobody else is entitled to
+ * them (S8). */
+void lp_registry_reserve_for_pools(LpRegistry *registry, uint32_t centi);
 /* From now on plans hold memory by a cgroup limit too. */
 void lp_registry_enforce_hard(LpRegistry *registry);
 void lp_registry_free(LpRegistry *registry);
@@ -185,7 +188,7 @@ void lp_registry_nodes(LpRegistry *registry, LpNodeUse ret_nodes[LP_MAX_NODES]);
 typedef struct {
     uint64_t capacity_bytes, reserve_bytes, granted_bytes, unmanaged_bytes, overhead_bytes,
         free_bytes;
-    uint32_t capacity_centi, reserve_centi, entitled_centi, free_centi;
+    uint32_t capacity_centi, reserve_centi, pools_centi, entitled_centi, free_centi;
     uint32_t n_partitions, n_running, n_unmanaged;
 } LpHostUse;
 void lp_registry_use(LpRegistry *registry, LpHostUse *ret_use);
