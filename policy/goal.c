@@ -19,7 +19,7 @@ static const LpTuning tunings[LP_GOALS] = {
         .window_sec = 10800, .release_sec = 14400, .dwell_sec = 900,
     },
     [LP_GOAL_BALANCED] = {
-        .mem_up = 9200, .mem_headroom = 1000, .mem_room_bytes = 64 * MIB,
+        .mem_up = 9700, .mem_headroom = 1000, .mem_room_bytes = 64 * MIB,
         .mem_percentile = 9500, .mem_down = 8000,
         .psi_some_centi = 300,
         .cpu_up = 8500, .cpu_headroom = 2500, .cpu_room_centi = 10, .cpu_percentile = 9500,
