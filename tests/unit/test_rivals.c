@@ -396,6 +396,64 @@ test_senpai_probes(void **state)
     lp_rival_senpai.end(self);
 }
 
+static void
+test_hyperv_buffer(void **state)
+{
+    World world;
+
+    (void) state;
+    world_init(&world, 64 * GIB);
+    world_add(&world, GIB, 32 * GIB, 10 * GIB, 10 * GIB);
+    world_add(&world, GIB, 32 * GIB, 10 * GIB, 4 * GIB);
+    /* A fifth over what is in use; what is much too much is taken. */
+    world_decide(&world, &lp_rival_hyperv, NULL);
+    assert_near(world.views[0].target_bytes, 12 * GIB);
+    assert_near(world.views[1].target_bytes, 4.8 * GIB);
+    /* With 15.4 for a demand of 14 only half of 2.8 is there for buffers: the same part for equals. */
+    world.host.host_bytes = (uint64_t) (15.4 * GIB);
+    world.host.host_free_bytes = 0;
+    world_decide(&world, &lp_rival_hyperv, NULL);
+    assert_near(world.views[0].needs_bytes, 11 * GIB);
+    assert_near(world.views[1].needs_bytes, 4.4 * GIB);
+}
+
+static void
+test_clairvoyant_knows(void **state)
+{
+    World world;
+
+    (void) state;
+    world_init(&world, 16 * GIB);
+    world_add(&world, GIB, 10 * GIB, 2 * GIB, GIB);
+    world_add(&world, GIB, 10 * GIB, 2 * GIB, GIB);
+    world.views[0].future_bytes = 7 * GIB;
+    world.views[1].future_bytes = 3 * GIB;
+    world_decide(&world, &lp_rival_clairvoyant, NULL);
+    assert_near(world.views[0].target_bytes, 7 * GIB);
+    assert_near(world.views[1].target_bytes, 3 * GIB);
+    /* 6 GiB: beyond the two minima all get half of what they want. */
+    world.host.host_bytes = 6 * GIB;
+    world.host.host_free_bytes = 2 * GIB;
+    world_decide(&world, &lp_rival_clairvoyant, NULL);
+    assert_near(world.views[0].target_bytes, 4 * GIB);
+    assert_near(world.views[1].target_bytes, 2 * GIB);
+}
+
+static void
+test_static_parts(void **state)
+{
+    World world;
+
+    (void) state;
+    world_init(&world, 8 * GIB);
+    world_add(&world, GIB, 3 * GIB, GIB, 0);
+    world_add(&world, GIB, 11 * GIB, GIB, 10 * GIB);
+    /* 6 GiB beyond the minima for ranges of 2 and 10, whoever uses them. */
+    world_decide(&world, &lp_rival_static, NULL);
+    assert_near(world.views[0].target_bytes, 2 * GIB);
+    assert_near(world.views[1].target_bytes, 6 * GIB);
+}
+
 /* Whatever the host has, no policy asks for what is not there, and none for less than the least. */
 static void
 test_all_keep_bounds(void **state)
@@ -451,6 +509,9 @@ main(void)
         cmocka_unit_test(test_neon_units),
         cmocka_unit_test(test_vpa_margin),
         cmocka_unit_test(test_senpai_probes),
+        cmocka_unit_test(test_hyperv_buffer),
+        cmocka_unit_test(test_clairvoyant_knows),
+        cmocka_unit_test(test_static_parts),
         cmocka_unit_test(test_all_keep_bounds),
     };
 
