@@ -12,6 +12,7 @@
 #include "lpard/error.h"
 #include "lpard/define/profile-change.h"
 #include "lpard/define/shape.h"
+#include "policy/demand.h"
 
 #define MIB (1ULL << 20)
 #define GIB (1ULL << 30)
@@ -312,6 +313,7 @@ test_effects(void **state)
     GPtrArray *now = g_ptr_array_new_with_free_func(g_free);
     GPtrArray *next = g_ptr_array_new_with_free_func(g_free);
     LpView *view = lp_view_new();
+    g_autofree char *grows = NULL;
     LpProfile old, profile;
 
     (void)state;
@@ -351,7 +353,9 @@ test_effects(void **state)
     g_ptr_array_set_size(now, 0);
     lp_shape_effects("web1", view, &old, &profile, now, next);
     assert_true(says(now, "the host's mode allows (auto), goal balanced, priority 3"));
-    assert_true(says(now, "it grows when 92 % of its memory"));
+    grows = g_strdup_printf("it grows when %u %% of its memory is in use",
+                            lp_goal_tuning(LP_GOAL_BALANCED)->mem_up / 100);
+    assert_true(says(now, grows));
     assert_true(says(now, "not wanted for 90 min may be taken"));
     assert_true(says(now, "2 GiB of memory are its own"));
     assert_true(says(now, "sat 01:00-02:00 max cpu=2"));

@@ -7,7 +7,9 @@
 #include <cmocka.h>
 
 #include "policy/autoscale.h"
+#include "policy/demand.h"
 #include "policy/profile.h"
+#include "policy/units.h"
 
 #define SEED 20261123u
 #define GIB (1ULL << 30)
@@ -291,6 +293,85 @@ test_bounds_property(void **state)
     }
 }
 
+/* A row of the table in lpar(7): what it is about, and a figure for each goal. */
+static void
+check_row(const char *page, const char *about, char figures[LP_GOALS][LP_UNITS_TEXT])
+{
+    char row[512];
+
+    snprintf(row, sizeof(row), "T{\n%s\nT}|%s|%s|%s\n", about, figures[LP_GOAL_LATENCY],
+             figures[LP_GOAL_BALANCED], figures[LP_GOAL_DENSITY]);
+    if (!strstr(page, row))
+        fail_msg("man/lpar.7 lacks the row\n%s", row);
+}
+
+static void
+check_percent(const char *page, const char *about, const uint32_t *hundredths)
+{
+    char figures[LP_GOALS][LP_UNITS_TEXT];
+
+    for (unsigned goal = 0; goal < LP_GOALS; goal++) {
+        unsigned whole = hundredths[goal] / 100, tenths = hundredths[goal] % 100 / 10;
+
+        if (tenths)
+            snprintf(figures[goal], LP_UNITS_TEXT, "%u.%u %%", whole, tenths);
+        else
+            snprintf(figures[goal], LP_UNITS_TEXT, "%u %%", whole);
+    }
+    check_row(page, about, figures);
+}
+
+static void
+check_time(const char *page, const char *about, const uint32_t *seconds)
+{
+    char figures[LP_GOALS][LP_UNITS_TEXT];
+
+    for (unsigned goal = 0; goal < LP_GOALS; goal++) {
+        bool hours = seconds[goal] % 3600 == 0;
+
+        snprintf(figures[goal], LP_UNITS_TEXT, "%u %s", seconds[goal] / (hours ? 3600 : 60),
+                 hours ? "h" : "min");
+    }
+    check_row(page, about, figures);
+}
+
+/* What the manual says of the goals is what they are. */
+static void
+test_manual(void **state)
+{
+    static char page[100000];
+    char path[4096], rooms[LP_GOALS][LP_UNITS_TEXT];
+    const char *srcdir = getenv("srcdir");
+    FILE *file;
+
+    (void) state;
+    snprintf(path, sizeof(path), "%s/man/lpar.7", srcdir ? srcdir : ".");
+    file = fopen(path, "r");
+    if (!file)
+        fail_msg("%s cannot be read: srcdir must name the source tree", path);
+    page[fread(page, 1, sizeof(page) - 1, file)] = '\0';
+    fclose(file);
+#define OF(field)                                                              \
+    (const uint32_t[LP_GOALS]) { lp_goal_tuning(LP_GOAL_LATENCY)->field,       \
+                                 lp_goal_tuning(LP_GOAL_BALANCED)->field,      \
+                                 lp_goal_tuning(LP_GOAL_DENSITY)->field }
+    check_percent(page, "grows when so much of its memory is in use", OF(mem_up));
+    check_percent(page, "memory kept above what is in use", OF(mem_headroom));
+    check_percent(page, "grows when the guest is stalled for so much of the time (PSI)",
+                  OF(psi_some_centi));
+    check_percent(page, "gives memory back when it wants less than this part of it",
+                  OF(mem_down));
+    check_percent(page, "processors wanted above those in use", OF(cpu_headroom));
+    check_time(page, "a peak is believed for", OF(window_sec));
+    check_time(page, "surplus of memory is kept for", OF(release_sec));
+    check_time(page, "nothing is taken after a growth for", OF(dwell_sec));
+#undef OF
+    for (unsigned goal = 0; goal < LP_GOALS; goal++)
+        lp_units_format_bytes(lp_goal_tuning((LpGoal) goal)->mem_room_bytes, rooms[goal],
+                              LP_UNITS_TEXT);
+    check_row(page, "but no less than", rooms);
+}
+
 int
 main(void)
 {
@@ -304,6 +385,7 @@ main(void)
         cmocka_unit_test(test_bounds_forget),
         cmocka_unit_test(test_bounds_kept),
         cmocka_unit_test(test_bounds_property),
+        cmocka_unit_test(test_manual),
     };
 
     return cmocka_run_group_tests_name("autoscale", tests, NULL, NULL);
