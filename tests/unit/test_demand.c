@@ -401,7 +401,7 @@ test_clock_jumps(void **state)
         demand_case_use(&c, 6 * GIB, 300);
         demand_case_ticks(&c, 2 * HOUR, 1000);
         demand_case_use(&c, 2 * GIB, 100);
-        demand_case_ticks(&c, 20 * MINUTE, 1000);
+        demand_case_ticks(&c, 10 * MINUTE, 1000);
         before = c.state;
         if (JUMPS[i] == INT64_MAX || JUMPS[i] == INT64_MIN)
             c.now_msec = JUMPS[i];
@@ -415,7 +415,7 @@ test_clock_jumps(void **state)
         assert_true(c.state.mem_long_bytes == before.mem_long_bytes);
         if (JUMPS[i] == INT64_MAX)
             continue;
-        demand_case_ticks(&c, 50 * MINUTE, 1000);
+        demand_case_ticks(&c, c.tuning->window_sec * INT64_C(800), 1000);
         assert_true(c.demand.want_bytes > 6 * GIB);
         demand_case_ticks(&c, 15 * MINUTE, 1000);
         assert_true(c.demand.want_bytes < 3 * GIB);
