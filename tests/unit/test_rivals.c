@@ -446,12 +446,12 @@ test_static_parts(void **state)
 
     (void) state;
     world_init(&world, 8 * GIB);
-    world_add(&world, GIB, 3 * GIB, GIB, 0);
+    world_add(&world, GIB, 3 * GIB, 3 * GIB, 0);
     world_add(&world, GIB, 11 * GIB, GIB, 10 * GIB);
     /* 6 GiB beyond the minima for ranges of 2 and 10, whoever uses them. */
     world_decide(&world, &lp_rival_static, NULL);
     assert_near(world.views[0].target_bytes, 2 * GIB);
-    assert_near(world.views[1].target_bytes, 6 * GIB);
+    assert_near(world.views[1].needs_bytes, 6 * GIB);
 }
 
 /* Whatever the host has, no policy asks for what is not there, and none for less than the least. */
