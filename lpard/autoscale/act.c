@@ -177,16 +177,19 @@ can_set_shares(const LpScaledItem *item)
 {
     const LpView *view = item->partition->view;
 
-    return view->run == LP_RUN_RUNNING && view->cgroup != LP_CGROUP_NONE && view->cpu_shares > 0
-           && !item->setting_shares && !item->partition->stuck && !item->asking
+    return view->run == LP_RUN_RUNNING && view->cgroup != LP_CGROUP_NONE
+           && !item->setting_shares && !item->asking && !item->partition->stuck
            && lp_engine_lane_depth(item->scaler->engine, item->partition->uuid) == 0;
 }
 
+/* Never below the entitlement, whatever is used: who wakes up has it at once, and not when the
+ * next tick has seen it. */
 static void
 follow_shares(LpScaledItem *item, const LpDecision *decision)
 {
     const LpView *view = item->partition->view;
-    LpCapacity capacity = {.entitled_centi = MAX(decision->cpu_share, 1)};
+    uint32_t entitled = item->partition->profile.capacity.entitled_centi;
+    LpCapacity capacity = {.entitled_centi = MAX(decision->cpu_share, entitled)};
     uint64_t wanted = lp_capacity_shares(&capacity, view->cgroup), now = view->cpu_shares;
     uint64_t apart = wanted > now ? wanted - now : now - wanted;
 
