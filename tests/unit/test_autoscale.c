@@ -8,6 +8,7 @@
 
 #include "policy/autoscale.h"
 #include "policy/demand.h"
+#include "policy/explain.h"
 #include "policy/profile.h"
 #include "policy/units.h"
 
@@ -335,7 +336,21 @@ check_time(const char *page, const char *about, const uint32_t *seconds)
     check_row(page, about, figures);
 }
 
-/* What the manual says of the goals is what they are. */
+/* Explained among the words of "What decides". */
+static void
+check_word(const char *page, const char *word)
+{
+    const char *part = strstr(page, "\n.Ss What decides\n");
+    char item[64];
+    const char *at;
+
+    snprintf(item, sizeof(item), "\n.It Li %s\n", word);
+    at = part ? strstr(part, item) : NULL;
+    if (!at || at > strstr(part, "\n.Ss Schedules\n"))
+        fail_msg("man/lpar.7 does not say what %s is", word);
+}
+
+/* What the manual says of the goals is what they are, and no word of the policy is left out. */
 static void
 test_manual(void **state)
 {
@@ -370,6 +385,11 @@ test_manual(void **state)
         lp_units_format_bytes(lp_goal_tuning((LpGoal) goal)->mem_room_bytes, rooms[goal],
                               LP_UNITS_TEXT);
     check_row(page, "but no less than", rooms);
+    /* "none" needs no explanation. */
+    for (unsigned why = LP_WHY_NONE + 1; why < LP_WHY_S; why++)
+        check_word(page, lp_why_names[why]);
+    for (unsigned bound = LP_BOUND_NONE + 1; bound < LP_BOUNDS; bound++)
+        check_word(page, lp_bound_names[bound]);
 }
 
 int
