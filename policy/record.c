@@ -139,8 +139,13 @@ put_list(LpRecorder *recorder, const LpShape *shape, const void *before, const v
     put(recorder, 0, 4);
     for (size_t i = 0; i < n; i++) {
         const char *thing = (const char *)now + i * shape->size;
-        uint64_t mask = changed(shape, (const char *)before + i * shape->size, thing);
+        const char *past = (const char *)before + i * shape->size;
+        uint64_t mask;
 
+        /* Most are the same to the last byte; padding may differ, fields then tell. */
+        if (memcmp(past, thing, shape->size) == 0)
+            continue;
+        mask = changed(shape, past, thing);
         if (mask == 0)
             continue;
         put(recorder, i, 4);
