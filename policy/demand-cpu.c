@@ -107,6 +107,8 @@ lp_demand_cpu(LpDemandState *state, const LpTuning *tuning, const LpSignals *see
     want = wish + room_above(tuning, wish);
     why = LP_WHY_WORKING_SET;
     lp_raise(&want, &why, peak + room_above(tuning, peak) / 2, LP_WHY_PEAK);
+    if (tuning->keeps_history)
+        lp_raise(&want, &why, state->cpu_long_centi, LP_WHY_HISTORY);
     if (used >= lp_part(granted_centi, tuning->cpu_up) ||
         is_queueing(tuning, seen, used, granted_centi)) {
         /* What it would use with more cannot be seen. */

@@ -129,7 +129,7 @@ want_memory(LpDemandState *state, const LpTuning *tuning, const LpSignals *seen,
     want = lp_sum(used, room_above(tuning, used));
     why = LP_WHY_WORKING_SET;
     lp_raise(&want, &why, lp_sum(peak, room_above(tuning, peak) / 2), LP_WHY_PEAK);
-    if (tuning->mem_keeps_history)
+    if (tuning->keeps_history)
         lp_raise(&want, &why, state->mem_long_bytes, LP_WHY_HISTORY);
     ret_demand->mem_pressed = lp_demand_press(state, tuning, seen, granted_bytes, now_msec, &want,
                                               &why);

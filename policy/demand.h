@@ -44,8 +44,8 @@ typedef struct {
     uint32_t mem_up;               /* grow when the working set passes this part of usable */
     uint32_t mem_headroom;         /* room kept above the working set ... */
     uint64_t mem_room_bytes;       /* ... and no less than this */
-    uint32_t mem_percentile;       /* of the histogram of peaks: where surplus is given back to */
-    bool mem_keeps_history;        /* the percentile is a lower bound of the want */
+    uint32_t mem_percentile;       /* of the histogram of peaks */
+    bool keeps_history;            /* the percentiles are lower bounds of the wants */
     uint32_t mem_down;             /* give back when the target is below this part of granted */
     uint32_t psi_some_centi;       /* memory pressure from here on asks for more */
     uint32_t cpu_up, cpu_headroom, cpu_percentile, cpu_down;

@@ -13,7 +13,7 @@ static const LpTuning tunings[LP_GOALS] = {
     /* Memory is kept for what came once; processors are wanted at two thirds. */
     [LP_GOAL_LATENCY] = {
         .mem_up = 8500, .mem_headroom = 2000, .mem_room_bytes = 128 * MIB,
-        .mem_percentile = 9900, .mem_keeps_history = true, .mem_down = 7000,
+        .mem_percentile = 9900, .keeps_history = true, .mem_down = 7000,
         .psi_some_centi = 100,
         .cpu_up = 7500, .cpu_headroom = 5000, .cpu_room_centi = 20, .cpu_percentile = 9900,
         .cpu_down = 6000, .cpu_psi_centi = 1000,

@@ -158,7 +158,10 @@ test_history(void **state)
         if (goal == LP_GOAL_LATENCY) {
             assert_true(c.demand.want_bytes == c.state.mem_long_bytes);
             assert_int_equal(c.demand.mem_why, LP_WHY_HISTORY);
+            assert_int_equal(c.demand.want_centi, c.state.cpu_long_centi);
+            assert_int_equal(c.demand.cpu_why, LP_WHY_HISTORY);
         } else {
+            assert_true(c.demand.want_centi < 50);
             assert_true(c.demand.want_bytes < 3 * GIB / 2);
         }
         /* After days it is forgotten. */
