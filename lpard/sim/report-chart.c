@@ -42,7 +42,7 @@ typedef struct {
 
 static const char *const colours[] = {
     "#1f6fc0", "#e07b00", "#2a9d5c", "#8e44ad", "#b03a2e", "#00838f", "#7f8c3a", "#c2185b",
-    "#5d6d7e", "#a0522d", "#3f51b5", "#00a896",
+    "#5d6d7e", "#a0522d", "#3f51b5", "#00a896", "#6b4c9a", "#b8860b", "#4a7c59", "#d1495b",
 };
 
 static void

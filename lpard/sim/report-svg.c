@@ -47,7 +47,7 @@ draw_heading(LpSvg *svg, const LpReportAbout *about, const LpSimResult *result)
     static const LpSvgFont title = { 24, LP_SVG_INK, LP_SVG_START, true };
     static const LpSvgFont said = { 12.5, LP_SVG_MUTED, LP_SVG_START, false };
     g_autofree char *name = title_of(about);
-    const char *trace = about && about->trace ? about->trace : NULL;
+    g_autofree char *trace = about && about->trace ? g_path_get_basename(about->trace) : NULL;
     g_autofree char *span = NULL, *text = NULL;
     char host[LP_REPORT_TEXT], ratio[LP_REPORT_TEXT];
 

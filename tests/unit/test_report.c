@@ -147,7 +147,7 @@ parsed(const char *svg)
 static void
 test_picture(void **state)
 {
-    const LpReportAbout about = { "compare", "bitbrains-rnd-2013-08-120vms.csv.xz",
+    const LpReportAbout about = { "compare", "/srv/traces/bitbrains-rnd-2013-08-120vms.csv.xz",
                                   1375315200, 0 };
     size_t n;
     LpSimResult *results = some_results(&n);
@@ -162,6 +162,7 @@ test_picture(void **state)
     assert_true(count_elements(xmlDocGetRootElement(doc), "path") >= 6 * 3 + 2 * 12);
     for (size_t i = 0; i < G_N_ELEMENTS(policies); i++)
         assert_non_null(strstr(svg, policies[i]));
+    assert_non_null(strstr(svg, ">bitbrains-rnd-2013-08-120vms.csv.xz \xc2\xb7 120 partitions"));
     assert_non_null(strstr(svg, "2013-08-02 to 2013-08-30"));
     assert_non_null(strstr(svg, "Aug</text>"));
     assert_non_null(strstr(svg, " GiB</text>"));
