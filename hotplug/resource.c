@@ -63,9 +63,10 @@ lp_resource_parse_centi(const char *text)
     return (uint32_t)MIN((quota * 100 + period - 1) / period, UINT32_MAX);
 }
 
-/* Where the controller of processors is mounted; NULL: nowhere. */
+/* Where the controller of processors is mounted, or (`unified`) the hierarchy of version 2; NULL:
+ * nowhere. */
 static char *
-find_mount(bool *ret_v2)
+find_mount(bool unified, bool *ret_v2)
 {
     g_autofree char *text = NULL;
     g_auto(GStrv) lines = NULL;
@@ -80,7 +81,7 @@ find_mount(bool *ret_v2)
 
         if (!options)
             continue;
-        if (strcmp(fields[2], "cgroup") == 0 &&
+        if (!unified && strcmp(fields[2], "cgroup") == 0 &&
             g_strv_contains((const char *const *)options, "cpu")) {
             g_free(v2);
             *ret_v2 = false;
@@ -91,6 +92,14 @@ find_mount(bool *ret_v2)
     }
     *ret_v2 = true;
     return v2;
+}
+
+char *
+lp_pool_unified_mount(void)
+{
+    bool v2;
+
+    return find_mount(true, &v2);
 }
 
 static char *
@@ -109,7 +118,7 @@ lp_resource_centi(const char *resource)
     g_autofree char *mount = NULL, *group = NULL, *quota = NULL, *period = NULL, *both = NULL;
     bool v2 = false;
 
-    if (!name || !(mount = find_mount(&v2)))
+    if (!name || !(mount = find_mount(false, &v2)))
         return 0;
     group = lp_pool_group(name);
     if (v2) {

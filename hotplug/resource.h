@@ -26,6 +26,9 @@ char *lp_pool_group(const char *name);
 /* Whether systemd runs, so that groups are slices. */
 bool lp_pool_groups_are_slices(void);
 
+/* Where the hierarchy of version 2 is mounted; NULL: nowhere.  Caller frees. */
+char *lp_pool_unified_mount(void);
+
 /* What the kernel lets all in the group use, in hundredths of a processor; 0: all they can, no pool,
  * or no such group. */
 uint32_t lp_resource_centi(const char *resource);

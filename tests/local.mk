@@ -15,6 +15,7 @@ include tests/unit/sim.mk
 include tests/unit/rivals.mk
 include tests/unit/lpard.mk
 include tests/unit/engine.mk
+include tests/unit/pools.mk
 include tests/unit/autoscale-daemon.mk
 include tests/unit/ctl.mk
 include tests/unit/lpar-sim.mk

@@ -146,16 +146,32 @@ answered(const GError *error, void *data)
     asked_free(asked);
 }
 
+/* "new" keeps a slip of the pen from making a pool, or from changing one. */
+static bool
+may_be_new(LpCall *call, const LpPool *old, GError **error)
+{
+    bool has, is_new = false;
+
+    if (!lp_body_bool(call->body, "", "new", &has, &is_new, error))
+        return false;
+    if (has && is_new && old) {
+        g_set_error(error, LP_ERROR, LP_ERROR_CONFLICT,
+                    "there is a pool %s already: `lparctl pool set` changes it", old->name);
+        return false;
+    }
+    return !has || is_new || lp_pools_find(call->api->pools, call->argument, error);
+}
+
 /* A field that is not there stays as it is. */
 static bool
 read_pool(LpCall *call, LpPools *pools, LpPool *ret_pool, GError **error)
 {
-    static const char *const known[] = {"max_centi", "reserved_centi", NULL};
+    static const char *const known[] = {"max_centi", "reserved_centi", "new", NULL};
     const LpPool *old = lp_pools_find(pools, call->argument, NULL);
     uint64_t max = old ? old->max_centi : 0, reserved = old ? old->reserved_centi : 0;
     bool has_max, has_reserved;
 
-    if (!lp_body_known(call->body, "", known, error) ||
+    if (!lp_body_known(call->body, "", known, error) || !may_be_new(call, old, error) ||
         !lp_body_integer(call->body, "", "max_centi", UINT32_MAX, &has_max, &max, error) ||
         !lp_body_integer(call->body, "", "reserved_centi", UINT32_MAX, &has_reserved, &reserved,
                          error))

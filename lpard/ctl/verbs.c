@@ -55,6 +55,10 @@ const LpCtlVerb lp_ctl_verbs[] = {
       OPT(MODE) | OPT(GOAL) | OPT(PRIORITY) | OPT(ENTITLED_MEM) | OPT(RELEASE_AFTER) |
           OPT(SCHEDULE) | OPT(NO_SCHEDULES) | OPT(DRY_RUN) | OPT(OUTPUT), 1, 1,
       lp_ctl_cmd_autoscale },
+    { "pool", "list | define NAME max=UNITS | set NAME | remove NAME | join PARTITION POOL | "
+              "leave PARTITION",
+      "shared processor pools, and who is in them", "lparctl pool define web max=4 reserved=0.5",
+      OPT(OUTPUT), 1, MANY, lp_ctl_cmd_pool },
     { "hold", "NAME [--until TIME | --release]", "no automatic change to a partition",
       "lparctl hold web1 --until +2h", OPT(UNTIL) | OPT(RELEASE) | OPT(OUTPUT), 1, 1,
       lp_ctl_cmd_hold },

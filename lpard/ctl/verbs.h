@@ -20,6 +20,7 @@ int lp_ctl_cmd_move(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_names(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_op(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_policy(LpCtl *ctl, GError **error);
+int lp_ctl_cmd_pool(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_profile(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_reconcile(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_remove(LpCtl *ctl, GError **error);

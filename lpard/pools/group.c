@@ -1,5 +1,7 @@
 #include "lpard/pools/group.h"
 
+#include <errno.h>
+#include <glib/gstdio.h>
 #include <libcgroup.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +135,31 @@ inherit_cpuset(const char *path)
     free(mount);
 }
 
+/* Beside controllers of version 1 the hierarchy of version 2 may be mounted with none, and libvirt
+ * wants the group there too; libcgroup knows no group without a controller. */
+static bool
+make_bare(const char *path, const char *name, GError **error)
+{
+    g_autofree char *mount = lp_pool_unified_mount();
+    g_autofree char *where = mount ? g_build_filename(mount, path, NULL) : NULL;
+
+    if (!where || g_mkdir_with_parents(where, 0755) == 0)
+        return true;
+    g_set_error(error, LP_ERROR, LP_ERROR_HYPERVISOR, "%s of the pool %s cannot be made: %s", where,
+                name, g_strerror(errno));
+    return false;
+}
+
+static void
+remove_bare(const char *path)
+{
+    g_autofree char *mount = lp_pool_unified_mount();
+    g_autofree char *where = mount ? g_build_filename(mount, path, NULL) : NULL;
+
+    if (where)
+        (void) g_rmdir(where);
+}
+
 static bool
 make_group(const char *path, const char *name, LpCgroup version, GError **error)
 {
@@ -143,9 +170,10 @@ make_group(const char *path, const char *name, LpCgroup version, GError **error)
         cgroup_free(&group);
     if (code != 0)
         return fail(code, "the control group", name, error);
-    if (version == LP_CGROUP_V1)
-        inherit_cpuset(path);
-    return true;
+    if (version != LP_CGROUP_V1)
+        return true;
+    inherit_cpuset(path);
+    return make_bare(path, name, error);
 }
 
 static bool
@@ -207,6 +235,8 @@ lp_pool_group_remove(const char *name, GError **error)
                      : ECGOTHER;
         if (group)
             cgroup_free(&group);
+        if (version == LP_CGROUP_V1)
+            remove_bare(path);
     }
     g_mutex_unlock(&library);
     if (version == LP_CGROUP_NONE)

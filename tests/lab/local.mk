@@ -21,6 +21,7 @@ EXTRA_DIST += \
 	tests/lab/t-36-requests.sh \
 	tests/lab/t-37-guest-agent.sh \
 	tests/lab/t-40-capacity.sh \
+	tests/lab/t-42-pools.sh \
 	tests/lab/t-45-definition.sh \
 	tests/lab/t-50-refusals.sh \
 	tests/lab/t-55-peers.sh \
