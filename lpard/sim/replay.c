@@ -35,7 +35,7 @@ typedef struct {
     LpDecision *told;                      /* what --explain last told of, or NULL */
     size_t n;
     int64_t first_msec;
-    uint64_t files, ticks, compared, differing, snapshots, breaks, applied;
+    uint64_t files, unread, ticks, compared, differing, snapshots, breaks, applied;
     size_t partitions_most;
     Sum recorded, replayed;
 } Replay;
@@ -229,21 +229,21 @@ files_of(const char *path, GError **error)
     return NULL;
 }
 
-/* true: to its end, or to where it was cut. */
-static bool
-check_verdict(LpPlayVerdict verdict, const char *path, size_t offset, GError **error)
+/* Says how a file ended, where it is not its end.  Each begins anew, so the next is good again. */
+static void
+tell_end(Replay *replay, LpPlayVerdict verdict, const char *path, size_t offset)
 {
     const char *what = "is damaged, or no history";
 
     switch (verdict) {
     case LP_PLAY_TICK:
     case LP_PLAY_END:
-        return true;
+        return;
     case LP_PLAY_CUT:
         /* lpard died while it wrote, or writes now: what is there is whole. */
         fprintf(stderr, "lpar-sim replay: %s ends in the middle of a record, after %zu bytes\n",
                 path, offset);
-        return true;
+        return;
     case LP_PLAY_BAD:
         break;
     case LP_PLAY_VERSION:
@@ -253,8 +253,8 @@ check_verdict(LpPlayVerdict verdict, const char *path, size_t offset, GError **e
         what = "takes more memory than there is";
         break;
     }
-    g_set_error(error, LP_ERROR, LP_ERROR_INTERNAL, "%s %s, after %zu bytes", path, what, offset);
-    return false;
+    fprintf(stderr, "lpar-sim replay: %s %s, after %zu bytes\n", path, what, offset);
+    replay->unread++;
 }
 
 static bool
@@ -276,7 +276,8 @@ replay_file(Replay *replay, const char *path, GError **error)
     }
     while ((verdict = lp_player_next(player, &tick)) == LP_PLAY_TICK && done)
         done = replay_tick(replay, &tick, error);
-    done = done && check_verdict(verdict, path, lp_player_offset(player), error);
+    if (done)
+        tell_end(replay, verdict, path, lp_player_offset(player));
     lp_player_free(player);
     replay->files++;
     return done;
@@ -308,14 +309,15 @@ conclude(const Replay *replay)
         return LP_SIM_EXIT_FAILED;
     }
     if (wanted->what_ifs->len == 0)
-        return replay->differing > 0 ? LP_SIM_EXIT_FAILED : LP_SIM_EXIT_DONE;
+        return replay->differing > 0 || replay->unread > 0 ? LP_SIM_EXIT_FAILED
+                                                           : LP_SIM_EXIT_DONE;
     if (replay->applied == 0) {
         fputs("lpar-sim replay: --what-if names no partition of the history\n", stderr);
         return LP_SIM_EXIT_FAILED;
     }
     print_sum("recorded", &replay->recorded, replay->ticks);
     print_sum("what if", &replay->replayed, replay->ticks);
-    return LP_SIM_EXIT_DONE;
+    return replay->unread > 0 ? LP_SIM_EXIT_FAILED : LP_SIM_EXIT_DONE;
 }
 
 static int

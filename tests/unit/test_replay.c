@@ -320,10 +320,16 @@ test_damaged(void **state)
     assert_true(g_file_set_contents(path, bytes, (gssize) length, NULL));
     assert_int_equal(run("-f", history, NULL), 1);
     assert_says(err, "00000002.lph is damaged");
+    /* What is before the damage, and the next file. */
+    assert_says(out, " in 3 files");
+    assert_null(strstr(out, "140 ticks"));
+    assert_says(out, "0 differ");
     bytes[length / 2] ^= 4;
-    bytes[2]++;
+    /* Not a history at all: nothing of it is replayed. */
+    bytes[0]++;
     assert_true(g_file_set_contents(path, bytes, (gssize) length, NULL));
     assert_int_equal(run("-f", history, NULL), 1);
+    assert_says(out, "140 ticks");
     assert_true(g_file_set_contents(path, "", 0, NULL));
     assert_int_equal(run("-f", path, NULL), 0);
     assert_says(out, "0 ticks");
