@@ -6,6 +6,12 @@
 /* The policy's part of an operation's time: it decides anew each second, so what hangs is given up
  * early and tried again with its back-off. */
 #define REQUEST_TIMEOUT_SEC 60
+/* A request costs the loop most of a millisecond, and each open operation a call to libvirtd now
+ * and then, which has 20 workers for everybody.  Thousands of partitions that all change at once
+ * take their turns. */
+#define REQUESTS_A_TICK 4
+#define OPEN_MAX 16
+#define SHARES_A_TICK 16
 /* Shares of processors follow what is used only as far as people would notice. */
 #define SHARES_PAUSE_USEC (5 * G_USEC_PER_SEC)
 #define SHARES_CHANGE_PERCENT 10
@@ -105,19 +111,6 @@ changes_cpus(const LpPolicyPartition *input, const LpDecision *decision)
            && decision->cpus != input->granted_cpus && decision->cpus > 0;
 }
 
-static uint32_t
-count_moving(const LpScaler *scaler)
-{
-    uint32_t n = 0;
-
-    for (guint i = 0; i < scaler->items->len; i++) {
-        const LpScaledItem *item = g_ptr_array_index(scaler->items, i);
-
-        n += item->moves && (item->asking || item->operation);
-    }
-    return n;
-}
-
 /* ---- shares of processors ---- */
 
 typedef struct {
@@ -184,7 +177,7 @@ can_set_shares(const LpScaledItem *item)
 
 /* Never below the entitlement, whatever is used: who wakes up has it at once, and not when the
  * next tick has seen it. */
-static void
+static bool
 follow_shares(LpScaledItem *item, const LpDecision *decision)
 {
     const LpView *view = item->partition->view;
@@ -196,9 +189,10 @@ follow_shares(LpScaledItem *item, const LpDecision *decision)
     if (!can_set_shares(item) || decision->cpu_share == 0
         || g_get_monotonic_time() - item->shares_usec < SHARES_PAUSE_USEC
         || apart * 100 <= now * SHARES_CHANGE_PERCENT)
-        return;
+        return false;
     item->partition->policy_shares = wanted;
     ask_shares(item, wanted);
+    return true;
 }
 
 void
@@ -214,26 +208,68 @@ lp_act_drop_shares(LpScaledItem *item)
                                             partition->view->cgroup));
 }
 
+/* ---- a tick's ---- */
+
+/* What is left of a tick's part in the engine's work. */
+typedef struct {
+    uint32_t requests, open, moving, shares;
+} Budget;
+
+static Budget
+budget_of(const LpScaler *scaler)
+{
+    Budget budget = {.requests = REQUESTS_A_TICK, .shares = SHARES_A_TICK};
+
+    for (guint i = 0; i < scaler->items->len; i++) {
+        const LpScaledItem *item = g_ptr_array_index(scaler->items, i);
+        bool busy = item->asking || item->operation;
+
+        budget.open += busy;
+        budget.moving += busy && item->moves;
+    }
+    return budget;
+}
+
+/* First what somebody waits for, and what makes room; then vCPUs that are not needed. */
+static bool
+is_urgent(const LpPolicyPartition *input, const LpDecision *decision)
+{
+    return changes_memory(input, decision)
+           || (changes_cpus(input, decision) && decision->cpu_act == LP_ACT_GROW);
+}
+
+static void
+act_on(LpScaler *scaler, size_t row, bool urgent, Budget *budget)
+{
+    LpScaledItem *item = g_ptr_array_index(scaler->rows, row);
+    const LpPolicyPartition *input = &scaler->inputs[row];
+    const LpDecision *decision = &scaler->decisions[row];
+    bool memory, cpus;
+
+    if (!item || item->mode != LP_MODE_AUTO || input->fixed || item->asking
+        || is_urgent(input, decision) != urgent)
+        return;
+    memory = changes_memory(input, decision) && budget->moving < scaler->moving_max;
+    cpus = changes_cpus(input, decision);
+    if ((memory || cpus) && budget->requests > 0 && budget->open < OPEN_MAX) {
+        budget->requests--;
+        budget->open++;
+        budget->moving += memory;
+        lp_chronicle_decision(item);
+        submit(item, decision, memory, cpus);
+    } else if (!memory && !cpus && budget->shares > 0) {
+        budget->shares -= follow_shares(item, decision);
+    }
+}
+
 void
 lp_act(LpScaler *scaler)
 {
-    uint32_t moving = count_moving(scaler);
+    Budget budget = budget_of(scaler);
+    size_t first = scaler->n ? scaler->turn++ % scaler->n : 0;
 
-    for (size_t i = 0; i < scaler->n; i++) {
-        LpScaledItem *item = g_ptr_array_index(scaler->rows, i);
-        const LpPolicyPartition *input = &scaler->inputs[i];
-        const LpDecision *decision = &scaler->decisions[i];
-        bool memory, cpus;
-
-        if (!item || item->mode != LP_MODE_AUTO || input->fixed)
-            continue;
-        memory = changes_memory(input, decision) && moving < scaler->moving_max;
-        cpus = changes_cpus(input, decision);
-        if (memory || cpus)
-            submit(item, decision, memory, cpus);
-        else
-            follow_shares(item, decision);
-        moving += memory;
-    }
-    scaler->figures.n_moving = moving;
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < scaler->n; i++)
+            act_on(scaler, (first + i) % scaler->n, pass == 0, &budget);
+    scaler->figures.n_moving = budget.moving;
 }

@@ -59,7 +59,9 @@ struct LpScaler {
     LpRecorder *recorder;
     LpHistory *history;
     LpCpuUse *cpu_use;
-    guint cpu_turn;               /* whose turn it is to be counted */
+    guint cpu_turn;               /* whose turn it is to be counted, ... */
+    guint turn;                   /* ... to be asked for first, ... */
+    guint said_turn;              /* ... and to be told of */
     GPtrArray *asking;            /* of Asking* in act.c */
     GQueue lines;                 /* of LpScalerLine*, newest first */
     LpScalerFigures figures;
@@ -84,7 +86,10 @@ void lp_act_drop_shares(LpScaledItem *item);
 void lp_heed_operation(LpOperation *operation, void *scaler);
 
 /* chronicle.c */
+/* Of who is not asked to change now. */
 void lp_chronicle_tick(LpScaler *scaler);
+/* Of one that is. */
+void lp_chronicle_decision(LpScaledItem *item);
 void lp_chronicle_say(LpScaler *scaler, const LpPartition *partition, const char *what,
                       const char *text);
 void lp_chronicle_line_free(void *line);

@@ -8,6 +8,8 @@
 
 /* A bound that comes and goes each second is one piece of news. */
 #define SAY_PAUSE_USEC (10 * G_USEC_PER_SEC)
+/* A host that starts with thousands of partitions has as many lines to tell. */
+#define LINES_A_TICK 20
 /* As long as a request's reason may be. */
 #define WHY_MAX 256
 
@@ -153,20 +155,37 @@ say_decision(LpScaledItem *item, const LpDecision *decision)
 }
 
 void
+lp_chronicle_decision(LpScaledItem *item)
+{
+    const LpDecision *decision = &item->scaler->decisions[item->row];
+
+    say_decision(item, decision);
+    note_said(item, decision, g_get_monotonic_time());
+}
+
+void
 lp_chronicle_tick(LpScaler *scaler)
 {
     int64_t now_usec = g_get_monotonic_time();
+    guint left = LINES_A_TICK;
 
-    for (size_t i = 0; i < scaler->n; i++) {
-        LpScaledItem *item = g_ptr_array_index(scaler->rows, i);
-        const LpDecision *decision = &scaler->decisions[i];
+    for (size_t i = 0; i < scaler->n && left > 0; i++) {
+        LpScaledItem *item = g_ptr_array_index(scaler->rows, scaler->said_turn++ % scaler->n);
+        const LpDecision *decision;
 
-        /* While it is being changed nothing is decided that could be news. */
-        if (!item || item->mode == LP_MODE_OFF || scaler->inputs[i].fixed
-            || !is_news(item, decision, now_usec))
+        /* While it is being changed nothing is decided that could be news; what is to change is
+         * told when it does. */
+        if (!item || item->mode == LP_MODE_OFF || scaler->inputs[item->row].fixed)
+            continue;
+        decision = &scaler->decisions[item->row];
+        if (item->mode == LP_MODE_AUTO
+            && (is_act(decision->mem_act) || is_act(decision->cpu_act)))
+            continue;
+        if (!is_news(item, decision, now_usec))
             continue;
         say_decision(item, decision);
         note_said(item, decision, now_usec);
+        left--;
     }
 }
 
