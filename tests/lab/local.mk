@@ -32,6 +32,7 @@ EXTRA_DIST += \
 	tests/lab/t-70-api.sh \
 	tests/lab/t-72-guest.sh \
 	tests/lab/t-80-overrun.sh \
+	tests/lab/t-85-autoscale.sh \
 	tests/lab/t-90-session.sh \
 	tests/lab/guest/init \
 	tests/lab/guest/lab-agent \
