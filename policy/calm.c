@@ -30,7 +30,9 @@ lp_calm_since(int64_t then_msec, int64_t now_msec)
 {
     int64_t passed;
 
-    if (then_msec == 0 || __builtin_sub_overflow(now_msec, then_msec, &passed))
+    if (then_msec == 0)
+        return INT64_MAX;
+    if (__builtin_sub_overflow(now_msec, then_msec, &passed))
         return then_msec > now_msec ? 0 : INT64_MAX;
     return passed > 0 ? passed : 0;
 }
@@ -212,8 +214,6 @@ lp_calm_grow(const LpPolicyState *state, const LpTuning *tuning, bool suffers, i
 static void
 count_early(LpPolicyState *state, int64_t now_msec)
 {
-    if (LP_PLANTED(EARLY_UNCOUNTED))
-        return;
     memmove(&state->early_msec[1], &state->early_msec[0],
             sizeof(state->early_msec) - sizeof(state->early_msec[0]));
     state->early_msec[0] = lp_calm_stamp(now_msec);
@@ -241,7 +241,7 @@ lp_calm_shrunk(LpPolicyState *state, uint64_t bytes, LpCalm how, int64_t now_mse
     state->down_msec = lp_calm_stamp(now_msec);
     if (how == LP_CALM_EARLY)
         count_early(state, now_msec);
-    if (how == LP_CALM_FORCED && !LP_PLANTED(CLAIM_FORGOTTEN))
+    if (how == LP_CALM_FORCED)
         state->claimed_msec = state->down_msec;
     order(state, bytes, now_msec);
 }

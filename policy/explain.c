@@ -137,6 +137,15 @@ duration(int64_t msec, char *words)
     return words;
 }
 
+/* What has passed is told in whole minutes or hours, never more than it was. */
+static const char *
+elapsed(int64_t msec, char *words)
+{
+    int64_t unit = msec < 120000 ? 1000 : msec < 7200000 ? 60000 : 3600000;
+
+    return duration(msec - msec % unit, words);
+}
+
 /* How long until the time that a decision names. */
 static const char *
 until(const Case *c, int64_t next_msec, char *words)
@@ -167,7 +176,7 @@ say_memory_seen(Text *text, const Case *c)
     say(text, "Memory: it has %s", amount(granted, a));
     if (demand->mem_why == LP_WHY_STALE && !demand->mem_known) {
         say(text, "; what was last heard of its use is %s old, too old to act on.\n",
-            duration(seen->mem_age_msec, b));
+            elapsed(seen->mem_age_msec, b));
         return;
     }
     if (!demand->mem_known) {
@@ -254,7 +263,7 @@ say_taken(Text *text, const Case *c)
     case LP_TAKE_SURPLUS:
     case LP_TAKE_NONE:
         say(text, "  %s go back to the host now, down to %s: it has not used them for %s.\n", a, b,
-            duration(lp_calm_since(c->state->surplus_msec, c->host->now_msec), passed));
+            elapsed(lp_calm_since(c->state->surplus_msec, c->host->now_msec), passed));
         break;
     }
 }

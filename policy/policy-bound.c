@@ -2,7 +2,6 @@
  * decision, and in each state what it is to remember. */
 #include <stdlib.h>
 
-#include "policy/planted.h"
 #include "policy/round.h"
 
 /* Given back in probes: a quarter of the surplus at a time. */

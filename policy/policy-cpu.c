@@ -1,7 +1,6 @@
 /* Processors: capacity is shared first and at once, the number of vCPUs follows rarely. */
 #include <string.h>
 
-#include "policy/planted.h"
 #include "policy/profile.h"
 #include "policy/round.h"
 
@@ -110,8 +109,6 @@ surplus_is_old(LpRound *round, size_t index, uint32_t cpus)
     if (cpus >= partition->granted_cpus ||
         demand->want_centi >= (uint64_t)usable(partition->granted_cpus) * down / 10000) {
         state->cpu_surplus_msec = 0;
-        if (cpus < partition->granted_cpus)
-            decision->cpu_bound = LP_BOUND_DEADBAND;
         return false;
     }
     if (state->cpu_surplus_msec == 0)

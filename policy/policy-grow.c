@@ -11,19 +11,23 @@ below_entitlement(const LpItem *item)
     return item->granted < (item->target < item->entitled ? item->target : item->entitled);
 }
 
+static bool
+is_full(const LpRound *round, const LpItem *item, size_t index)
+{
+    const LpTuning *tuning = lp_partition_tuning(&round->partitions[index]);
+
+    return item->suffers || round->decisions[index].demand.used_bytes >
+                            lp_part_down(item->granted, tuning->mem_up, 10000);
+}
+
 /* Is it worth a resize?  Late: what it would have besides what it needs can wait, but what is owed
  * cannot. */
 static bool
 due(const LpRound *round, const LpItem *item, size_t index)
 {
-    const LpDemand *demand = &round->decisions[index].demand;
-    const LpTuning *tuning = lp_partition_tuning(&round->partitions[index]);
-
     if (item->target <= item->granted)
         return false;
-    if (item->granted < item->floor || item->suffers)
-        return true;
-    if (demand->used_bytes > lp_part_down(item->granted, tuning->mem_up, 10000))
+    if (item->granted < item->floor || is_full(round, item, index))
         return true;
     return below_entitlement(item) && item->target - item->granted >= lp_least_step(item);
 }
@@ -163,7 +167,8 @@ roomy_goal(const LpRound *round, const LpItem *item, size_t index)
     uint64_t rise = lp_trend_rise(&round->states[index], used, round->now_msec);
     uint64_t goal = item->target + lp_good_step(item);
 
-    if (!round->host->burst)
+    /* One that only gets what it is owed does not use it yet. */
+    if (!round->host->burst || !is_full(round, item, index))
         goal = item->target;
     else if (used + rise + rise / LP_GOOD_STEP_DIVISOR > goal)
         goal = used + rise + rise / LP_GOOD_STEP_DIVISOR;

@@ -140,11 +140,11 @@ read_wants(LpRound *round, LpItem *item, size_t index)
     item->min = partition->mem_min_bytes;
     item->max = least(partition->mem_max_bytes, LP_MEM_MAX_BYTES);
     item->entitled = least(most(partition->entitled_bytes, item->min), item->max);
+    item->known = demand->mem_known || LP_PLANTED(STALE_IS_IDLE);
     /* Nothing known: what it has stays, unless its minimum is more. */
-    item->floor = demand->mem_known ? item->min : most(item->granted, item->min);
+    item->floor = item->known ? item->min : most(item->granted, item->min);
     item->need = least(demand->need_bytes, item->max);
     item->want = most(least(most(demand->want_bytes, demand->need_bytes), item->max), item->floor);
-    item->known = demand->mem_known;
     item->ceiling = item->max;
     item->suffers = demand->mem_known && (item->need > item->granted || demand->mem_pressed);
     item->first_want = most(most(item->need, least(item->want, item->entitled)), item->floor);
@@ -256,7 +256,8 @@ lp_round_read(LpRound *round)
     LpMode mode = round->host->mode;
 
     round->mode = (unsigned)mode <= LP_MODE_AUTO ? mode : LP_MODE_OFF;
-    memset(round->room->slots, 0, round->room->slots_room * sizeof(*round->room->slots));
+    if (round->n > 0)
+        memset(round->room->slots, 0, round->room->slots_room * sizeof(*round->room->slots));
     read_nodes(round);
     for (size_t i = 0; i < round->n; i++)
         read_one(round, i);

@@ -27,15 +27,14 @@ wait_for(LpRound *round, const LpItem *item, LpFor what, uint64_t bytes)
     }
 }
 
-/* Takes from *lack what `cover` has of it. */
-static uint64_t
-cover(uint64_t *lack, uint64_t *cover)
+/* Takes from *lack what *has covers of it. */
+static void
+cover(uint64_t *lack, uint64_t *has)
 {
-    uint64_t some = *lack < *cover ? *lack : *cover;
+    uint64_t some = *lack < *has ? *lack : *has;
 
     *lack -= some;
-    *cover -= some;
-    return some;
+    *has -= some;
 }
 
 /* Fills in lack[][]: what those in the list still wait for, less what is free or under way. */
@@ -172,24 +171,25 @@ take_from(LpRound *round, LpItem *item, const LpPass *pass)
     /* With room above its part, so that it need not grow again soon. */
     if (pass->whole)
         keep += keep / LP_GOOD_STEP_DIVISOR;
-    if (pass->calm == LP_CALM_FORCED && what == LP_FOR_ENTITLEMENT && item->entitled > keep &&
-        !LP_PLANTED(ENTITLEMENT_TAKEN))
+    if (pass->calm == LP_CALM_FORCED && what == LP_FOR_ENTITLEMENT && item->entitled > keep)
         keep = item->entitled;
+    if (LP_PLANTED(BELOW_ITS_PART))
+        keep /= 2;
     spare = lp_round_down(item, lp_sat_sub(item->size, keep));
-    if (pass->whole)
-        least = lp_good_step(item);
-    else if (what >= LP_FOR_WANT)
-        least = lp_least_step(item);
+    /* Crumbs are for what is owed alone. */
+    if (what > LP_FOR_ENTITLEMENT)
+        least = pass->whole ? lp_good_step(item) : lp_least_step(item);
     if (spare < least)
         return;
     asked = lp_round_up(item, asked > least ? asked : least);
-    /* Early ones are few: each is made the most of. */
-    if (asked > spare || pass->whole || pass->calm == LP_CALM_EARLY)
+    /* All that it has to spare at once, so that few are asked and each of them once. */
+    if (asked > spare || pass->calm != LP_CALM_FORCED)
         asked = spare;
     if (item->size == item->granted) {
         if (!lp_moves_free(round))
             return;
-        item->rival = rival;
+        if (rival != 0)
+            item->rival = rival;
         lp_round_shrink(round, item, item->size - asked, pass->calm, take_for[what]);
     } else {
         item->size -= asked;

@@ -1,6 +1,5 @@
 /* Memory shared out, node by node.  A partition's memory lies in equal parts in its cells, so it
  * can have no more than its scarcest node gives for each cell there. */
-#include "policy/planted.h"
 #include "policy/round.h"
 
 /* What a partition cannot have on one node it does not hold on its others: so often are those
@@ -48,7 +47,7 @@ claim_of(const LpItem *item, const LpExtent *extent)
         /* One that lies on several nodes wants no more than the scarcest gives. */
         .want = lp_part_up(item->n_extents > 1 ? item->target : item->want, cells, all),
         .weight = item->weight,
-        .priority = LP_PLANTED(PRIORITY_IGNORED) ? 0 : item->priority,
+        .priority = item->priority,
         .group = LP_SHARE_ALONE,
     };
 }
@@ -98,8 +97,7 @@ share_node(LpRound *round, uint32_t node, const uint32_t *extents, size_t n)
             const LpExtent *extent = &room->extents[extents[i]];
             const LpItem *item = &room->items[extent->item];
             uint64_t given = room->claims[i].given;
-            uint64_t want = lp_part_up(stage == 0 && !LP_PLANTED(NEED_NOT_FIRST)
-                                       ? item->first_want : item->next_want,
+            uint64_t want = lp_part_up(stage == 0 ? item->first_want : item->next_want,
                                        extent->cells, item->n_cells);
 
             room->claims[i] = claim_of(item, extent);

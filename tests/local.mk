@@ -4,6 +4,7 @@ include tests/unit/policy-demand.mk
 include tests/unit/autoscale.mk
 include tests/unit/plan.mk
 include tests/unit/share.mk
+include tests/unit/policy.mk
 include tests/unit/wire.mk
 include tests/unit/record.mk
 include tests/unit/report.mk

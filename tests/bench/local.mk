@@ -2,6 +2,7 @@
 EXTRA_DIST += \
 	tests/bench/agent \
 	tests/bench/cycles \
+	tests/bench/decide \
 	tests/bench/fsync \
 	tests/bench/idle \
 	tests/bench/lib.sh \
