@@ -55,8 +55,7 @@ const LpCtlVerb lp_ctl_verbs[] = {
       OPT(MODE) | OPT(GOAL) | OPT(PRIORITY) | OPT(ENTITLED_MEM) | OPT(RELEASE_AFTER) |
           OPT(SCHEDULE) | OPT(NO_SCHEDULES) | OPT(DRY_RUN) | OPT(OUTPUT), 1, 1,
       lp_ctl_cmd_autoscale },
-    { "pool", "list | define NAME max=UNITS | set NAME | remove NAME | join PARTITION POOL | "
-              "leave PARTITION",
+    { "pool", "list | define|set NAME max=UNITS | remove NAME | join NAME POOL | leave NAME",
       "shared processor pools, and who is in them", "lparctl pool define web max=4 reserved=0.5",
       OPT(OUTPUT), 1, MANY, lp_ctl_cmd_pool },
     { "hold", "NAME [--until TIME | --release]", "no automatic change to a partition",
@@ -73,7 +72,7 @@ const LpCtlVerb lp_ctl_verbs[] = {
       lp_ctl_cmd_version },
     { "help", "[VERB]", "this, or how a verb is used", "lparctl help set", 0, 0, 1,
       lp_ctl_cmd_help },
-    { "_names", "[verbs|options VERB|domains|partitions|operations [all]]", "for completion",
+    { "_names", "[verbs|options VERB|domains|partitions|pools|operations [all]]", "for completion",
       "lparctl _names partitions", 0, 0, 2, lp_ctl_cmd_names, .hidden = true },
     { 0 },
 };

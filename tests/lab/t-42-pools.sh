@@ -1,7 +1,7 @@
 #!/bin/bash
 # Shared processor pools: a control group in the kernel, whose members are held together, and whose
 # size changes while they run.
-# budget: 150
+# budget: 180
 . "$(dirname "$0")/lib.sh"
 
 pool=lab_${prefix//[^a-zA-Z0-9]/_}

@@ -45,6 +45,7 @@ typedef struct {
     LpRegistry *registry;
     LpEngine *engine;
     LpApi *api;
+    LpPools *pools;
     SoupSession *session;
     json_t *document;
 } World;
@@ -124,6 +125,9 @@ begin(void **state)
     world.api = lp_api_new(&world.settings, world.registry, world.engine, world.journal,
                            world.events, NULL);
     assert_non_null(world.api);
+    world.pools = lp_pools_new(world.settings.state_dir, world.registry, world.engine,
+                               world.events);
+    lp_api_serve_pools(world.api, world.pools);
     assert_true(lp_registry_start(world.registry, NULL));
     address = g_unix_socket_address_new(world.settings.socket);
     world.session = soup_session_new_with_options("remote-connectable", address, NULL);
@@ -141,6 +145,7 @@ end(void **state)
     soup_session_abort(world.session);
     g_object_unref(world.session);
     lp_api_free(world.api);
+    lp_pools_free(world.pools);
     assert_false(g_file_test(world.settings.socket, G_FILE_TEST_EXISTS));
     lp_engine_free(world.engine);
     lp_registry_free(world.registry);
@@ -712,6 +717,56 @@ test_start_needs_room(void **state)
 }
 
 static void
+test_pools(void **state)
+{
+    const char *pool = "/v1/pools/web", *member = "/v1/partitions/pooled/pool";
+    g_autofree char *new = g_strconcat("{\"name\":\"pooled\",\"disk\":\"/d.qcow2\",",
+                                       enable_body + 1, NULL);
+    json_t *json;
+
+    (void)state;
+    json_decref(ask_for("Definition", "POST", "/v1/partitions", new, 201));
+    refused("PUT", pool, "{\"reserved_centi\":1}", 400, "usage", "max_centi");
+    refused("PUT", pool, "{\"max_centi\":4}", 400, "usage", "0.05");
+    refused("PUT", pool, "{\"max_centi\":-1}", 400, "usage", "max_centi");
+    refused("PUT", pool, "{\"max_centi\":100,\"size\":1}", 400, "usage", "size");
+    refused("PUT", pool, "{\"max_centi\":100,\"new\":false}", 404, "no-partition", "web");
+    refused("PUT", "/v1/pools/a-b", "{\"max_centi\":100}", 400, "usage", "letter");
+    refused("PUT", pool, "{\"max_centi\":1700}", 422, "refused", "16");
+    refused("GET", pool, NULL, 404, "no-partition", "web");
+    json_decref(ask_for("Pool", "PUT", pool, "{\"max_centi\":400,\"new\":true}", 200));
+    refused("PUT", pool, "{\"max_centi\":300,\"new\":true}", 409, "conflict", "already");
+    json = ask_for("Pool", "PUT", pool, "{\"reserved_centi\":50}", 200);
+    assert_int_equal(json_integer_value(json_object_get(json, "max_centi")), 400);
+    assert_int_equal(json_integer_value(json_object_get(json, "reserved_centi")), 50);
+    json_decref(json);
+
+    refused("PUT", member, "{\"pool\":\"none\"}", 404, "no-partition", "none");
+    refused("PUT", member, "{\"pool\":7}", 400, "usage", "pool");
+    refused("PUT", "/v1/partitions/nobody/pool", "{\"pool\":\"web\"}", 404, "no-partition", "");
+    json = ask_for("Membership", "PUT", member, "{\"pool\":\"web\"}", 200);
+    assert_string_equal(json_string_value(json_object_get(json, "effective")), "now");
+    json_decref(json);
+    xml_says("pooled", true, "<partition>/machine/web</partition>", true);
+    json_decref(ask_for("Partition", "POST", "/v1/partitions/pooled/start", NULL, 200));
+    json = ask_for("Pools", "GET", "/v1/pools", NULL, 200);
+    assert_true(json_is_true(json_object_get(json, "usable")));
+    assert_int_equal(json_array_size(json_object_get(json, "pools")), 1);
+    json_decref(json);
+    refused("DELETE", pool, NULL, 409, "conflict", "leave");
+    json = ask_for("Membership", "DELETE", member, NULL, 200);
+    assert_string_equal(json_string_value(json_object_get(json, "effective")), "next-start");
+    assert_string_equal(json_string_value(json_object_get(json, "now")), "web");
+    json_decref(json);
+    xml_says("pooled", true, "<partition>", false);
+    xml_says("pooled", false, "<partition>/machine/web</partition>", true);
+    json = ask_for("Pool", "GET", pool, NULL, 200);
+    assert_int_equal(json_array_size(json_object_get(json, "members")), 1);
+    json_decref(json);
+    refused("DELETE", pool, NULL, 409, "conflict", "running");
+}
+
+static void
 test_slow_streams_lose(void **state)
 {
     Reading slow = {.sock = dial("GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n"),
@@ -912,6 +967,7 @@ main(void)
         cmocka_unit_test(test_changes_lose_no_profile),
         cmocka_unit_test(test_next_start_is_the_definitions),
         cmocka_unit_test(test_start_needs_room),
+        cmocka_unit_test(test_pools),
         cmocka_unit_test(test_slow_streams_lose),
         cmocka_unit_test(test_clients_that_vanish),
         cmocka_unit_test(test_guest),

@@ -12,6 +12,9 @@
 
 #define PARTITION \
     "{\"name\":\"web1\",\"uuid\":\"u-1\",\"run\":\"running\",\"profile\":{\"hold_until_sec\":0}}"
+#define POOL \
+    "{\"name\":\"web\",\"max_centi\":400,\"reserved_centi\":50,\"entitled_centi\":40,"           \
+    "\"problem\":null,\"members\":[{\"name\":\"web1\",\"now\":true,\"next_start\":false}]}"
 #define POLICY_ONE \
     "{\"partition\":\"web1\",\"mode\":\"auto\",\"fixed\":\"no\",\"rival\":\"batch\",\"mem\":{" \
     "\"granted_bytes\":2147483648,\"want_bytes\":3221225472,\"target_bytes\":3221225472," \
@@ -146,6 +149,20 @@ static const struct {
     { "policy log 'we b' --limit 3", "GET /v1/policy/log?limit=3&partition=we%20b\n", 200,
       "{\"lines\":[{\"at\":\"2026-11-23T13:58:27Z\",\"partition\":null,\"what\":\"mode\","
       "\"text\":\"mode auto\"}]}", 0 },
+    { "pool list", "GET /v1/pools\n", 200, "{\"pools\":[" POOL "]}", 0 },
+    { "pool list -o json", "GET /v1/pools\n", 200, "{\"pools\":[]}", 0 },
+    { "pool define web max=4 reserved=0.50", "PUT /v1/pools/web {\"max_centi\":400,"
+      "\"reserved_centi\":50,\"new\":true}\n", 200, POOL, 0 },
+    { "pool set web reserved=0", "PUT /v1/pools/web {\"reserved_centi\":0,\"new\":false}\n", 200,
+      POOL, 0 },
+    { "pool remove web", "DELETE /v1/pools/web\n", 200, "{}", 0 },
+    { "pool join web1 web", "PUT /v1/partitions/web1/pool {\"pool\":\"web\"}\n", 200,
+      "{\"partition\":\"web1\",\"pool\":\"web\",\"now\":null,\"effective\":\"next-start\"}",
+      0 },
+    { "pool leave web1", "DELETE /v1/partitions/web1/pool\n", 200,
+      "{\"partition\":\"web1\",\"pool\":null,\"now\":\"web\",\"effective\":\"next-start\"}",
+      0 },
+    { "_names pools", "GET /v1/pools\n", 200, "{\"pools\":[" POOL "]}", 0 },
     { "op list", "GET /v1/operations?state=open\n", 200, "{\"operations\":[]}", 0 },
     { "op list --all --partition web1", "GET /v1/operations?state=all&partition=web1\n", 200,
       "{\"operations\":[" OPERATION("done", "0", "3") "]}", 0 },
@@ -216,6 +233,12 @@ test_usage(void **state)
         "policy frob", "policy set", "policy set --mode host", "policy set --leftovers some",
         "policy show --mode auto", "policy explain", "policy explain a b", "policy log --limit 0",
         "policy log --limit x", "policy plan --limit 3", "policy explain ..",
+        "pool", "pool frob", "pool list web", "pool define", "pool define web", "pool define web 4",
+        "pool define web max=", "pool define web max=4 max=5", "pool define web max=-1",
+        "pool define web max=1.001", "pool define a-b max=1", "pool define web reserved=1",
+        "pool define web max=1 weight=3", "pool set web", "pool set .. max=1", "pool remove",
+        "pool remove a/b", "pool join web1", "pool join web1 a-b", "pool join .. web",
+        "pool leave", "pool leave web1 web", "pool list --dry-run",
         "autoscale", "autoscale web1 web2", "autoscale web1 --dry-run", "autoscale web1 --mode on",
         "autoscale web1 --goal", "autoscale web1 --goal fast", "autoscale web1 --priority 8",
         "autoscale web1 --priority x", "autoscale web1 --entitled-mem 4GB",
