@@ -147,6 +147,7 @@ serve(LpSettings *settings, const LpHost *host, GError **error)
         lp_engine_refuse_asks(engine);
     pools = lp_pools_new(settings->state_dir, registry, engine, events);
     scaler = lp_scaler_new(settings, registry, engine, events);
+    lp_scaler_know_pools(scaler, pools);
     api = lp_api_new(settings, registry, engine, journal, events, error);
     if (api)
         lp_api_serve_policy(api, scaler);

@@ -40,6 +40,7 @@ struct LpScaler {
     LpRegistry *registry;
     LpEngine *engine;
     LpEvents *events;
+    const LpPools *pools;         /* NULL: none */
     char *state_path;             /* where the mode is kept */
     LpMode mode;
     bool burst;

@@ -249,6 +249,12 @@ lp_scaler_new(const LpSettings *settings, LpRegistry *registry, LpEngine *engine
 }
 
 void
+lp_scaler_know_pools(LpScaler *scaler, const LpPools *pools)
+{
+    scaler->pools = pools;
+}
+
+void
 lp_scaler_free(LpScaler *scaler)
 {
     if (!scaler)

@@ -16,6 +16,7 @@
 
 #include "lpard/engine/engine.h"
 #include "lpard/events.h"
+#include "lpard/pools/pools.h"
 #include "lpard/registry/registry.h"
 #include "lpard/settings.h"
 #include "policy/policy.h"
@@ -38,6 +39,9 @@ LpScaler *lp_scaler_new(const LpSettings *settings, LpRegistry *registry, LpEngi
                         LpEvents *events);
 /* The engine may not run any operation further after this: free it next. */
 void lp_scaler_free(LpScaler *scaler);
+
+/* From now on pools count; they must live as long as the autoscaler works. */
+void lp_scaler_know_pools(LpScaler *scaler, const LpPools *pools);
 
 LpMode lp_scaler_mode(const LpScaler *scaler);
 /* What is left over stays with who has it. */

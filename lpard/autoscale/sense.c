@@ -196,7 +196,7 @@ fill_partition(LpScaledItem *item, const Moment *moment, LpPolicyPartition *ret)
     ret->entitled_bytes = profile->autoscale.entitled_bytes;
     ret->entitled_centi = profile->capacity.entitled_centi;
     ret->capped = profile->capacity.capped;
-    ret->pool = LP_NO_POOL;
+    ret->pool = item->scaler->pools ? lp_pools_index(item->scaler->pools, partition) : LP_NO_POOL;
     fill_cells(partition, moment->topology, ret);
     ret->fixed = item->fixed != LP_FIXED_NO;
     ret->granted_bytes = lp_partition_granted_bytes(partition);
@@ -223,6 +223,7 @@ fill_host(LpScaler *scaler, const Moment *moment)
     host->moving_max = scaler->moving_max;
     host->capacity_centi = moment->topology->n_cpus * 100;
     host->reserve_centi = scaler->reserve_centi;
+    host->n_pools = scaler->pools ? lp_pools_policy(scaler->pools, host->pools) : 0;
     host->n_nodes = MIN(moment->topology->n_nodes, LP_POLICY_NODES);
     lp_registry_nodes(scaler->registry, nodes);
     for (uint32_t n = 0; n < host->n_nodes; n++)
