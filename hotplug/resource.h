@@ -29,12 +29,12 @@ bool lp_pool_groups_are_slices(void);
 /* Where the hierarchy of version 2 is mounted; NULL: nowhere.  Caller frees. */
 char *lp_pool_unified_mount(void);
 
-/* What the kernel lets all in the group use, in hundredths of a processor; 0: all they can, no pool,
- * or no such group. */
+/* What the kernel lets all in the group use, in hundredths of a processor; 0: all they can, no
+ * pool, or no such group. */
 uint32_t lp_resource_centi(const char *resource);
 
-/* The figures of cpu.max ("200000 100000", "max 100000"), or of the quota and the period of version
- * 1 with a blank between; 0: no limit, or not to be read.  Rounded up. */
+/* The figures of cpu.max ("200000 100000", "max 100000"), or of the quota and the period of
+ * version 1 with a blank between; 0: no limit, or not to be read.  Rounded up. */
 uint32_t lp_resource_parse_centi(const char *text);
 
 #endif

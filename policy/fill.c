@@ -1,5 +1,5 @@
-/* By counting in ever finer buckets (priorities, keys) and by Newton's method (levels): every step is
- * one walk over the claims for all groups at once, so that neither memory nor sorting is needed. */
+/* By counting in ever finer buckets (priorities, keys) and by Newton's method (levels): every step
+ * is one walk over the claims for all groups at once; neither memory nor sorting is needed. */
 #include "policy/fill.h"
 
 #include "policy/planted.h"
@@ -129,7 +129,8 @@ find_place(const LpFill *fill, bool by_key)
     }
 }
 
-/* Finds for each group the priority at which its room ends, and takes what is above off the room. */
+/* Finds for each group the priority at which its room ends, and takes what is above off the
+ * room. */
 static void
 find_priorities(const LpFill *fill)
 {
@@ -164,8 +165,8 @@ is_sated(const LpShareGroup *group, const LpClaim *claim)
 }
 
 /* The level of each group, as rest / weights of those it does not sate.  Newton's method on the sum
- * of min(more, weight * level), which is concave, so from below.  The product of what is left and of
- * the slope falls to a quarter with each walk (Dinkelbach's method), so 64 are enough for 2^64 of
+ * of min(more, weight * level), which is concave, so from below.  The product of what is left and
+ * of the slope falls to a quarter with each walk (Dinkelbach's method), so 64 are enough for 2^64 of
  * each; three or four are usual. */
 static void
 find_levels(const LpFill *fill)

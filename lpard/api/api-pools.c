@@ -234,8 +234,10 @@ static void
 join(LpCall *call, LpPools *pools, const char *name)
 {
     g_autoptr(GError) error = NULL;
+    /* One that ceased to be a partition in a pool may leave it. */
     LpPartition *partition =
-        lp_registry_find_enabled(call->api->registry, call->argument, &error);
+        name ? lp_registry_find_enabled(call->api->registry, call->argument, &error)
+             : lp_registry_find(call->api->registry, call->argument, &error);
     Asked *asked = NULL;
 
     if (partition) {

@@ -380,8 +380,8 @@ lp_export_host(const char *uri, bool connected, bool cpu_is_enforced, const LpHo
                const LpHostUse *use, const uint64_t *node_granted_bytes)
 {
     return json_pack(
-        "{s:s, s:b, s:o, s:o, s:b, s:{s:o, s:o, s:o, s:o, s:o, s:o}, s:{s:i, s:i, s:i, s:i}, "
-        "s:i, s:i, s:i}",
+        "{s:s, s:b, s:o, s:o, s:b, s:{s:o, s:o, s:o, s:o, s:o, s:o}, "
+        "s:{s:i, s:i, s:i, s:i, s:i}, s:i, s:i, s:i}",
         "uri", uri, "connected", connected,
         "topology", topology_json(&host->topology, node_granted_bytes),
         "virtualization", virtualization_json(host), "cpu_enforced", cpu_is_enforced,
@@ -392,7 +392,7 @@ lp_export_host(const char *uri, bool connected, bool cpu_is_enforced, const LpHo
         "overhead_bytes", integer(use->overhead_bytes), "free_bytes", integer(use->free_bytes),
         "cpu", "capacity_centi", (int)use->capacity_centi,
         "reserve_centi", (int)use->reserve_centi, "entitled_centi", (int)use->entitled_centi,
-        "free_centi", (int)use->free_centi,
+        "pools_centi", (int)use->pools_centi, "free_centi", (int)use->free_centi,
         "partitions", (int)use->n_partitions, "running", (int)use->n_running,
         "unmanaged", (int)use->n_unmanaged);
 }

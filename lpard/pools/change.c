@@ -1,6 +1,6 @@
 /* A pool is defined, changed or removed in steps: on the disk; then members' quotas that would not
- * fit a smaller maximum; then the group; then the quotas that a larger one allows.  The kernel takes
- * no other order (control groups of version 1). */
+ * fit a smaller maximum; then the group; then the quotas that a larger one allows.  The kernel
+ * takes no other order (control groups of version 1). */
 #include <gio/gio.h>
 #include <string.h>
 

@@ -125,8 +125,12 @@ follow(const LpDriver *driver, LpConn *conn, LpPoolMember *member, GError **erro
 
     if (!view || (member->join && !may_join(view, error)))
         return false;
-    if (!view->metadata || !lp_profile_from_xml(view->metadata, &profile, error)) {
-        /* Without a profile nothing says what its quota should be, and none was set by lpard. */
+    /* Without a profile nothing says what its quota should be, and none was set by lpard. */
+    if (!view->metadata || !lp_profile_from_xml(view->metadata, &profile, NULL)) {
+        LpConfigChange out = {.resource = ""};
+
+        if (member->join && !member->name)
+            return driver->set_config(conn, member->uuid, &out, error);
         if (member->join)
             g_set_error(error, LP_ERROR, LP_ERROR_NOT_ENABLED, "%s has no profile", view->name);
         return !member->join;

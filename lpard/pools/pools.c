@@ -10,6 +10,9 @@
 
 /* Members start and stop, and with them the weight of a pool beside others changes. */
 #define TICK_SEC 2
+/* As lp_capacity_shares() makes them of an entitlement. */
+#define SHARES_V1_PER_CPU 1024
+#define WEIGHT_V2_PER_CPU 100
 /* Others may have undone it: systemd does, when it starts a slice. */
 #define AGAIN_USEC (30 * G_USEC_PER_SEC)
 
@@ -67,6 +70,30 @@ lp_pools_entitled(const LpPools *pools, const LpPool *pool)
             sum += partition->profile.capacity.entitled_centi;
     }
     return sum;
+}
+
+/* What its weight beside others is to be in proportion to: its members' entitlements and what is
+ * reserved, or what the policy has given the members if that is more. */
+static uint32_t
+share_of(const LpPools *pools, const LpPool *pool)
+{
+    g_autoptr(GPtrArray) list = lp_registry_list(pools->registry);
+    uint64_t given = 0;
+
+    for (guint i = 0; i < list->len; i++) {
+        const LpPartition *partition = g_ptr_array_index(list, i);
+
+        if (!lp_partition_has_profile(partition) || !lp_pool_runs(pool, partition))
+            continue;
+        if (partition->policy_shares == 0)
+            given += partition->profile.capacity.entitled_centi;
+        else if (partition->view->cgroup == LP_CGROUP_V1)
+            given += partition->policy_shares * 100 / SHARES_V1_PER_CPU;
+        else
+            given += partition->policy_shares * 100 / WEIGHT_V2_PER_CPU;
+    }
+    given = MAX(given, lp_pools_entitled(pools, pool) + (uint64_t) pool->reserved_centi);
+    return (uint32_t) MIN(given, G_MAXUINT32);
 }
 
 uint32_t
@@ -229,7 +256,7 @@ begin_work(LpPools *pools, const LpPool *pool, bool remove, LpPoolApplied done, 
     work = g_new0(Work, 1);
     *work = (Work){
         .pools = lp_pools_ref(pools), .pool = *pool, .remove = remove, .done = done, .data = data,
-        .share_centi = lp_pools_entitled(pools, pool) + pool->reserved_centi,
+        .share_centi = share_of(pools, pool),
     };
     task = g_task_new(NULL, NULL, work_done, work);
     g_task_set_task_data(task, work, NULL);
@@ -271,10 +298,9 @@ on_tick(void *data)
     for (guint i = 0; i < pools->list->len && !pools->changing && !pools->ticking; i++) {
         const LpPool *pool = lp_pools_at(pools, i);
         const LpPoolGroup *group = group_of(pools, pool->name);
-        uint32_t share = lp_pools_entitled(pools, pool) + pool->reserved_centi;
 
         if (group->applied_usec && now - group->applied_usec < AGAIN_USEC &&
-            group->share_centi == share)
+            group->share_centi == share_of(pools, pool))
             continue;
         /* One after the other: the next at the next tick. */
         pools->ticking = true;

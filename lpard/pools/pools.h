@@ -6,8 +6,9 @@
  *   change.c     defining, changing and removing a pool, step by step
  *   pools.c      the list, its checks, and the groups kept as they should be
  *
- * Who is in a pool the domains say themselves, by libvirt's <resource><partition>: it holds from a
- * domain's next start on.  A pool's maximum and what is reserved change at once.  Main loop only. */
+ * Who is in a pool the domains say themselves, by libvirt's <resource><partition>: it holds from
+ * a domain's next start on.  A pool's maximum and what is reserved change at once.  Main loop
+ * only. */
 #ifndef LP_LPARD_POOLS_H
 #define LP_LPARD_POOLS_H
 

@@ -764,6 +764,13 @@ test_pools(void **state)
     assert_int_equal(json_array_size(json_object_get(json, "members")), 1);
     json_decref(json);
     refused("DELETE", pool, NULL, 409, "conflict", "running");
+    /* What ceased to be a partition may still leave, and not join. */
+    json_decref(ask_for("Membership", "PUT", member, "{\"pool\":\"web\"}", 200));
+    json_decref(ask_for("Definition", "DELETE", "/v1/partitions/pooled/profile", NULL, 200));
+    xml_says("pooled", true, "<partition>/machine/web</partition>", true);
+    refused("PUT", member, "{\"pool\":\"web\"}", 409, "not-enabled", "pooled");
+    json_decref(ask_for("Membership", "DELETE", member, NULL, 200));
+    xml_says("pooled", true, "<partition>", false);
 }
 
 static void

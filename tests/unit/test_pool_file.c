@@ -192,7 +192,8 @@ test_file(void **state)
 
 /* --- in a domain's definition --------------------------------------------------------------- */
 
-#define DOMAIN(extra) "<domain type='kvm'>\n  <name>d</name>\n  <memory unit='KiB'>1048576</memory>\n" \
+#define DOMAIN(extra) \
+    "<domain type='kvm'>\n  <name>d</name>\n  <memory unit='KiB'>1048576</memory>\n" \
     "  <vcpu>2</vcpu>\n" extra "  <os><type>hvm</type></os>\n</domain>\n"
 
 static char *
