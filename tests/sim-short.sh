@@ -32,7 +32,7 @@ refused() {                     # WORDS-OF-THE-MESSAGE ARGUMENT...
 
 policies=$("$sim" policies | awk '{ print $1 }')
 echo "# seed $seed"
-echo "1..$(($(echo $policies | wc -w) * 2 + 17))"
+echo "1..$(($(echo $policies | wc -w) * 2 + 20))"
 
 "$sim" generate --vms 12 --days 1 --seed "$seed" -o "$dir/trace.csv" >"$dir/out" 2>&1
 result $? "a trace is generated"
@@ -72,13 +72,16 @@ result $? "a picture is drawn"
 refused "no command is given"
 refused "no command is called 'walk'" walk
 refused "either --trace FILE or --generate KINDS" run
-refused "either --trace FILE or --generate KINDS" run -g mix -t "$dir/trace.csv"
+refused "either --trace FILE or --generate KINDS" run
+refused "exclude each other" run -g mix -t "$dir/trace.csv"
+refused "from 1" run -g mix --vms 0
+refused "from 1" run -g mix --days 0
 refused "no policy is called 'luck'" run -g mix -p luck
 refused "no kind is called 'comet'" run -g comet
 refused "behind the end" run -t "$dir/trace.csv" --from-day 9
 refused "is too much" run -g mix now
 "$sim" generate --vms 1 --days 1 >/dev/full 2>"$dir/out"
-[ $? = 1 ] && grep -q "could not be written" "$dir/out"
+[ $? = 1 ] && grep -q "cannot be written" "$dir/out"
 result $? "a full disk is told"
 echo "a,b" >"$dir/bad.csv"
 refused "line 1" run -t "$dir/bad.csv"

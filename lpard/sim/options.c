@@ -1,5 +1,6 @@
 #include "lpard/sim/options.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -9,12 +10,13 @@
 #define HOUR_SEC 3600u
 #define RATIO_MAX 1000.0
 #define TICK_MAX 60
+#define NOT_GIVEN INT_MIN
 
 void
 lp_sim_options_init(LpSimOptions *ret)
 {
     *ret = (LpSimOptions){ .seed = 1, .tick = 1, .memory_ratio = 1.25, .cpu_ratio = 2.0,
-                           .warm_hours = -1 };
+                           .warm_hours = -1, .vms = NOT_GIVEN, .days = NOT_GIVEN };
 }
 
 void
@@ -77,10 +79,15 @@ wrong(GError **error, const char *message)
 static bool
 check(const LpSimOptions *options, GError **error)
 {
-    if ((options->trace == NULL) == (options->generate == NULL))
+    if (options->trace == NULL && options->generate == NULL)
         return wrong(error, "either --trace FILE or --generate KINDS is needed");
-    if (options->vms < 0 || options->days < 0 || options->from_day < 0 || options->hold_back < 0)
-        return wrong(error, "--vms, --days, --from-day and --hold-back cannot be negative");
+    if (options->trace != NULL && options->generate != NULL)
+        return wrong(error, "--trace and --generate exclude each other");
+    if ((options->vms != NOT_GIVEN && options->vms < 1) ||
+        (options->days != NOT_GIVEN && options->days < 1))
+        return wrong(error, "--vms and --days take a number from 1");
+    if (options->from_day < 0 || options->hold_back < 0)
+        return wrong(error, "--from-day and --hold-back cannot be negative");
     if (options->hold_back == 1 || (options->held && options->hold_back == 0))
         return wrong(error, "--hold-back takes 2 or more, and --held goes with it");
     if (options->tick < 1 || options->tick > TICK_MAX)
@@ -99,7 +106,7 @@ set_times(const LpSimOptions *options, const LpTrace *trace, LpSimConfig *config
     uint64_t end = (uint64_t) trace->n_samples * trace->step_sec, length;
 
     config->from_sec = (uint64_t) options->from_day * DAY_SEC;
-    config->seconds = (uint64_t) options->days * DAY_SEC;
+    config->seconds = (uint64_t) MAX(options->days, 0) * DAY_SEC;
     if (config->from_sec >= end)
         return wrong(error, "--from-day is behind the end of the trace");
     length = end - config->from_sec;
@@ -129,7 +136,7 @@ lp_sim_options_load(const LpSimOptions *options, LpSimConfig *ret_config, GError
                                   (uint64_t) options->seed, error);
     if (trace == NULL)
         return NULL;
-    lp_trace_keep(trace, (size_t) options->vms, (size_t) options->hold_back, options->held);
+    lp_trace_keep(trace, (size_t) MAX(options->vms, 0), (size_t) options->hold_back, options->held);
     if (trace->n_vms == 0) {
         wrong(error, "no partition is left of the trace");
         return NULL;

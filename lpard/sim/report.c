@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define DAY_SEC 86400.0
 #define GIB 1073741824.0
@@ -279,14 +280,42 @@ lp_report_panels(const LpSimResult **chosen, size_t n)
     return kept;
 }
 
+static bool
+write_failed(const char *what, GError **error)
+{
+    int why = errno;
+
+    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(why), "%s cannot be written: %s", what,
+                g_strerror(why));
+    return false;
+}
+
+/* Devices, pipes and links are written to; a new file in their place would replace them. */
+static bool
+write_through(const char *path, const char *text, GError **error)
+{
+    FILE *file = fopen(path, "we");
+    bool good;
+
+    if (file == NULL)
+        return write_failed(path, error);
+    good = fputs(text, file) >= 0 && fflush(file) == 0;
+    if (!good)
+        (void) write_failed(path, error);
+    if (fclose(file) != 0 && good)
+        good = write_failed(path, error);
+    return good;
+}
+
 bool
 lp_report_write(const char *path, const char *text, GError **error)
 {
-    if (!g_str_equal(path, "-"))
-        return g_file_set_contents(path, text, -1, error);
-    if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
-        return true;
-    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
-                "the standard output cannot be written: %s", g_strerror(errno));
-    return false;
+    struct stat there;
+
+    if (g_str_equal(path, "-"))
+        return (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
+               || write_failed("the standard output", error);
+    if (lstat(path, &there) == 0 && !S_ISREG(there.st_mode))
+        return write_through(path, text, error);
+    return g_file_set_contents(path, text, -1, error);
 }

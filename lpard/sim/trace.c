@@ -1,9 +1,9 @@
 #include "lpard/sim/trace.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "lpard/error.h"
+#include "lpard/sim/report.h"
 
 #define MIB ((uint64_t) 1 << 20)
 /* A writer has no clock speeds: a core is taken as this many MHz, so that a hundredth is a whole
@@ -154,12 +154,5 @@ lp_trace_write(const LpTrace *trace, const char *path, GError **error)
                                    cores * CORE_MHZ, vm->cpu_centi[k] * (CORE_MHZ / 100),
                                    vm->max_bytes / MIB, vm->mem_bytes[k] / MIB);
     }
-    if (g_str_equal(path, "-")) {
-        if (fwrite(text->str, 1, text->len, stdout) == text->len && fflush(stdout) == 0)
-            return true;
-        g_set_error(error, LP_ERROR, LP_ERROR_INTERNAL, "the output could not be written: %s",
-                    g_strerror(errno));
-        return false;
-    }
-    return g_file_set_contents(path, text->str, (gssize) text->len, error);
+    return lp_report_write(path, text->str, error);
 }

@@ -405,7 +405,7 @@ static void
 test_write(void **state)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *path = NULL, *back = NULL;
+    g_autofree char *path = NULL, *back = NULL, *link = NULL;
     int fd = g_file_open_tmp("lpar-sim-XXXXXX", &path, NULL);
 
     (void) state;
@@ -413,6 +413,15 @@ test_write(void **state)
     assert_true(lp_report_write(path, "text\n", NULL));
     assert_true(g_file_get_contents(path, &back, NULL, NULL));
     assert_string_equal(back, "text\n");
+    /* What is no file stays what it is: by -o /dev/stdout no device is replaced. */
+    link = g_strconcat(path, ".link", NULL);
+    assert_int_equal(symlink(path, link), 0);
+    assert_true(lp_report_write(link, "other\n", NULL));
+    assert_true(g_file_test(link, G_FILE_TEST_IS_SYMLINK));
+    g_free(back);
+    assert_true(g_file_get_contents(path, &back, NULL, NULL));
+    assert_string_equal(back, "other\n");
+    unlink(link);
     unlink(path);
     assert_false(lp_report_write("/nonexistent/x.svg", "text", &error));
     assert_non_null(strstr(error->message, "/nonexistent/x.svg"));
