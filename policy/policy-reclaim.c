@@ -154,7 +154,8 @@ list_donors(LpRound *round)
 typedef struct {
     LpCalm calm;                   /* of those that calm lets go so far */
     LpFor last;                    /* for the sake of these */
-    bool whole;                    /* all that it can spare at once, as far as history says */
+    uint32_t least_divisor;        /* at least this part of what it has */
+    bool roomy;                    /* it keeps room above its part */
 } LpPass;
 
 /* Down to `keep` at the most: for as much as is asked, or all of it. */
@@ -169,7 +170,7 @@ take_from(LpRound *round, LpItem *item, const LpPass *pass)
     if (asked == 0)
         return;
     /* With room above its part, so that it need not grow again soon. */
-    if (pass->whole)
+    if (pass->roomy)
         keep += keep / LP_GOOD_STEP_DIVISOR;
     if (pass->calm == LP_CALM_FORCED && what == LP_FOR_ENTITLEMENT && item->entitled > keep)
         keep = item->entitled;
@@ -177,8 +178,8 @@ take_from(LpRound *round, LpItem *item, const LpPass *pass)
         keep /= 2;
     spare = lp_round_down(item, lp_sat_sub(item->size, keep));
     /* Crumbs are for what is owed alone. */
-    if (what > LP_FOR_ENTITLEMENT)
-        least = pass->whole ? lp_good_step(item) : lp_least_step(item);
+    if (what > LP_FOR_ENTITLEMENT && item->granted / pass->least_divisor > least)
+        least = item->granted / pass->least_divisor;
     if (spare < least)
         return;
     asked = lp_round_up(item, asked > least ? asked : least);
@@ -212,10 +213,13 @@ void
 lp_round_reclaim(LpRound *round)
 {
     static const LpPass passes[] = {
-        { LP_CALM_ANY, LP_FOR_KEPT, true },
-        { LP_CALM_ANY, LP_FOR_NEED, false },
-        { LP_CALM_EARLY, LP_FOR_NEED, false },
-        { LP_CALM_FORCED, LP_FOR_ENTITLEMENT, false },
+        /* First those who can spare most of what they have: few resizes, and large ones. */
+        { LP_CALM_ANY, LP_FOR_KEPT, 2, true },
+        { LP_CALM_ANY, LP_FOR_KEPT, 4, true },
+        { LP_CALM_ANY, LP_FOR_KEPT, LP_GOOD_STEP_DIVISOR, true },
+        { LP_CALM_ANY, LP_FOR_NEED, LP_LEAST_STEP_DIVISOR, false },
+        { LP_CALM_EARLY, LP_FOR_NEED, LP_LEAST_STEP_DIVISOR, false },
+        { LP_CALM_FORCED, LP_FOR_ENTITLEMENT, LP_LEAST_STEP_DIVISOR, false },
     };
 
     if (!count_lack(round))
