@@ -176,11 +176,16 @@ static json_t *
 undecided_json(LpScaler *scaler, const LpPartition *partition)
 {
     LpMode mode = lp_scaler_mode_of(scaler, partition);
+    LpMode own = partition->profile.autoscale.mode;
     g_autofree char *name = g_utf8_make_valid(partition->view->name, -1);
     const char *why = partition->view->run == LP_RUN_OFF
                           ? "It is off: nothing is decided for it."
+                      : mode == LP_MODE_OFF && own == LP_MODE_OFF
+                          ? "Its mode is off: nothing is decided for it. `lparctl autoscale NAME "
+                            "--goal balanced` puts it under the policy."
                       : mode == LP_MODE_OFF
-                          ? "The mode is off: nothing is decided for it."
+                          ? "The host's mode is off: nothing is decided for anybody. `lparctl "
+                            "policy set --mode auto` ends that."
                           : "Nothing was decided yet; in a second it will be.";
 
     return json_pack("{s:s, s:s, s:s, s:b, s:[s]}", "partition", name, "uuid", partition->uuid,

@@ -15,6 +15,7 @@ typedef struct {
     int row;                      /* in the arrays of the last tick; -1: in none */
     LpPolicyState *saved;         /* while it is in none; NULL: it never was */
     LpMode mode;                  /* that holds */
+    LpMode own;                   /* the partition's, whatever the host's is */
     LpCpuMeter meter;
     LpGuestWord word;
     bool failed;                  /* since the last tick */
@@ -74,6 +75,8 @@ LpScaledItem *lp_scaler_item(LpScaler *scaler, const char *uuid);
 
 /* sense.c: fills host, rows and inputs; states follow their partitions.  False: out of memory. */
 bool lp_sense(LpScaler *scaler);
+/* Without a profile: off. */
+LpMode lp_scaler_own_mode(const LpPartition *partition);
 /* Not zero, and the same on every host. */
 uint64_t lp_sense_key(const char *uuid);
 

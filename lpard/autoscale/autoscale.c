@@ -34,6 +34,7 @@ add_item(LpScaler *scaler, LpPartition *partition)
     item->key = lp_sense_key(partition->uuid);
     item->row = -1;
     item->mode = lp_scaler_mode_of(scaler, partition);
+    item->own = lp_scaler_own_mode(partition);
     g_ptr_array_add(scaler->items, item);
     g_hash_table_insert(scaler->by_uuid, partition->uuid, item);
     g_hash_table_insert(scaler->by_key, &item->key, item);

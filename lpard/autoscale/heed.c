@@ -90,9 +90,12 @@ heed_guest(LpScaledItem *item, const LpOperation *operation, const LpLeg *leg)
 static void
 heed_operator(LpScaledItem *item, const LpOperation *operation)
 {
-    /* A capacity is a bound to the policy, and no size that it could undo. */
+    LpMode own = lp_scaler_own_mode(item->partition);
+
+    /* A capacity is a bound to the policy, and no size that it could undo.  While the host's mode
+     * is off or advise nothing would be undone yet, but as soon as it is auto again. */
     if (operation->request->kind == LP_OP_CAPACITY || !came_to_something(operation)
-        || item->mode != LP_MODE_AUTO)
+        || own == LP_MODE_OFF || own == LP_MODE_ADVISE)
         return;
     item->rest_until_usec = g_get_monotonic_time() + LP_OPERATOR_REST_SEC * G_USEC_PER_SEC;
     lp_chronicle_say(item->scaler, item->partition, "result",

@@ -140,6 +140,19 @@ say_fixed(const LpScaled *scaled, GString *out)
     }
 }
 
+/* The decision is worded as for one that is carried out. */
+static void
+say_muted(const LpScaled *scaled, GString *out)
+{
+    if (scaled->input->mode != LP_MODE_ADVISE)
+        return;
+    if (scaled->partition->profile.autoscale.mode == LP_MODE_ADVISE)
+        g_string_append(out, "Mode advise: this is what would be done; nothing is.\n");
+    else
+        g_string_append(out, "The host's mode is advise: this is what would be done; nothing is. "
+                             "`lparctl policy set --mode auto` has it done.\n");
+}
+
 char *
 lp_scaler_explain(const LpScaled *scaled)
 {
@@ -152,6 +165,7 @@ lp_scaler_explain(const LpScaled *scaled)
     if (out->len && out->str[out->len - 1] != '\n')
         g_string_append_c(out, '\n');
     say_fixed(scaled, out);
+    say_muted(scaled, out);
     return g_string_free(out, FALSE);
 }
 

@@ -308,24 +308,32 @@ lesser(LpMode a, LpMode b)
 }
 
 LpMode
+lp_scaler_own_mode(const LpPartition *partition)
+{
+    return lp_partition_has_profile(partition) ? partition->profile.autoscale.mode : LP_MODE_OFF;
+}
+
+LpMode
 lp_scaler_mode_of(const LpScaler *scaler, const LpPartition *partition)
 {
-    LpMode own = lp_partition_has_profile(partition) ? partition->profile.autoscale.mode
-                                                     : LP_MODE_OFF;
+    LpMode own = lp_scaler_own_mode(partition);
 
     return own == LP_MODE_HOST ? scaler->mode : lesser(own, scaler->mode);
 }
 
-/* Whoever is put under the policy anew has no earlier word of the operator against it. */
+/* Whoever is put under the policy anew has no earlier word of the operator against it; the host's
+ * mode is another's word, and switching it undoes nobody's. */
 static void
 follow_mode(LpScaledItem *item)
 {
     LpMode mode = lp_scaler_mode_of(item->scaler, item->partition);
+    LpMode own = lp_scaler_own_mode(item->partition);
 
     if (mode != item->mode && item->mode == LP_MODE_AUTO)
         lp_act_drop_shares(item);
-    if (mode != item->mode)
+    if (own != item->own)
         item->rest_until_usec = 0;
+    item->own = own;
     item->mode = mode;
     item->partition->autoscaled = mode == LP_MODE_AUTO;
 }

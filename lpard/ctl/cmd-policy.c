@@ -98,6 +98,9 @@ policy_show(LpCtl *ctl, GError **error)
     }
     if (lp_ctl_table_rows(table) > 0)
         lp_ctl_table_print(table, LP_CTL_COLUMNS, "", out);
+    else if (strcmp(lp_ctl_json_str(answer.json, "mode"), "off") == 0)
+        g_string_append(out, "Nothing is decided: the host's mode is off.\n`lparctl policy set "
+                             "--mode auto` ends that.\n");
     else
         g_string_append(out, "Nothing is decided: no running partition is in a mode other than "
                              "off.\n`lparctl autoscale NAME --goal balanced` puts one under the "
