@@ -7,16 +7,28 @@
 /* Given back in probes: a quarter of the surplus at a time. */
 #define PROBE_DIVISOR 4
 
-/* What it has beyond this is surplus that counts. */
+/* Where surplus ends: at its part, and where it goes back by itself at what it is used to want too,
+ * so that it need not grow again each day. */
+static uint64_t
+kept_of(const LpRound *round, const LpItem *item, size_t index)
+{
+    uint64_t used_to = round->states[index].demand.mem_long_bytes;
+
+    if (used_to > item->max)
+        used_to = item->max;
+    return round->host->burst || used_to < item->target ? item->target : used_to;
+}
+
+/* Enough of it to count. */
 static bool
 has_surplus(const LpRound *round, const LpItem *item, size_t index)
 {
     const LpTuning *tuning = lp_partition_tuning(&round->partitions[index]);
     uint32_t down = tuning->mem_down < 10000 ? tuning->mem_down : 10000;
+    uint64_t kept = kept_of(round, item, index);
 
-    return item->known && item->granted > item->target &&
-           item->granted - item->target >= item->quantum &&
-           item->target < lp_part_down(item->granted, down, 10000);
+    return item->known && item->granted > kept && item->granted - kept >= item->quantum &&
+           kept < lp_part_down(item->granted, down, 10000);
 }
 
 static void
@@ -52,7 +64,7 @@ to_go(const LpRound *round, const LpItem *item, size_t index, LpTake *ret_take)
         lp_calm_since(state->down_msec, round->now_msec) < LP_CALM_PROBE_MSEC)
         return 0;
     *ret_take = LP_TAKE_SURPLUS;
-    surplus = lp_round_down(item, item->granted - item->target);
+    surplus = lp_round_down(item, lp_sat_sub(item->granted, kept_of(round, item, index)));
     step = lp_round_up(item, surplus / PROBE_DIVISOR);
     if (step < lp_least_step(item))
         step = lp_least_step(item);

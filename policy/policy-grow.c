@@ -1,5 +1,5 @@
-/* Who grows now, and how far.  Only into memory that was seen to be free on every node that it
- * lies on, and in a fair order; generously where there is plenty, so that it need not soon again. */
+/* Who grows now, and how far.  Only into memory that was seen to be free on every node it lies on,
+ * and in a fair order; generously where there is plenty, so that it need not soon again. */
 #include <stdlib.h>
 
 #include "policy/planted.h"

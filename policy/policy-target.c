@@ -4,7 +4,7 @@
 
 /* What a partition cannot have on one node it does not hold on its others: so often are those
  * shared out again.  Each time wants only fall. */
-#define PASSES 3
+#define PASSES 2
 
 static uint64_t
 room_of(const LpRound *round, uint32_t node)
@@ -35,17 +35,23 @@ sort_by_node(LpRound *round, size_t *ends)
             room->by_node[ends[room->extents[e].node]++] = (uint32_t)e;
 }
 
-static LpClaim
-claim_of(const LpItem *item, const LpExtent *extent)
+/* One that lies on several nodes wants no more than the scarcest gives. */
+static uint64_t
+want_of(const LpItem *item, const LpExtent *extent, uint64_t bytes)
 {
-    uint64_t cells = extent->cells, all = item->n_cells;
+    if (item->n_extents > 1 && item->target < bytes)
+        bytes = item->target;
+    return lp_part_up(bytes, extent->cells, item->n_cells);
+}
 
+static LpClaim
+claim_of(const LpItem *item, const LpExtent *extent, uint64_t want)
+{
     return (LpClaim){
         .key = item->key,
-        .floor = lp_part_up(item->floor, cells, all),
-        .entitled = lp_part_up(item->entitled, cells, all),
-        /* One that lies on several nodes wants no more than the scarcest gives. */
-        .want = lp_part_up(item->n_extents > 1 ? item->target : item->want, cells, all),
+        .floor = lp_part_up(item->floor, extent->cells, item->n_cells),
+        .entitled = lp_part_up(item->entitled, extent->cells, item->n_cells),
+        .want = want_of(item, extent, want),
         .weight = item->weight,
         .priority = item->priority,
         .group = LP_SHARE_ALONE,
@@ -84,32 +90,32 @@ name_rivals(LpRound *round, const uint32_t *extents, size_t n)
 /* Who suffers is helped by others' headroom: shared out is first what each needs, or is owed, then
  * what gives it room.  Where not all that is wanted fits, memories of peaks are no claim at all:
  * what is left over then stays where it is, and goes in large pieces to whose peak comes. */
-#define STAGES 2
-
 static void
 share_node(LpRound *round, uint32_t node, const uint32_t *extents, size_t n)
 {
     LpPolicy *room = round->room;
-    uint64_t left = 1;
+    LpClaim *claims = room->claims;
+    uint64_t left;
 
-    for (int stage = 0; stage < STAGES && left > 0; stage++) {
+    for (size_t i = 0; i < n; i++) {
+        const LpExtent *extent = &room->extents[extents[i]];
+        const LpItem *item = &room->items[extent->item];
+
+        claims[i] = claim_of(item, extent, item->first_want);
+    }
+    left = lp_share(claims, n, NULL, 0, room_of(round, node), 0);
+    if (left > 0) {
         for (size_t i = 0; i < n; i++) {
             const LpExtent *extent = &room->extents[extents[i]];
             const LpItem *item = &room->items[extent->item];
-            uint64_t given = room->claims[i].given;
-            uint64_t want = lp_part_up(stage == 0 ? item->first_want : item->next_want,
-                                       extent->cells, item->n_cells);
 
-            room->claims[i] = claim_of(item, extent);
-            if (want < room->claims[i].want)
-                room->claims[i].want = want;
-            if (stage > 0)
-                room->claims[i].floor = given;
+            claims[i].floor = claims[i].given;
+            claims[i].want = want_of(item, extent, item->next_want);
         }
-        left = lp_share(room->claims, n, NULL, 0, room_of(round, node), 0);
+        lp_share(claims, n, NULL, 0, room_of(round, node), 0);
     }
     for (size_t i = 0; i < n; i++)
-        room->extents[extents[i]].given = room->claims[i].given;
+        room->extents[extents[i]].given = claims[i].given;
 }
 
 /* True if one of several nodes now wants less elsewhere. */
