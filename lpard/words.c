@@ -110,9 +110,9 @@ word_host(const LpShortfall *shortfall, const Terms *terms)
                                "less, or free memory on that node",
                                name, terms->asked, shortfall->where, terms->bound);
     case LP_SHORT_HOST_CPU:
-        return g_strdup_printf("%s: an entitlement of %s would exceed the host's processors, of "
-                               "which %s are left; ask for less, or lower another partition's "
-                               "with `lparctl capacity`",
+        return g_strdup_printf("%s: an entitlement of %s would exceed the host's processors, or "
+                               "its pool's, of which %s are left; ask for less, or lower another "
+                               "partition's with `lparctl capacity`",
                                name, terms->asked, terms->bound);
     case LP_SHORT_NO_CGROUP:
         return g_strdup_printf("%s: CPU granted is not enforced, since this connection to libvirt "

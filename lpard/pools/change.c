@@ -197,9 +197,10 @@ may_change(const LpPools *pools, GError **error)
 {
     if (!lp_pools_usable(pools, error))
         return false;
-    if (!pools->changing)
+    if (!pools->changing && pools->joining == 0)
         return true;
-    g_set_error(error, LP_ERROR, LP_ERROR_BUSY, "another pool is being changed: try again");
+    g_set_error(error, LP_ERROR, LP_ERROR_BUSY, "a pool or its members are being changed: try "
+                "again");
     return false;
 }
 
@@ -324,12 +325,23 @@ joined(bool ok, const GError *error, void *data)
     Joining *joining = member->user;
 
     (void) ok;
+    joining->pools->joining--;
     lp_pool_member_end(member);
     take_view(joining->pools, member, error);
     lp_pool_member_unref(member);
     joining->done(error, joining->data);
     lp_pools_unref(joining->pools);
     g_free(joining);
+}
+
+/* Several may join at once, but not a pool that is on its way out or changes its size. */
+static bool
+may_join(const LpPools *pools, GError **error)
+{
+    if (!pools->changing)
+        return true;
+    g_set_error(error, LP_ERROR, LP_ERROR_BUSY, "a pool is being changed: try again");
+    return false;
 }
 
 bool
@@ -340,11 +352,12 @@ lp_pools_join(LpPools *pools, LpPartition *partition, const char *name, LpPoolsD
     LpPoolMember *member;
     Joining *joining;
 
-    if ((name && !pool) || !lp_pools_usable(pools, error) ||
+    if ((name && !pool) || !lp_pools_usable(pools, error) || !may_join(pools, error) ||
         (pool && !fits(pools, pool, partition, error)))
         return false;
     joining = g_new0(Joining, 1);
     *joining = (Joining){lp_pools_ref(pools), done, data};
+    pools->joining++;
     member = lp_pool_member_new(partition->uuid, name, pool ? pool->max_centi : 0, true);
     member->user = joining;
     lp_pool_member_ref(member);
@@ -352,6 +365,7 @@ lp_pools_join(LpPools *pools, LpPartition *partition, const char *name, LpPoolsD
                                                                   : "leaving its pool",
                              lp_pool_member_follow, joined, member, error))
         return true;
+    pools->joining--;
     lp_pool_member_unref(member);
     lp_pool_member_unref(member);
     lp_pools_unref(pools);

@@ -24,6 +24,7 @@ struct LpPools {
     GError *unusable;             /* NULL: usable */
     bool enforced;                /* there are groups: no simulated host */
     bool changing;                /* one at a time */
+    unsigned joining;             /* so many partitions join or leave: no pool is changed */
     bool ticking;                 /* a group is being kept as it should be */
     guint timer;
 };

@@ -147,6 +147,27 @@ lp_pools_take(LpPools *pools, GArray *list)
     lp_registry_reserve_for_pools(pools->registry, reserved);
 }
 
+/* An LpPoolRoomFunc: both the pool that it runs in and that of its next start have to hold it. */
+static uint32_t
+room_of(const LpPartition *partition, void *data)
+{
+    const LpPools *pools = data;
+    uint32_t room = UINT32_MAX;
+
+    for (guint i = 0; i < pools->list->len; i++) {
+        const LpPool *pool = lp_pools_at(pools, i);
+        uint32_t taken = pool->reserved_centi;
+
+        if (!lp_pool_runs(pool, partition) && !lp_pool_has(pool, partition))
+            continue;
+        taken += lp_pools_promised(pools, pool, NULL);
+        if (lp_partition_has_profile(partition))
+            taken -= partition->profile.capacity.entitled_centi;
+        room = MIN(room, pool->max_centi - MIN(pool->max_centi, taken));
+    }
+    return room;
+}
+
 bool
 lp_pools_usable(const LpPools *pools, GError **error)
 {
@@ -363,6 +384,7 @@ lp_pools_new(const char *state_dir, LpRegistry *registry, LpEngine *engine, LpEv
         .groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, group_free),
         .enforced = !g_str_has_prefix(uri, "sim:"),
     };
+    lp_registry_ask_pools(registry, room_of, pools);
     list = lp_pool_file_read(pools->path, &pools->unusable);
     if (list)
         lp_pools_take(pools, list);
@@ -385,6 +407,7 @@ lp_pools_free(LpPools *pools)
     if (!pools)
         return;
     pools->closed = true;
+    lp_registry_ask_pools(pools->registry, NULL, NULL);
     if (pools->timer)
         g_source_remove(pools->timer);
     pools->timer = 0;

@@ -186,6 +186,13 @@ lp_registry_reserve_for_pools(LpRegistry *registry, uint32_t centi)
 }
 
 void
+lp_registry_ask_pools(LpRegistry *registry, LpPoolRoomFunc func, void *data)
+{
+    registry->pool_room = func;
+    registry->pool_room_data = data;
+}
+
+void
 lp_registry_room(LpRegistry *registry, const LpPartition *partition, LpRoom *ret_room)
 {
     const LpTopology *topology = &registry->host.topology;
@@ -221,6 +228,9 @@ lp_registry_room(LpRegistry *registry, const LpPartition *partition, LpRoom *ret
     }
     ret_room->room_bytes = capacity > taken ? capacity - taken : 0;
     ret_room->room_centi = cpus > entitled ? cpus - entitled : 0;
+    if (partition && registry->pool_room)
+        ret_room->room_centi = MIN(ret_room->room_centi,
+                                   registry->pool_room(partition, registry->pool_room_data));
 }
 
 /* A node's part is rounded for each domain, so that the nodes together may seem to have a little

@@ -114,6 +114,10 @@ LpRegistry *lp_registry_new(LpWorkers *workers, LpJournal *journal,
 /* Units that pools have reserved beyond their members' entitlements: nobody else is entitled to
  * them (S8). */
 void lp_registry_reserve_for_pools(LpRegistry *registry, uint32_t centi);
+/* What a partition's pool leaves it of processing units, UINT32_MAX where it is in none: its room is
+ * no larger.  NULL: there are no pools. */
+typedef uint32_t (*LpPoolRoomFunc)(const LpPartition *partition, void *data);
+void lp_registry_ask_pools(LpRegistry *registry, LpPoolRoomFunc func, void *data);
 /* From now on plans hold memory by a cgroup limit too. */
 void lp_registry_enforce_hard(LpRegistry *registry);
 void lp_registry_free(LpRegistry *registry);

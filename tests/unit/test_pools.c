@@ -220,6 +220,49 @@ test_one_change_at_a_time(void **state)
     assert_int_equal(error->code, LP_ERROR_BUSY);
     UNTIL(answer.answered);
     assert_int_equal(answer.code, -1);
+
+    /* Nobody joins what is being removed, and nothing is removed that somebody joins. */
+    forget();
+    g_clear_error(&error);
+    assert_true(lp_pools_remove(pools, "web", on_done, NULL, NULL));
+    assert_false(lp_pools_join(pools, part("p0"), "web", on_done, NULL, &error));
+    assert_int_equal(error->code, LP_ERROR_BUSY);
+    UNTIL(answer.answered);
+    assert_int_equal(set("web", 100, 0), -1);
+    forget();
+    g_clear_error(&error);
+    assert_true(lp_pools_join(pools, part("p0"), "web", on_done, NULL, NULL));
+    assert_false(lp_pools_remove(pools, "web", on_done, NULL, &error));
+    assert_int_equal(error->code, LP_ERROR_BUSY);
+    UNTIL(answer.answered);
+    assert_int_equal(answer.code, -1);
+    assert_true(lp_pool_has(pool_named("web"), part("p0")));
+}
+
+/* A pool's maximum holds for its members' entitlements, whoever raises them. */
+static void
+test_entitlements_in_a_pool(void **state)
+{
+    LpRoom room;
+
+    (void) state;
+    begin(3);
+    assert_int_equal(set("web", 130, 20), -1);
+    assert_int_equal(join("p0", "web"), -1);
+    lp_registry_room(world.registry, part("p0"), &room);
+    assert_int_equal(room.room_centi, 110);
+    assert_int_equal(join("p1", "web"), -1);
+    lp_registry_room(world.registry, part("p0"), &room);
+    assert_int_equal(room.room_centi, 70);
+    lp_registry_room(world.registry, part("p2"), &room);
+    assert_int_equal(room.room_centi, 1600 - 10 - 20 - 80);
+    EXPECT(run("{\"kind\":\"capacity\",\"partition\":\"p0\",\"entitled_centi\":71}"),
+           LP_OP_REFUSED);
+    EXPECT(run("{\"kind\":\"capacity\",\"partition\":\"p0\",\"entitled_centi\":70}"),
+           LP_OP_DONE);
+    assert_int_equal(join("p0", NULL), -1);
+    lp_registry_room(world.registry, part("p0"), &room);
+    assert_int_equal(room.room_centi, 1600 - 10 - 20 - 80);
 }
 
 static void
@@ -297,7 +340,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_members), TEST(test_refusals), TEST(test_reserved_units),
-        TEST(test_one_change_at_a_time), TEST(test_restart), TEST(test_end_while_changing),
+        TEST(test_one_change_at_a_time), TEST(test_entitlements_in_a_pool), TEST(test_restart), TEST(test_end_while_changing),
         TEST(test_file_that_makes_no_sense), TEST(test_disk_that_is_gone),
     };
 
