@@ -78,6 +78,8 @@ find_reserves(const LpFill *pools, uint64_t room, uint64_t quantum)
     Wide sum = 0;
     uint64_t rest = room;
 
+    if (pools->n_groups == 0)
+        return false;
     lp_fill_sum_up(pools);
     for (size_t i = 0; i < pools->n_groups; i++) {
         LpShareGroup *g = &pools->groups[i];
@@ -119,8 +121,10 @@ divide_spare(const LpFill *pools, const LpFill *host, uint64_t quantum)
         if (g)
             g->work.room -= c->work.held;
     }
-    lp_fill_by_weight(pools);
-    limit_to_taken(pools);
+    if (pools->n_groups > 0) {
+        lp_fill_by_weight(pools);
+        limit_to_taken(pools);
+    }
     if (find_reserves(pools, left, quantum)) {
         for (size_t i = 0; i < pools->n_groups; i++)
             left -= pools->groups[i].work.room;
@@ -171,8 +175,10 @@ lp_share(LpClaim *claims, size_t n, LpShareGroup *groups, size_t n_groups, uint6
         return finish(&pools, capacity, quantum);
     }
     limit_to_taken(&pools);
-    lp_fill_in_proportion(&pools);
-    limit_to_taken(&pools);
+    if (n_groups > 0) {
+        lp_fill_in_proportion(&pools);
+        limit_to_taken(&pools);
+    }
     lp_fill_in_proportion(&whole);
     hold(&whole);
     if (host.work.fits)
