@@ -22,6 +22,7 @@ typedef struct {
     LpFixed fixed;
     int64_t rest_until_usec;      /* the operator's word holds; 0: none */
     int64_t operation;            /* the policy's own under way; 0: none */
+    int64_t stopped;              /* the last that its mode or a hold cancelled */
     int64_t ended;                /* the last that was heeded */
     bool asking;                  /* one is on its way to the engine */
     bool moves;                   /* ... or under way, and moves memory */

@@ -50,17 +50,20 @@ say_result(LpScaledItem *item, const LpOperation *operation)
     lp_chronicle_say(item->scaler, item->partition, "result", text);
 }
 
-/* What an operator cancels, he does not want. */
+/* What an operator cancels, he does not want; what ended with the mode may come back with it. */
 static void
 heed_own(LpScaledItem *item, const LpOperation *operation)
 {
     item->operation = 0;
     item->moves = false;
-    if (operation->state == LP_OP_CANCELLED)
+    if (operation->state == LP_OP_CANCELLED && item->stopped == operation->id)
+        item->failed = false;
+    else if (operation->state == LP_OP_CANCELLED)
         item->rest_until_usec = g_get_monotonic_time() + LP_OPERATOR_REST_SEC * G_USEC_PER_SEC;
     else if (operation->state != LP_OP_DONE)
         item->failed = true;
-    item->scaler->figures.failures += operation->state != LP_OP_DONE;
+    item->scaler->figures.failures += operation->state != LP_OP_DONE
+                                      && item->stopped != operation->id;
     say_result(item, operation);
 }
 

@@ -338,6 +338,20 @@ follow_mode(LpScaledItem *item)
     item->partition->autoscaled = mode == LP_MODE_AUTO;
 }
 
+/* Off means off: what is under way is not carried through against the operator's word. */
+static void
+stop_own(LpScaledItem *item, const Moment *moment)
+{
+    bool held = lp_partition_has_profile(item->partition)
+                && item->partition->profile.hold_until_sec > moment->now_sec;
+
+    if (!item->operation || item->stopped == item->operation
+        || (item->mode == LP_MODE_AUTO && !held))
+        return;
+    item->stopped = item->operation;
+    (void) lp_engine_cancel(item->scaler->engine, item->operation, NULL);
+}
+
 bool
 lp_sense(LpScaler *scaler)
 {
@@ -351,6 +365,7 @@ lp_sense(LpScaler *scaler)
         LpScaledItem *item = g_ptr_array_index(scaler->items, i);
 
         follow_mode(item);
+        stop_own(item, &moment);
         if (counts(item->partition))
             g_ptr_array_add(rows, item);
     }
