@@ -18,6 +18,9 @@
 /* With no stall: as slowly as STATE looks at figures that drift, and in the same wake-up. */
 #define LP_PRESSURE_PAUSE_MSEC 10000
 #define LP_PRESSURE_EARLY_MSEC 1000
+/* With nothing to tell: at the next look after so long, so that no more than 35 s pass.  The host
+ * takes what is older than 45 s for a thing of the past. */
+#define LP_PRESSURE_ALIVE_MSEC 15000
 /* What makes a change notable. */
 #define LP_NOTABLE_MEMORY_PART 20       /* 1/20 of MemTotal: available, working set, swap */
 #define LP_NOTABLE_STALL_CENTI 500
@@ -186,10 +189,12 @@ lp_pressure_run(LpAgent *agent, int64_t now_msec)
     pressure->look_at_msec = now_msec + LP_PRESSURE_PAUSE_MSEC - LP_PRESSURE_EARLY_MSEC;
     lp_pressure_read(agent->options.procfs, LP_CLASSES_LIST,
                      &pressure->base, &message.pressure);
-    if (pressure->told && !lp_pressure_notable(&pressure->sent, &message.pressure))
+    if (pressure->told && now_msec - pressure->said_at_msec < LP_PRESSURE_ALIVE_MSEC &&
+        !lp_pressure_notable(&pressure->sent, &message.pressure))
         return;
     pressure->seq = lp_clock_seq(pressure->seq);
     message.pressure.seq = pressure->seq;
     pressure->sent = message.pressure;
+    pressure->said_at_msec = now_msec;
     pressure->told = lp_speak_send(agent, &message, now_msec);
 }

@@ -393,9 +393,16 @@ test_when_to_say(void **data)
     /* STATE moves its tick whenever it is said; the wait for it ends. */
     agent->report.tick_at_msec = 45000;
     assert_true(lp_pressure_deadline(agent) == 30003);
+    /* So that the host knows that it holds, what has not changed is said again after a while. */
+    lp_pressure_run(agent, 30003);
+    assert_false(told());
+    lp_pressure_run(agent, 36003);
+    assert_true(told());
+    lp_pressure_run(agent, 45003);
+    assert_false(told());
     /* A new host is told all the same. */
-    lp_pressure_touch(agent, 22000);
-    lp_pressure_run(agent, 22000);
+    lp_pressure_touch(agent, 46000);
+    lp_pressure_run(agent, 46000);
     assert_true(told());
 }
 
