@@ -150,6 +150,9 @@ say_decision(LpScaledItem *item, const LpDecision *decision)
                                                     : decision->cpu_act;
     g_autofree char *text = describe(item, memory, cpus);
 
+    /* Of processors nothing is said while there is nothing to say. */
+    if (!*text)
+        return;
     item->scaler->figures.acts[act <= LP_ACT_WAIT ? act : LP_ACT_NONE]++;
     lp_chronicle_say(item->scaler, item->partition, lp_act_name(act), text);
 }
