@@ -126,6 +126,20 @@ set_shares(const LpDriver *driver, LpConn *conn, void *data, GError **error)
     return driver->set_capacity(conn, shares->uuid, &shares->limits, error);
 }
 
+/* Tried again with the next change; told once. */
+static void
+tell_shares_failed(LpScaledItem *item, const GError *error)
+{
+    g_autofree char *text = NULL;
+
+    if (item->shares_failed)
+        return;
+    item->shares_failed = true;
+    text = g_strdup_printf("its shares of processors cannot be set: %s",
+                           error ? error->message : "the hypervisor does not answer");
+    lp_chronicle_say(item->scaler, item->partition, "result", text);
+}
+
 static void
 shares_set(bool ok, bool abandoned, void *data, const GError *error, void *user)
 {
@@ -134,13 +148,15 @@ shares_set(bool ok, bool abandoned, void *data, const GError *error, void *user)
     LpScaledItem *item = lp_scaler_item(scaler, asking->uuid);
     const Shares *shares = data;
 
-    (void) error;
     g_ptr_array_remove_fast(scaler->asking, asking);
     if (!item)
         return;
     item->setting_shares = false;
-    if (!ok || abandoned)
+    if (!ok || abandoned) {
+        tell_shares_failed(item, error);
         return;
+    }
+    item->shares_failed = false;
     item->partition->view->cpu_shares = shares->limits.shares;
     scaler->figures.shares++;
 }
@@ -172,7 +188,14 @@ can_set_shares(const LpScaledItem *item)
 
     return view->run == LP_RUN_RUNNING && view->cgroup != LP_CGROUP_NONE
            && !item->setting_shares && !item->asking && !item->partition->stuck
+           && !item->partition->defining
            && lp_engine_lane_depth(item->scaler->engine, item->partition->uuid) == 0;
+}
+
+static uint64_t
+profile_shares(const LpScaledItem *item)
+{
+    return lp_capacity_shares(&item->partition->profile.capacity, item->partition->view->cgroup);
 }
 
 /* Never below the entitlement, whatever is used: who wakes up has it at once, and not when the
@@ -186,6 +209,8 @@ follow_shares(LpScaledItem *item, const LpDecision *decision)
     uint64_t wanted = lp_capacity_shares(&capacity, view->cgroup), now = view->cpu_shares;
     uint64_t apart = wanted > now ? wanted - now : now - wanted;
 
+    /* Also what an earlier lpard set: in mode auto they are nobody else's. */
+    item->shares_given |= now != profile_shares(item);
     if (!can_set_shares(item) || decision->cpu_share == 0
         || g_get_monotonic_time() - item->shares_usec < SHARES_PAUSE_USEC
         || apart * 100 <= now * SHARES_CHANGE_PERCENT)
@@ -198,14 +223,37 @@ follow_shares(LpScaledItem *item, const LpDecision *decision)
 void
 lp_act_drop_shares(LpScaledItem *item)
 {
-    LpPartition *partition = item->partition;
+    item->shares_given |= item->partition->policy_shares != 0;
+    item->partition->policy_shares = 0;
+}
 
-    if (!partition->policy_shares || !lp_partition_has_profile(partition))
-        return;
-    partition->policy_shares = 0;
-    if (can_set_shares(item))
-        ask_shares(item, lp_capacity_shares(&partition->profile.capacity,
-                                            partition->view->cgroup));
+/* Its next start takes the definition's anyway; without a profile there is nothing to go by. */
+static bool
+give_back_shares(LpScaledItem *item)
+{
+    const LpPartition *partition = item->partition;
+
+    if (!item->shares_given || item->mode == LP_MODE_AUTO)
+        return false;
+    if (partition->view->run == LP_RUN_OFF || !lp_partition_has_profile(partition)
+        || partition->view->cpu_shares == profile_shares(item)) {
+        item->shares_given = item->setting_shares;
+        return false;
+    }
+    if (!can_set_shares(item)
+        || g_get_monotonic_time() - item->shares_usec < SHARES_PAUSE_USEC)
+        return false;
+    ask_shares(item, profile_shares(item));
+    return true;
+}
+
+void
+lp_act_give_back(LpScaler *scaler)
+{
+    uint32_t left = SHARES_A_TICK;
+
+    for (guint i = 0; i < scaler->items->len && left > 0; i++)
+        left -= give_back_shares(g_ptr_array_index(scaler->items, i));
 }
 
 /* ---- a tick's ---- */

@@ -28,6 +28,8 @@ typedef struct {
     bool moves;                   /* ... or under way, and moves memory */
     int64_t shares_usec;          /* when they were last set */
     bool setting_shares;
+    bool shares_given;            /* by the policy, and not yet back at the profile's */
+    bool shares_failed;           /* the last time; it is told once */
     struct {                      /* what was last said of it */
         LpAct mem_act, cpu_act;
         LpBound mem_bound, cpu_bound;
@@ -38,12 +40,14 @@ typedef struct {
     } said;
 } LpScaledItem;
 
+typedef struct LpModeFile LpModeFile;
+
 struct LpScaler {
     LpRegistry *registry;
     LpEngine *engine;
     LpEvents *events;
     const LpPools *pools;         /* NULL: none */
-    char *state_path;             /* where the mode is kept */
+    LpModeFile *mode_file;        /* where the mode is kept */
     LpMode mode;
     bool burst;
     uint32_t idle_tax, moving_max, reserve_centi;
@@ -84,8 +88,11 @@ uint64_t lp_sense_key(const char *uuid);
 /* act.c */
 void lp_act(LpScaler *scaler);
 void lp_act_free_asking(void *asking);
-/* Gives its processors the shares of its entitlement again, if the policy had set others. */
+/* Operations go by the shares of its entitlement again, and the domain gets them back when nothing
+ * else is under way. */
 void lp_act_drop_shares(LpScaledItem *item);
+/* A tick's part of that. */
+void lp_act_give_back(LpScaler *scaler);
 
 /* heed.c */
 void lp_heed_operation(LpOperation *operation, void *scaler);
@@ -101,8 +108,10 @@ void lp_chronicle_line_free(void *line);
 /* As few bytes as a request's reason may have; caller frees. */
 char *lp_chronicle_why(LpScaledItem *item, bool memory, bool cpus);
 
-/* mode.c: what was set before a restart. */
+/* mode.c: what was set before a restart, and its file. */
 void lp_scaler_load_mode(LpScaler *scaler);
+LpModeFile *lp_mode_file_new(const char *path);
+void lp_mode_file_unref(LpModeFile *file);
 
 /* report.c: of a row of the last tick. */
 void lp_scaler_row(LpScaler *scaler, size_t row, LpScaled *ret);

@@ -173,6 +173,7 @@ work(LpScaler *scaler)
         warn_now_and_then(scaler, "the policy has no memory to decide in; sizes stay as they are");
         return;
     }
+    lp_act_give_back(scaler);
     if (!any_on(scaler)) {
         scaler->figures.n_decided = scaler->figures.n_moving = 0;
         return;
@@ -216,6 +217,7 @@ lp_scaler_new(const LpSettings *settings, LpRegistry *registry, LpEngine *engine
 {
     LpScaler *scaler = g_new0(LpScaler, 1);
     g_autofree char *dir = g_build_filename(settings->state_dir, HISTORY_DIR, NULL);
+    g_autofree char *path = g_build_filename(settings->state_dir, STATE_FILE, NULL);
     g_autoptr(GPtrArray) partitions = NULL;
 
     scaler->registry = registry;
@@ -226,7 +228,7 @@ lp_scaler_new(const LpSettings *settings, LpRegistry *registry, LpEngine *engine
     scaler->idle_tax = settings->policy_idle_tax_permyriad;
     scaler->moving_max = settings->policy_moving;
     scaler->reserve_centi = settings->reserve_centi;
-    scaler->state_path = g_build_filename(settings->state_dir, STATE_FILE, NULL);
+    scaler->mode_file = lp_mode_file_new(path);
     scaler->items = g_ptr_array_new_with_free_func(item_free);
     scaler->by_uuid = g_hash_table_new(g_str_hash, g_str_equal);
     scaler->by_key = g_hash_table_new(g_int64_hash, g_int64_equal);
@@ -274,6 +276,6 @@ lp_scaler_free(LpScaler *scaler)
     g_free(scaler->inputs);
     g_free(scaler->states);
     g_free(scaler->decisions);
-    g_free(scaler->state_path);
+    lp_mode_file_unref(scaler->mode_file);
     g_free(scaler);
 }

@@ -12,6 +12,40 @@
 
 static const char *const leftovers_names[] = {"keep", "burst"};
 
+/* The file, and which of the settings it has: the later one is not to be overwritten by an earlier
+ * one whose thread came later. */
+struct LpModeFile {
+    char *path;
+    GMutex lock;
+    uint64_t written;             /* under the lock */
+    uint64_t last;                /* the main loop's */
+};
+
+static void
+file_clear(gpointer data)
+{
+    LpModeFile *file = data;
+
+    g_free(file->path);
+    g_mutex_clear(&file->lock);
+}
+
+LpModeFile *
+lp_mode_file_new(const char *path)
+{
+    LpModeFile *file = g_atomic_rc_box_new0(LpModeFile);
+
+    file->path = g_strdup(path);
+    g_mutex_init(&file->lock);
+    return file;
+}
+
+void
+lp_mode_file_unref(LpModeFile *file)
+{
+    g_atomic_rc_box_release_full(file, file_clear);
+}
+
 LpMode
 lp_scaler_mode(const LpScaler *scaler)
 {
@@ -33,9 +67,9 @@ lp_scaler_load_mode(LpScaler *scaler)
     const char *mode, *leftovers;
     bool good = false;
 
-    if (!g_file_test(scaler->state_path, G_FILE_TEST_EXISTS))
+    if (!g_file_test(scaler->mode_file->path, G_FILE_TEST_EXISTS))
         return;
-    json = json_load_file(scaler->state_path, JSON_REJECT_DUPLICATES, &why);
+    json = json_load_file(scaler->mode_file->path, JSON_REJECT_DUPLICATES, &why);
     mode = json_string_value(json_object_get(json, "mode"));
     leftovers = json_string_value(json_object_get(json, "leftovers"));
     for (unsigned i = 0; mode && leftovers && i <= LP_MODE_AUTO; i++) {
@@ -49,13 +83,15 @@ lp_scaler_load_mode(LpScaler *scaler)
         /* Of two ways to be wrong the one that changes nothing. */
         scaler->mode = LP_MODE_OFF;
         g_warning("%s cannot be read: the policy is off; `lparctl policy set --mode MODE` writes "
-                  "it anew", scaler->state_path);
+                  "it anew", scaler->mode_file->path);
     }
     json_decref(json);
 }
 
 typedef struct {
-    char *path, *text;
+    LpModeFile *file;
+    uint64_t number;
+    char *text;
     LpScalerSetDone done;
     void *data;
 } Saving;
@@ -65,7 +101,7 @@ saving_free(gpointer data)
 {
     Saving *saving = data;
 
-    g_free(saving->path);
+    lp_mode_file_unref(saving->file);
     g_free(saving->text);
     g_free(saving);
 }
@@ -74,13 +110,21 @@ static void
 save(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
     const Saving *saving = data;
+    LpModeFile *file = saving->file;
     GError *error = NULL;
+    bool saved;
 
     (void) source;
     (void) cancellable;
-    if (g_file_set_contents_full(saving->path, saving->text, -1,
-                                 G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
-                                 0600, &error))
+    g_mutex_lock(&file->lock);
+    saved = saving->number <= file->written
+            || g_file_set_contents_full(file->path, saving->text, -1,
+                                        G_FILE_SET_CONTENTS_CONSISTENT
+                                            | G_FILE_SET_CONTENTS_DURABLE, 0600, &error);
+    if (saved)
+        file->written = MAX(file->written, saving->number);
+    g_mutex_unlock(&file->lock);
+    if (saved)
         g_task_return_boolean(task, TRUE);
     else
         g_task_return_error(task, error);
@@ -111,7 +155,10 @@ lp_scaler_set(LpScaler *scaler, LpMode mode, bool burst, LpScalerSetDone done, v
         lp_chronicle_say(scaler, NULL, "mode", said);
     scaler->mode = mode;
     scaler->burst = burst;
-    saving->path = g_strdup(scaler->state_path);
+    /* What was decided in another mode is no answer any more to who asks. */
+    scaler->decided &= mode != LP_MODE_OFF;
+    saving->file = g_atomic_rc_box_acquire(scaler->mode_file);
+    saving->number = ++scaler->mode_file->last;
     saving->text = g_strdup_printf("{\"version\": %d, \"mode\": \"%s\", \"leftovers\": \"%s\"}\n",
                                    STATE_VERSION, lp_mode_names[mode], leftovers_names[burst]);
     saving->done = done;

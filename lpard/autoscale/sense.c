@@ -298,7 +298,8 @@ move_states(LpScaler *scaler, GPtrArray *rows)
 static bool
 same_rows(const GPtrArray *a, const GPtrArray *b)
 {
-    return a->len == b->len && memcmp(a->pdata, b->pdata, a->len * sizeof(gpointer)) == 0;
+    return a->len == b->len
+           && (a->len == 0 || memcmp(a->pdata, b->pdata, a->len * sizeof(gpointer)) == 0);
 }
 
 static LpMode

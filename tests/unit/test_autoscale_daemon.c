@@ -237,6 +237,12 @@ test_advise_does_nothing(void **state)
     assert_int_equal(n_policy_operations, 0);
     assert_null(policy_operation("p0"));
     assert_int_equal(figures().requests, 0);
+    {
+        LpScaled scaled = decided("p0");
+        g_autofree char *text = lp_scaler_explain(&scaled);
+
+        assert_non_null(strstr(text, "The host's mode is advise: this is what would be done"));
+    }
     assert_true(lp_scaler_plan(scaler, note_plan, &grows));
     assert_true(grows);
     /* A tried decision is none: the states are as they were. */
@@ -288,11 +294,33 @@ test_operator_wins(void **state)
     }
     run_ticks(40);
     assert_true(granted("p0") == 1610612736);
-    /* Who puts it under the policy anew has said so. */
+    /* The host's mode, switched to and fro, undoes nobody's word. */
     lp_scaler_set(scaler, LP_MODE_OFF, false, NULL, NULL);
     run_ticks(2);
     lp_scaler_set(scaler, LP_MODE_AUTO, false, NULL, NULL);
+    run_ticks(10);
+    assert_int_equal(decided("p0").fixed, LP_FIXED_OPERATOR);
+    assert_true(granted("p0") == 1610612736);
+    /* Who puts it under the policy anew has said so. */
+    part("p0")->profile.autoscale.mode = LP_MODE_OFF;
+    run_ticks(2);
+    part("p0")->profile.autoscale.mode = LP_MODE_AUTO;
     UNTIL(granted("p0") > 1610612736);
+}
+
+/* While the host's mode was off: not undone by its end. */
+static void
+test_operator_before(void **state)
+{
+    (void) state;
+    begin(THREE + 4 * GIB, LP_MODE_OFF, autoscaled);
+    tell("p0", LOADED);
+    run_ticks(2);
+    EXPECT(run(SET_P0 MEM("set", 1610612736) ",\"requester\":\"uid 0 (admin)\"}"), LP_OP_DONE);
+    lp_scaler_set(scaler, LP_MODE_AUTO, false, NULL, NULL);
+    run_ticks(10);
+    assert_int_equal(decided("p0").fixed, LP_FIXED_OPERATOR);
+    assert_true(granted("p0") == 1610612736);
 }
 
 /* What an operator refuses to see done is not done again at once. */
@@ -307,6 +335,24 @@ test_cancelled(void **state)
     UNTIL(LP_OP_IS_FINAL(policy_operation("p0")->state));
     run_ticks(2);
     assert_int_equal(decided("p0").fixed, LP_FIXED_OPERATOR);
+}
+
+/* The host's mode is a switch: also of what is under way, and no operator's word for later. */
+static void
+test_stopped(void **state)
+{
+    (void) state;
+    begin(THREE + 4 * GIB, LP_MODE_AUTO, autoscaled);
+    tell("p0", "{\"used_bytes\": 1970000000, \"answer_msec\": 500}");
+    UNTIL(policy_operation("p0") && !LP_OP_IS_FINAL(policy_operation("p0")->state));
+    lp_scaler_set(scaler, LP_MODE_OFF, false, NULL, NULL);
+    UNTIL(LP_OP_IS_FINAL(policy_operation("p0")->state));
+    assert_int_equal(policy_operation("p0")->state, LP_OP_CANCELLED);
+    run_ticks(5);
+    assert_true(granted("p0") == 2 * GIB);
+    tell("p0", LOADED);
+    lp_scaler_set(scaler, LP_MODE_AUTO, false, NULL, NULL);
+    UNTIL(granted("p0") > 2 * GIB);
 }
 
 static void
@@ -422,12 +468,14 @@ static void
 test_off_and_gone(void **state)
 {
     LpScaled scaled;
+    int64_t since;
 
     (void) state;
     begin(THREE + 2 * GIB, LP_MODE_AUTO, autoscaled);
     run_ticks(3);
     assert_int_equal(figures().n_decided, 3);
     assert_true(decided("p1").state->demand.seen);
+    since = decided("p1").state->demand.slice_msec;
     tell("p1", "{\"do\": \"stop\"}");
     UNTIL(part("p1")->view->run == LP_RUN_OFF);
     run_ticks(2);
@@ -436,7 +484,7 @@ test_off_and_gone(void **state)
     tell("p1", "{\"do\": \"start\"}");
     UNTIL(figures().n_decided == 3);
     /* What was learnt of it is not lost by a stop. */
-    assert_true(decided("p1").state->demand.seen);
+    assert_true(decided("p1").state->demand.slice_msec == since);
     assert_true(decided("p1").state->key == decided("p1").input->key);
     tell(NULL, "{\"do\": \"disconnect\"}");
     UNTIL(!lp_registry_synced(world.registry));
@@ -494,7 +542,41 @@ test_restart(void **state)
     assert_int_equal(lp_scaler_mode(scaler), LP_MODE_OFF);
 }
 
+static void
+count_set(const GError *error, void *data)
+{
+    assert_null(error);
+    ++*(unsigned *) data;
+}
+
+/* Of two that are set at once the later holds, on the disk too. */
+static void
+test_set_and_set_again(void **state)
+{
+    unsigned n = 0;
+
+    (void) state;
+    begin(THREE + 2 * GIB, LP_MODE_AUTO, autoscaled);
+    for (unsigned turn = 0; turn < 20; turn++) {
+        for (unsigned i = 0; i < 7; i++)
+            lp_scaler_set(scaler, LP_MODE_ADVISE, false, count_set, &n);
+        lp_scaler_set(scaler, LP_MODE_OFF, true, count_set, &n);
+        UNTIL(n == 8 * (turn + 1));
+        stop_scaler();
+        start_scaler(LP_MODE_AUTO);
+        assert_int_equal(lp_scaler_mode(scaler), LP_MODE_OFF);
+        assert_true(lp_scaler_burst(scaler));
+    }
+}
+
 /* ---- processors ---- */
+
+/* What its entitlement makes. */
+static uint64_t
+profile_shares(const char *name)
+{
+    return lp_capacity_shares(&part(name)->profile.capacity, part(name)->view->cgroup);
+}
 
 static void
 test_shares(void **state)
@@ -503,7 +585,7 @@ test_shares(void **state)
 
     (void) state;
     begin(THREE + 2 * GIB, LP_MODE_AUTO, autoscaled);
-    before = part("p0")->view->cpu_shares;
+    before = profile_shares("p0");
     tell("p0", "{\"used_bytes\": 1000000000, \"busy_centi\": 9500}");
     UNTIL(part("p0")->view->cpu_shares > before);
     assert_true(figures().shares >= 1);
@@ -516,9 +598,54 @@ test_shares(void **state)
     assert_true(part("p0")->view->global_quota_usec < 0);
     /* And back to what the entitlement makes. */
     lp_scaler_set(scaler, LP_MODE_OFF, false, NULL, NULL);
-    UNTIL(part("p0")->view->cpu_shares
-          == lp_capacity_shares(&part("p0")->profile.capacity, LP_CGROUP_V2));
+    UNTIL(part("p0")->view->cpu_shares == before);
     assert_int_equal(part("p0")->policy_shares, 0);
+}
+
+static void
+count_row(const LpScaled *scaled, void *data)
+{
+    (void) scaled;
+    ++*(unsigned *) data;
+}
+
+/* The mode goes while an operation is open: shares are given back after it. */
+static void
+test_shares_given_back_late(void **state)
+{
+    uint64_t before;
+    unsigned n = 0;
+
+    (void) state;
+    begin(THREE + 2 * GIB, LP_MODE_AUTO, autoscaled);
+    before = profile_shares("p0");
+    tell("p0", "{\"used_bytes\": 1000000000, \"busy_centi\": 9500}");
+    UNTIL(part("p0")->view->cpu_shares > before);
+    UNTIL(lp_engine_lane_depth(world.engine, part("p0")->uuid) == 0);
+    tell("p0", "{\"answer_msec\": 200}");
+    run_ticks(1);
+    submit(SET_P0 MEM("set", 1610612736) ",\"requester\":\"uid 0 (admin)\"}");
+    assert_true(lp_engine_lane_depth(world.engine, part("p0")->uuid) > 0);
+    lp_scaler_set(scaler, LP_MODE_OFF, false, NULL, NULL);
+    /* Looks at all of them now, as a tick does. */
+    assert_true(lp_scaler_plan(scaler, count_row, &n));
+    assert_int_equal(n, 3);
+    assert_true(part("p0")->view->cpu_shares > before);
+    UNTIL(lp_engine_lane_depth(world.engine, part("p0")->uuid) == 0);
+    UNTIL(part("p0")->view->cpu_shares == before);
+}
+
+/* A host without a domain that counts. */
+static void
+test_nobody(void **state)
+{
+    (void) state;
+    profile_hook = NULL;
+    set_clock(FAST);
+    start_world(0, GIB, AT_ONCE, "\"used_bytes\": 0");
+    start_scaler(LP_MODE_AUTO);
+    run_ticks(3);
+    assert_int_equal(figures().n_decided, 0);
 }
 
 /* ---- what is told ---- */
@@ -640,8 +767,10 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_loaded_grows), TEST(test_from_the_idle), TEST(test_idle_gives_back),
         TEST(test_advise_does_nothing), TEST(test_modes), TEST(test_operator_wins),
-        TEST(test_cancelled), TEST(test_hold), TEST(test_stale), TEST(test_veto), TEST(test_ask),
-        TEST(test_failure), TEST(test_off_and_gone), TEST(test_restart), TEST(test_shares),
+        TEST(test_operator_before),
+        TEST(test_cancelled), TEST(test_stopped), TEST(test_hold), TEST(test_stale), TEST(test_veto), TEST(test_ask),
+        TEST(test_failure), TEST(test_off_and_gone), TEST(test_restart), TEST(test_set_and_set_again),
+        TEST(test_shares), TEST(test_shares_given_back_late), TEST(test_nobody),
         TEST(test_export), TEST(test_history_replays),
     };
 
