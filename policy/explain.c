@@ -309,7 +309,8 @@ say_stands(Text *text, const Case *c)
             "others have given theirs.\n", a);
         break;
     case LP_BOUND_DEADBAND:
-        say(text, "  That is too near to what it has to move for.\n");
+        say(text, more ? "  It lacks %s: too little to move for.\n"
+            : "  It could spare %s: too little to move for.\n", a);
         break;
     case LP_BOUND_LEFTOVER:
         say(text, "  It keeps the other %s until somebody needs them.\n", a);
@@ -391,7 +392,8 @@ say_cpu_part(Text *text, const Case *c)
         say(text, ": its pool has no more");
     else if (d->cpu_bound == LP_BOUND_SHARE)
         say(text, ", by entitlement, priority and weight: more is wanted than the host has");
-    else if (d->cpu_bound == LP_BOUND_MAX || d->cpu_bound == LP_BOUND_SCHEDULE)
+    else if ((d->cpu_bound == LP_BOUND_MAX || d->cpu_bound == LP_BOUND_SCHEDULE)
+             && d->demand.want_centi > d->cpu_target_centi)
         say(text, ", by its maximum%s", d->cpu_bound == LP_BOUND_SCHEDULE ? " by schedule" : "");
     say(text, "; it may use %s.\n", units(d->cpu_centi, b));
 }

@@ -207,6 +207,36 @@ test_every_size_and_value(void **unused)
             }
 }
 
+/* A schedule's minimum is no maximum; what is too little to move for is told with its direction. */
+static void
+test_which_bound(void **unused)
+{
+    (void)unused;
+    world_add(&world, 2 * GIB, GIB)->scheduled = true;
+    world.partitions[0].granted_cpus = 1;
+    world.partitions[0].granted_centi = 100;
+    world.partitions[0].cpu_min = 1;
+    world_add(&world, 2 * GIB, GIB)->scheduled = true;
+    world.partitions[1].cpu_max = 2;
+    world.partitions[1].seen.cpu_used_centi = 200;
+    world.partitions[1].seen.cpu_running = 9;
+    world_decide(&world);
+    explain(0, NULL);
+    assert_int_equal(world.decisions[0].cpu_bound, LP_BOUND_SCHEDULE);
+    assert_null(strstr(text, "maximum"));
+    explain(1, NULL);
+    assert_int_equal(world.decisions[1].cpu_bound, LP_BOUND_SCHEDULE);
+    assert_says("Its part is 2.00, by its maximum by schedule;");
+    world.decisions[0].mem_act = LP_ACT_NONE;
+    world.decisions[0].mem_bound = LP_BOUND_DEADBAND;
+    world.decisions[0].mem_target_bytes = 2 * GIB - 10 * MIB;
+    explain(0, NULL);
+    assert_says("  It could spare 10 MiB: too little to move for.\n");
+    world.decisions[0].mem_target_bytes = 2 * GIB + 10 * MIB;
+    explain(0, NULL);
+    assert_says("  It lacks 10 MiB: too little to move for.\n");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int
@@ -215,7 +245,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_names_are_all_there), CASE(test_growth), CASE(test_taken_for_another),
         CASE(test_what_stands_in_the_way), CASE(test_left_alone), CASE(test_release),
-        CASE(test_processors), CASE(test_every_size_and_value),
+        CASE(test_processors), CASE(test_which_bound),
+        CASE(test_every_size_and_value),
     };
 
     return cmocka_run_group_tests_name("explain", tests, NULL, NULL);
