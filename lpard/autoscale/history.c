@@ -26,6 +26,7 @@ struct LpHistory {
     /* Both's. */
     GMutex lock;
     uint64_t bytes, dropped;
+    uint64_t waiting;             /* bytes of records in the queue, and of the one being written */
     bool broken;                  /* nothing can follow in this file */
     char error[200];
 };
@@ -118,7 +119,8 @@ prune(LpHistory *history)
         sum += g_array_index(files, File, i).bytes;
         history->number = MAX(history->number, g_array_index(files, File, i).number);
     }
-    for (guint i = 0; i < files->len && sum > history->limit_bytes - room; i++) {
+    for (guint i = 0; i < files->len && (sum > history->limit_bytes - room
+                                         || files->len - i >= LP_HISTORY_FILES_MOST); i++) {
         const File *file = &g_array_index(files, File, i);
         g_autofree char *path = path_of(history, file->number);
 
@@ -178,6 +180,7 @@ write_record(LpHistory *history, const Record *record)
     g_mutex_lock(&history->lock);
     history->bytes += done;
     history->dropped += done < record->length;
+    history->waiting -= record->length;
     g_mutex_unlock(&history->lock);
 }
 
@@ -252,21 +255,21 @@ lp_history_write(LpHistory *history, const void *bytes, size_t length, bool snap
                  int64_t now_usec)
 {
     Record *record;
-    bool broken;
+    bool broken, full;
 
     g_mutex_lock(&history->lock);
-    broken = history->broken;
-    if (!snapshot && broken)
+    /* Tried anew with the next file, not each second. */
+    broken = history->broken && !snapshot;
+    full = g_async_queue_length(history->queue) >= WAITING_MAX
+           || (history->waiting > 0 && history->waiting + length > LP_HISTORY_WAITING_BYTES);
+    if (broken || full)
         history->dropped++;
+    else
+        history->waiting += length;
     g_mutex_unlock(&history->lock);
-    if (!snapshot && broken) {
-        /* Tried anew with the next file, not each second. */
+    if (broken)
         return;
-    }
-    if (g_async_queue_length(history->queue) >= WAITING_MAX) {
-        g_mutex_lock(&history->lock);
-        history->dropped++;
-        g_mutex_unlock(&history->lock);
+    if (full) {
         history->begun_usec = 0;
         return;
     }

@@ -12,6 +12,11 @@
 #define LP_HISTORY_FILE_SEC 300
 /* A file may take this part of the whole, so that there are always several. */
 #define LP_HISTORY_FILES_LEAST 4
+/* Four weeks of a host where hardly anything happens; and empty files, which a full disk leaves,
+ * have an end. */
+#define LP_HISTORY_FILES_MOST 8192
+/* What waits for a disk that hangs: some snapshots of thousands of partitions. */
+#define LP_HISTORY_WAITING_BYTES (32 << 20)
 
 typedef struct LpHistory LpHistory;
 

@@ -19,6 +19,26 @@
 
 static char *dir;
 
+/* The disk's answer: it comes while `hangs` is false. */
+static GMutex disk;
+static GCond disk_cond;
+static bool hangs, asked;
+
+int fdatasync(int fd);
+
+int
+fdatasync(int fd)
+{
+    (void) fd;
+    g_mutex_lock(&disk);
+    asked = true;
+    g_cond_broadcast(&disk_cond);
+    while (hangs)
+        g_cond_wait(&disk_cond, &disk);
+    g_mutex_unlock(&disk);
+    return 0;
+}
+
 static int
 make_dir(void **state)
 {
@@ -113,6 +133,59 @@ test_files(void **state)
     names = files(dir, &bytes);
     assert_int_equal(names->len, 3);
     assert_string_equal(names->pdata[2], "00000003.lph");
+}
+
+/* Records that wait for a disk that hangs take no more memory than a bound, however large each. */
+static void
+test_disk_that_hangs(void **state)
+{
+    enum { N = 100, LENGTH = 1 << 20 };
+    LpHistory *history = lp_history_new(dir, G_MAXUINT64);
+    g_autofree char *record = g_malloc0(LENGTH);
+    uint64_t bytes, dropped;
+    char error[200];
+
+    (void) state;
+    hangs = true;
+    lp_history_write(history, record, LENGTH, true, SEC);
+    lp_history_write(history, record, LENGTH, true, SEC);
+    g_mutex_lock(&disk);
+    while (!asked)
+        g_cond_wait(&disk_cond, &disk);
+    g_mutex_unlock(&disk);
+    for (int i = 0; i < N; i++)
+        lp_history_write(history, record, LENGTH, lp_history_wants_snapshot(history, SEC), SEC);
+    lp_history_figures(history, &bytes, &dropped, error, sizeof error);
+    g_mutex_lock(&disk);
+    hangs = false;
+    g_cond_broadcast(&disk_cond);
+    g_mutex_unlock(&disk);
+    assert_in_range(dropped, N - LP_HISTORY_WAITING_BYTES / LENGTH,
+                    N - LP_HISTORY_WAITING_BYTES / LENGTH + 1);
+    /* It goes on with a snapshot. */
+    assert_true(lp_history_wants_snapshot(history, SEC));
+    lp_history_free(history);
+}
+
+/* On a full disk files are made, and stay empty. */
+static void
+test_empty_files(void **state)
+{
+    LpHistory *history = lp_history_new(dir, LIMIT);
+    g_autoptr(GPtrArray) names = NULL;
+    uint64_t bytes;
+
+    (void) state;
+    for (int i = 1; i <= LP_HISTORY_FILES_MOST + 3; i++) {
+        g_autofree char *path = g_strdup_printf("%s/%08d.lph", dir, i);
+
+        assert_true(g_file_set_contents_full(path, "", 0, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+    }
+    write_text(history, "one", SEC);
+    lp_history_free(history);
+    names = files(dir, &bytes);
+    assert_int_equal(names->len, LP_HISTORY_FILES_MOST);
+    assert_string_equal(names->pdata[0], "00000005.lph");
 }
 
 static void
@@ -282,6 +355,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_files, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_ring, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(test_empty_files, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(test_disk_that_hangs, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_no_directory, make_dir, remove_dir),
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_meter),
