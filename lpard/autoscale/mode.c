@@ -139,6 +139,8 @@ saved(GObject *source, GAsyncResult *result, gpointer data)
     (void) source;
     (void) data;
     (void) g_task_propagate_boolean(G_TASK(result), &error);
+    /* Who throws the switch must know that it is thrown. */
+    g_prefix_error(&error, "it holds from now on, but only until lpard ends: ");
     if (saving->done)
         saving->done(error, saving->data);
 }

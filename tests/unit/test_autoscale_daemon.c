@@ -3,6 +3,8 @@
  * again. */
 #include "engine_fixture.h"
 
+#include <glib/gstdio.h>
+
 #include "lpard/api/drift.h"
 #include "lpard/api/export-policy.h"
 #include "lpard/api/metrics.h"
@@ -508,6 +510,31 @@ on_set(const GError *error, void *data)
     *(bool *) data = true;
 }
 
+static void
+expect_unsaved(const GError *error, void *data)
+{
+    assert_non_null(error);
+    assert_non_null(strstr(error->message, "it holds from now on, but only until lpard ends: "));
+    *(bool *) data = true;
+}
+
+/* The switch works where nothing can be written, and who throws it is told so. */
+static void
+test_unsaved(void **state)
+{
+    g_autofree char *path = NULL;
+    bool done = false;
+
+    (void) state;
+    begin(THREE + 2 * GIB, LP_MODE_AUTO, autoscaled);
+    path = g_build_filename(world.dir, "policy.json", NULL);
+    assert_int_equal(g_mkdir(path, 0700), 0);
+    lp_scaler_set(scaler, LP_MODE_OFF, false, expect_unsaved, &done);
+    UNTIL(done);
+    assert_int_equal(lp_scaler_mode(scaler), LP_MODE_OFF);
+    assert_int_equal(g_rmdir(path), 0);
+}
+
 static GLogWriterOutput
 no_log(GLogLevelFlags level, const GLogField *fields, gsize n, gpointer data)
 {
@@ -767,9 +794,10 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_loaded_grows), TEST(test_from_the_idle), TEST(test_idle_gives_back),
         TEST(test_advise_does_nothing), TEST(test_modes), TEST(test_operator_wins),
-        TEST(test_operator_before),
-        TEST(test_cancelled), TEST(test_stopped), TEST(test_hold), TEST(test_stale), TEST(test_veto), TEST(test_ask),
-        TEST(test_failure), TEST(test_off_and_gone), TEST(test_restart), TEST(test_set_and_set_again),
+        TEST(test_operator_before), TEST(test_cancelled), TEST(test_stopped), TEST(test_hold),
+        TEST(test_stale), TEST(test_veto), TEST(test_ask), TEST(test_failure),
+        TEST(test_off_and_gone), TEST(test_restart), TEST(test_unsaved),
+        TEST(test_set_and_set_again),
         TEST(test_shares), TEST(test_shares_given_back_late), TEST(test_nobody),
         TEST(test_export), TEST(test_history_replays),
     };
