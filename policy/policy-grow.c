@@ -11,13 +11,15 @@ below_entitlement(const LpItem *item)
     return item->granted < (item->target < item->entitled ? item->target : item->entitled);
 }
 
+/* Of a small machine the last per cents are soon gone, so half of its room counts too. */
 static bool
 is_full(const LpRound *round, const LpItem *item, size_t index)
 {
     const LpTuning *tuning = lp_partition_tuning(&round->partitions[index]);
+    uint64_t used = round->decisions[index].demand.used_bytes;
 
-    return item->suffers || round->decisions[index].demand.used_bytes >
-                            lp_part_down(item->granted, tuning->mem_up, 10000);
+    return item->suffers || used > lp_part_down(item->granted, tuning->mem_up, 10000) ||
+           lp_sat_add(used, tuning->mem_room_bytes / 2) > item->granted;
 }
 
 /* Is it worth a resize?  Late: what it would have besides what it needs can wait, but what is owed

@@ -39,8 +39,8 @@ test_use_with_headroom(void **state)
     demand_case_init(&c, LP_GOAL_BALANCED);
     demand_case_use(&c, 100 * MIB, 0);
     demand = demand_case_update(&c);
-    assert_true(demand->want_bytes == 164 * MIB);
-    assert_true(demand->need_bytes == 116 * MIB);
+    assert_true(demand->want_bytes == 260 * MIB);
+    assert_true(demand->need_bytes == 140 * MIB);
     assert_int_equal(demand->want_centi, 10);
     assert_int_equal(demand->need_centi, 2);
 }
@@ -279,7 +279,7 @@ test_contradictions_are_unknown(void **state)
     demand_case_init(&c, LP_GOAL_BALANCED);
     c.granted_bytes = c.granted_centi = 0;
     demand_case_update(&c);
-    assert_true(c.demand.used_bytes == 0 && c.demand.want_bytes == 64 * MIB);
+    assert_true(c.demand.used_bytes == 0 && c.demand.want_bytes == 160 * MIB);
     assert_true(c.demand.want_centi >= 1 && c.demand.want_centi <= 200);
     c.granted_bytes = UINT64_MAX;
     c.granted_centi = UINT32_MAX;

@@ -166,7 +166,7 @@ check_promises(const Life *life, const LpDemand *demand)
         assert_true(demand->want_centi == life->granted_centi &&
                     demand->need_centi == life->granted_centi && !demand->cpu_pressed);
     /* No word of a guest brings it further than twice what it has had, and room. */
-    assert_true(demand->want_bytes <= sum(sum(life->most_bytes, life->most_bytes), 128 * MIB));
+    assert_true(demand->want_bytes <= sum(sum(life->most_bytes, life->most_bytes), 256 * MIB));
     assert_true(demand->want_centi <= 5 * (uint64_t)life->most_centi + 300);
 }
 
