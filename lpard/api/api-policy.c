@@ -186,7 +186,7 @@ undecided_json(LpScaler *scaler, const LpPartition *partition)
                       : mode == LP_MODE_OFF
                           ? "The host's mode is off: nothing is decided for anybody. `lparctl "
                             "policy set --mode auto` ends that."
-                          : "Nothing was decided yet; in a second it will be.";
+                          : "Nothing was decided in this mode yet; in a second it will be.";
 
     return json_pack("{s:s, s:s, s:s, s:b, s:[s]}", "partition", name, "uuid", partition->uuid,
                      "mode", lp_mode_names[mode], "decided", false, "text", why);
@@ -208,7 +208,9 @@ lp_api_get_partition_policy(LpCall *call)
         lp_call_fail(call, error);
         return;
     }
-    if (!lp_scaler_find(scaler, partition, &scaled)) {
+    /* What was decided in the mode before is no answer any more. */
+    if (!lp_scaler_find(scaler, partition, &scaled)
+        || scaled.input->mode != lp_scaler_mode_of(scaler, partition)) {
         lp_call_answer(call, SOUP_STATUS_OK, undecided_json(scaler, partition));
         return;
     }

@@ -210,13 +210,13 @@ capacity_json(const LpPartition *partition, bool has_profile)
     const LpView *view = partition->view;
     const LpCapacity *capacity = &partition->profile.capacity;
     bool has_quota = view->global_quota_usec > 0 && view->global_period_usec > 0;
-    const char *spare = "by entitlement; the weight has no effect yet";
+    const char *spare = "by entitlement; the weight counts once it is autoscaled";
 
     if (!has_profile || (view->run != LP_RUN_OFF && view->cgroup == LP_CGROUP_NONE))
         spare = "not enforced";
     else if (capacity->capped)
         spare = "none: capped";
-    else if (partition->policy_shares)
+    else if (partition->policy_shares || partition->autoscaled)
         spare = "as the policy shares it out";
     return json_pack("{s:i, s:i, s:b, s:o, s:s}",
                      "entitled_centi", has_profile ? (int)capacity->entitled_centi : 0,

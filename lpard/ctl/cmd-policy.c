@@ -28,9 +28,10 @@ print_figures(const json_t *policy, GString *out)
 
     g_string_append_printf(out, "mode: %s; leftovers: %s\n", lp_ctl_json_str(policy, "mode"),
                            lp_ctl_json_str(policy, "leftovers"));
-    g_string_append_printf(out, "memory: %s granted, %s wanted, %s shared out; %s free; "
-                           "%" G_GINT64_FORMAT " moving\n", granted, want, target, room,
-                           lp_ctl_json_int(policy, "moving", 0));
+    if (json_array_size(json_object_get(policy, "partitions")) > 0)
+        g_string_append_printf(out, "memory: %s granted, %s wanted, %s shared out; %s free; "
+                               "%" G_GINT64_FORMAT " moving\n", granted, want, target, room,
+                               lp_ctl_json_int(policy, "moving", 0));
     g_string_append_printf(out, "ticks: %" G_GINT64_FORMAT ", %" G_GINT64_FORMAT
                            " us each; the longest %" G_GINT64_FORMAT " us\n",
                            lp_ctl_json_int(policy, "tick.count", 0),

@@ -134,8 +134,9 @@ whole(const LpProfileChange *change, GError **error)
     for (size_t i = 0; i < G_N_ELEMENTS(needed); i++) {
         if (!needed[i].has) {
             g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
-                        "the field \"%s\" is missing: a new profile needs min, desired and max "
-                        "of both cpu and mem", needed[i].field);
+                        "the field \"%s\" is missing: the domain has no profile yet, and a new one "
+                        "needs min, desired and max of both cpu and mem; `lparctl enable` gives "
+                        "it one", needed[i].field);
             return false;
         }
     }
