@@ -40,7 +40,7 @@ test_use_with_headroom(void **state)
     demand_case_use(&c, 100 * MIB, 0);
     demand = demand_case_update(&c);
     assert_true(demand->want_bytes == 260 * MIB);
-    assert_true(demand->need_bytes == 140 * MIB);
+    assert_true(demand->need_bytes == 116 * MIB);
     assert_int_equal(demand->want_centi, 10);
     assert_int_equal(demand->need_centi, 2);
 }
