@@ -334,13 +334,14 @@ joined(bool ok, const GError *error, void *data)
     g_free(joining);
 }
 
-/* Several may join at once, but not a pool that is on its way out or changes its size. */
+/* One after the other, and not while a pool changes: what fits alone need not fit together. */
 static bool
-may_join(const LpPools *pools, GError **error)
+may_join(const LpPools *pools, const LpPool *pool, GError **error)
 {
-    if (!pools->changing)
+    if (!pools->changing && (!pool || pools->joining == 0))
         return true;
-    g_set_error(error, LP_ERROR, LP_ERROR_BUSY, "a pool is being changed: try again");
+    g_set_error(error, LP_ERROR, LP_ERROR_BUSY, "a pool or its members are being changed: try "
+                "again");
     return false;
 }
 
@@ -352,7 +353,7 @@ lp_pools_join(LpPools *pools, LpPartition *partition, const char *name, LpPoolsD
     LpPoolMember *member;
     Joining *joining;
 
-    if ((name && !pool) || !lp_pools_usable(pools, error) || !may_join(pools, error) ||
+    if ((name && !pool) || !lp_pools_usable(pools, error) || !may_join(pools, pool, error) ||
         (pool && !fits(pools, pool, partition, error)))
         return false;
     joining = g_new0(Joining, 1);

@@ -96,6 +96,13 @@ share_of(const LpPools *pools, const LpPool *pool)
     return (uint32_t) MIN(given, G_MAXUINT32);
 }
 
+/* Also by an operation under way. */
+static uint32_t
+promised_to(const LpPartition *partition)
+{
+    return MAX(partition->profile.capacity.entitled_centi, partition->promised_centi);
+}
+
 uint32_t
 lp_pools_promised(const LpPools *pools, const LpPool *pool, const LpPartition *and_this)
 {
@@ -108,7 +115,7 @@ lp_pools_promised(const LpPools *pools, const LpPool *pool, const LpPartition *a
         if (lp_partition_has_profile(partition) &&
             (partition == and_this || lp_pool_runs(pool, partition) ||
              lp_pool_has(pool, partition)))
-            sum += partition->profile.capacity.entitled_centi;
+            sum += promised_to(partition);
     }
     return sum;
 }
@@ -129,6 +136,9 @@ lp_pools_policy(const LpPools *pools, LpPolicyPool ret[LP_POLICY_POOLS])
 uint32_t
 lp_pools_index(const LpPools *pools, const LpPartition *partition)
 {
+    /* Asked for every partition each second, of which most are in none. */
+    if (!lp_pool_of_resource(partition->view->resource))
+        return LP_NO_POOL;
     for (guint i = 0; i < pools->list->len; i++)
         if (lp_pool_runs(lp_pools_at(pools, i), partition))
             return i;
@@ -162,7 +172,7 @@ room_of(const LpPartition *partition, void *data)
             continue;
         taken += lp_pools_promised(pools, pool, NULL);
         if (lp_partition_has_profile(partition))
-            taken -= partition->profile.capacity.entitled_centi;
+            taken -= promised_to(partition);
         room = MIN(room, pool->max_centi - MIN(pool->max_centi, taken));
     }
     return room;

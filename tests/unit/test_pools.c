@@ -207,6 +207,39 @@ test_reserved_units(void **state)
     assert_int_equal(room.room_centi, 1370 + 40);
 }
 
+static uint32_t
+entitled(const char *name)
+{
+    return part(name)->profile.capacity.entitled_centi;
+}
+
+/* What fits alone need not fit together. */
+static void
+test_two_at_once(void **state)
+{
+    g_autoptr(GError) error = NULL;
+    int64_t first, second;
+
+    (void) state;
+    begin(3);
+    assert_int_equal(set("web", 100, 0), -1);
+    assert_int_equal(join("p0", "web"), -1);
+    forget();
+    assert_true(lp_pools_join(pools, part("p1"), "web", on_done, NULL, NULL));
+    assert_false(lp_pools_join(pools, part("p2"), "web", on_done, NULL, &error));
+    assert_int_equal(error->code, LP_ERROR_BUSY);
+    UNTIL(answer.answered);
+    assert_int_equal(answer.code, -1);
+    assert_int_equal(join("p2", "web"), LP_ERROR_REFUSED);
+
+    tell("p0", "{\"answer_msec\": 200}");
+    first = submit("{\"kind\":\"capacity\",\"partition\":\"p0\",\"entitled_centi\":60}");
+    second = submit("{\"kind\":\"capacity\",\"partition\":\"p1\",\"entitled_centi\":60}");
+    finish(first);
+    finish(second);
+    assert_int_equal(entitled("p0") + entitled("p1"), 100);
+}
+
 static void
 test_one_change_at_a_time(void **state)
 {
@@ -340,7 +373,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_members), TEST(test_refusals), TEST(test_reserved_units),
-        TEST(test_one_change_at_a_time), TEST(test_entitlements_in_a_pool), TEST(test_restart), TEST(test_end_while_changing),
+        TEST(test_two_at_once), TEST(test_one_change_at_a_time),
+        TEST(test_entitlements_in_a_pool), TEST(test_restart), TEST(test_end_while_changing),
         TEST(test_file_that_makes_no_sense), TEST(test_disk_that_is_gone),
     };
 
