@@ -286,6 +286,7 @@ static int
 compare_trace(const LpSimOptions *options, const Wanted *wanted, GError **error)
 {
     g_autoptr(GPtrArray) policies = choose(wanted->policies, error);
+    const char *memory = wanted->memory_ratios ? wanted->memory_ratios : RATIOS;
     g_autoptr(GArray) memory_ratios = NULL, cpu_ratios = NULL;
     g_autoptr(LpTrace) trace = NULL;
     Compare compare = { .progress = isatty(STDERR_FILENO) };
@@ -294,10 +295,9 @@ compare_trace(const LpSimOptions *options, const Wanted *wanted, GError **error)
     int status = LP_SIM_EXIT_FAILED;
 
     if (!policies ||
-        !(memory_ratios = read_ratios("--memory-ratios", wanted->memory_ratios
-                                      ? wanted->memory_ratios : RATIOS, error)) ||
+        !(memory_ratios = read_ratios("--memory-ratios", memory, error)) ||
         !(cpu_ratios = read_ratios("--cpu-ratios", wanted->cpu_ratios
-                                   ? wanted->cpu_ratios : RATIOS, error)))
+                                   ? wanted->cpu_ratios : memory, error)))
         return LP_SIM_EXIT_FAILED;
     if (wanted->jobs < 1 || wanted->jobs > JOBS_MAX) {
         g_set_error(error, LP_ERROR, LP_ERROR_USAGE, "--jobs is 1..%d", JOBS_MAX);
@@ -334,7 +334,7 @@ lp_sim_compare(int argc, char **argv)
         { "memory-ratios", 0, 0, G_OPTION_ARG_STRING, &wanted.memory_ratios,
           "The host's memory to the peak of summed demand (" RATIOS ")", "R,..." },
         { "cpu-ratios", 0, 0, G_OPTION_ARG_STRING, &wanted.cpu_ratios,
-          "Its processors likewise, the first with the first (" RATIOS ")", "R,..." },
+          "Its processors likewise, the first with the first (the same)", "R,..." },
         { "jobs", 'j', 0, G_OPTION_ARG_INT, &wanted.jobs, "Runs at a time (2)", "N" },
         { "goals", 0, 0, G_OPTION_ARG_NONE, &wanted.goals,
           "Judge lpard's against them; exit status 1 when one is missed", NULL },
@@ -342,15 +342,24 @@ lp_sim_compare(int argc, char **argv)
         { "svg", 0, 0, G_OPTION_ARG_FILENAME, &wanted.svg, "Draw a picture", "FILE" },
         { NULL },
     };
-    LpSimOptions options;
+    LpSimOptions options, given;
     g_autoptr(GError) error = NULL;
     int status;
 
     lp_sim_options_init(&options);
+    given = options;
+    options.memory_ratio = options.cpu_ratio = 0;
     if (lp_sim_options_parse(&argc, &argv, "Runs all policies on all sizes of host.  Exit status: "
                              "0 done, 1 a goal missed (with --goals), an invariant broken or an "
-                             "error, 2 usage.", entries, &options, &status))
-        status = compare_trace(&options, &wanted, &error);
+                             "error, 2 usage.", entries, &options, &status)) {
+        if (options.memory_ratio != 0 || options.cpu_ratio != 0)
+            g_set_error(&error, LP_ERROR, LP_ERROR_USAGE, "--memory-ratio and --cpu-ratio are of "
+                        "run: write --memory-ratios and --cpu-ratios");
+        options.memory_ratio = given.memory_ratio;
+        options.cpu_ratio = given.cpu_ratio;
+        if (!error)
+            status = compare_trace(&options, &wanted, &error);
+    }
     if (error)
         status = lp_sim_fail("compare", error);
     lp_sim_options_clear(&options);

@@ -51,6 +51,8 @@ test_wrong_use(void **state)
         SMALL "--memory-ratios nan",
         SMALL "--memory-ratios 1e99",
         SMALL "--cpu-ratios 1.25x",
+        SMALL "--memory-ratio 1.25",
+        SMALL "-c 2",
         SMALL "--jobs 0",
         SMALL "--jobs 1000000",
         SMALL "more",
@@ -74,10 +76,18 @@ test_tables(void **state)
                              &text), 0);
     assert_non_null(strstr(text, "Memory 1.25x of the peak"));
     assert_non_null(strstr(text, "Memory 2.00x of the peak"));
+    assert_non_null(strstr(text, "processors 2.00x"));
     /* In the order of all, whatever was asked for first; goals only when asked for. */
     assert_true(strstr(text, "\nstatic") < strstr(text, "\nmom"));
     assert_null(strstr(text, "\nlpard"));
     assert_null(strstr(text, "memory-against-peers"));
+    g_free(text);
+    /* One size asked for is one size: the processors' ratio is the memory's. */
+    assert_int_equal(compare(SMALL "--policies static --memory-ratios 1.25", &text), 0);
+    assert_non_null(strstr(text, "Memory 1.25x of the peak"));
+    assert_non_null(strstr(text, "processors 1.25x"));
+    assert_null(strstr(text, "processors 1.00x"));
+    assert_null(strstr(text, "processors 2.00x"));
 }
 
 static void
