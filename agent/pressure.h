@@ -24,6 +24,7 @@ typedef struct {
 typedef struct {
     bool told;                         /* the host has had a PRESSURE on this link */
     bool urgent;                       /* the next look is for a trigger, or for a new host */
+    bool moving;                       /* the last look found a change: more may follow */
     int64_t looked_at_msec, look_at_msec, said_at_msec;
     uint64_t seq;
     int trigger_fd[LP_PRESSURE_TRIGGERS];   /* -1: the kernel has none */

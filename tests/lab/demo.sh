@@ -134,7 +134,7 @@ demo_load() {
 
 # demo_grows NAME MIB: nobody asks for it.
 demo_grows() {
-    local started=$EPOCHREALTIME mib=$2 deadline=$((SECONDS + 20))
+    local started=$EPOCHREALTIME mib=$2 deadline=$((SECONDS + 25))
     until ((mib > $2 || SECONDS >= deadline)); do
         sleep 0.5
         mib=$(($(guest_mem_bytes "$1") / 1048576))
