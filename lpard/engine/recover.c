@@ -216,11 +216,12 @@ enter_definition(LpEngine *engine, const char *uuid, const char *what, LpDefinit
 
 bool
 lp_engine_definition(LpEngine *engine, const char *uuid, const char *what, LpDefinitionFunc func,
-                     LpDefinitionDone done, void *data, GError **error)
+                     LpDefinitionDone done, void *data, GDestroyNotify free_data,
+                     GError **error)
 {
     if (!may_define(engine, uuid, error))
         return false;
-    enter_definition(engine, uuid, what, func, done, data, NULL);
+    enter_definition(engine, uuid, what, func, done, data, free_data);
     return true;
 }
 

@@ -84,7 +84,6 @@ member_done(bool ok, const GError *error, void *data)
     keep(change, error);
     lp_pool_member_end(member);
     take_view(change->pools, member, error);
-    lp_pool_member_unref(member);
     next(change);
 }
 
@@ -101,13 +100,11 @@ next_member(Change *change)
         g_autoptr(GError) error = NULL;
 
         member->user = change;
-        lp_pool_member_ref(member);
         if (lp_engine_definition(pools->engine, uuid, "its pool's maximum", lp_pool_member_follow,
-                                 member_done, member, &error))
+                                 member_done, member, lp_pool_member_free, &error))
             return true;
         keep(change, error);
-        lp_pool_member_unref(member);
-        lp_pool_member_unref(member);
+        lp_pool_member_free(member);
     }
     return false;
 }
@@ -328,7 +325,6 @@ joined(bool ok, const GError *error, void *data)
     joining->pools->joining--;
     lp_pool_member_end(member);
     take_view(joining->pools, member, error);
-    lp_pool_member_unref(member);
     joining->done(error, joining->data);
     lp_pools_unref(joining->pools);
     g_free(joining);
@@ -361,14 +357,12 @@ lp_pools_join(LpPools *pools, LpPartition *partition, const char *name, LpPoolsD
     pools->joining++;
     member = lp_pool_member_new(partition->uuid, name, pool ? pool->max_centi : 0, true);
     member->user = joining;
-    lp_pool_member_ref(member);
     if (lp_engine_definition(pools->engine, partition->uuid, name ? "joining a pool"
                                                                   : "leaving its pool",
-                             lp_pool_member_follow, joined, member, error))
+                             lp_pool_member_follow, joined, member, lp_pool_member_free, error))
         return true;
     pools->joining--;
-    lp_pool_member_unref(member);
-    lp_pool_member_unref(member);
+    lp_pool_member_free(member);
     lp_pools_unref(pools);
     g_free(joining);
     return false;

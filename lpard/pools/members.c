@@ -15,7 +15,7 @@ enum { WAITING, BEGUN, NEVER };
 LpPoolMember *
 lp_pool_member_new(const char *uuid, const char *name, uint32_t max_centi, bool join)
 {
-    LpPoolMember *member = g_atomic_rc_box_new0(LpPoolMember);
+    LpPoolMember *member = g_new0(LpPoolMember, 1);
 
     member->uuid = g_strdup(uuid);
     member->name = g_strdup(name);
@@ -24,26 +24,15 @@ lp_pool_member_new(const char *uuid, const char *name, uint32_t max_centi, bool 
     return member;
 }
 
-LpPoolMember *
-lp_pool_member_ref(LpPoolMember *member)
-{
-    return g_atomic_rc_box_acquire(member);
-}
-
-static void
-clear(void *data)
+void
+lp_pool_member_free(void *data)
 {
     LpPoolMember *member = data;
 
     g_free(member->uuid);
     g_free(member->name);
     lp_view_free(member->view);
-}
-
-void
-lp_pool_member_unref(LpPoolMember *member)
-{
-    g_atomic_rc_box_release_full(member, clear);
+    g_free(member);
 }
 
 static bool
@@ -148,21 +137,17 @@ bool
 lp_pool_member_follow(const LpDriver *driver, LpConn *conn, void *data, GError **error)
 {
     LpPoolMember *member = data;
-    bool done;
 
     if (!g_atomic_int_compare_and_exchange(&member->stage, WAITING, BEGUN)) {
         g_set_error(error, LP_ERROR, LP_ERROR_INTERNAL, "the work was given up already");
         return false;
     }
-    done = follow(driver, conn, member, error) &&
+    return follow(driver, conn, member, error) &&
            (member->view = driver->look(conn, member->uuid, error));
-    lp_pool_member_unref(member);
-    return done;
 }
 
 void
 lp_pool_member_end(LpPoolMember *member)
 {
-    if (g_atomic_int_compare_and_exchange(&member->stage, WAITING, NEVER))
-        lp_pool_member_unref(member);
+    g_atomic_int_compare_and_exchange(&member->stage, WAITING, NEVER);
 }

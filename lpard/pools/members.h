@@ -21,12 +21,11 @@ typedef struct {
 
 LpPoolMember *lp_pool_member_new(const char *uuid, const char *name, uint32_t max_centi,
                                  bool join);
-LpPoolMember *lp_pool_member_ref(LpPoolMember *member);
-void lp_pool_member_unref(LpPoolMember *member);
+void lp_pool_member_free(void *member);
 
-/* An LpDefinitionFunc: `data` is the member, of which it gives a reference back. */
+/* An LpDefinitionFunc: `data` is the member. */
 bool lp_pool_member_follow(const LpDriver *driver, LpConn *conn, void *data, GError **error);
-/* When the main loop is told of the end: gives that reference back if the work never began. */
+/* When the main loop is told of the end: what has not begun by now never does. */
 void lp_pool_member_end(LpPoolMember *member);
 
 #endif

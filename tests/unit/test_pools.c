@@ -333,6 +333,38 @@ test_end_while_changing(void **state)
 }
 
 static void
+count_end(const GError *error, void *data)
+{
+    assert_non_null(error);
+    ++*(unsigned *) data;
+}
+
+/* Workers that only open their connections when lpard ends begin what nobody waits for. */
+static void
+test_end_while_leaving(void **state)
+{
+    static const char *const names[] = {"p0", "p1", "p2"};
+
+    (void) state;
+    begin(3);
+    for (unsigned turn = 0; turn < 30; turn++) {
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < 3; i++)
+            assert_true(lp_pools_join(pools, part(names[i]), NULL, count_end, &n, NULL));
+        /* They come to it at some time between the first turn's and the last's. */
+        g_usleep(turn * 10);
+        lp_pools_free(pools);
+        pools = NULL;
+        halt();
+        assert_int_equal(n, 3);
+        boot();
+        UNTIL(lp_registry_synced(world.registry));
+        pools = lp_pools_new(world.dir, world.registry, world.engine, world.events);
+    }
+}
+
+static void
 test_file_that_makes_no_sense(void **state)
 {
     g_autofree char *path = NULL, *text = NULL;
@@ -375,7 +407,7 @@ main(void)
         TEST(test_members), TEST(test_refusals), TEST(test_reserved_units),
         TEST(test_two_at_once), TEST(test_one_change_at_a_time),
         TEST(test_entitlements_in_a_pool), TEST(test_restart), TEST(test_end_while_changing),
-        TEST(test_file_that_makes_no_sense), TEST(test_disk_that_is_gone),
+        TEST(test_end_while_leaving), TEST(test_file_that_makes_no_sense), TEST(test_disk_that_is_gone),
     };
 
     start_clock();
