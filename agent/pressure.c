@@ -18,6 +18,11 @@
 /* With no stall: as slowly as STATE looks at figures that drift, and in the same wake-up. */
 #define LP_PRESSURE_PAUSE_MSEC 10000
 #define LP_PRESSURE_EARLY_MSEC 1000
+/* What has changed goes on changing: a program that fills memory does so within seconds. */
+#define LP_PRESSURE_SOON_MSEC 2000
+/* With nothing to tell: at the next look after so long, so that no more than 35 s pass.  The host
+ * takes what is older than 45 s for a thing of the past. */
+#define LP_PRESSURE_ALIVE_MSEC 15000
 /* What makes a change notable. */
 #define LP_NOTABLE_MEMORY_PART 20       /* 1/20 of MemTotal: available, working set, swap */
 #define LP_NOTABLE_STALL_CENTI 500
@@ -122,7 +127,7 @@ lp_pressure_deadline(const LpAgent *agent)
 
     if (!agent->port.connected)
         return LP_NEVER;
-    if (pressure->urgent || pressure->look_at_msec == LP_NEVER)
+    if (pressure->urgent || pressure->moving || pressure->look_at_msec == LP_NEVER)
         return pressure->look_at_msec;
     /* STATE wakes the agent about then anyway. */
     if (tick >= pressure->look_at_msec && tick - pressure->look_at_msec <= LP_PRESSURE_PAUSE_MSEC)
@@ -186,10 +191,15 @@ lp_pressure_run(LpAgent *agent, int64_t now_msec)
     pressure->look_at_msec = now_msec + LP_PRESSURE_PAUSE_MSEC - LP_PRESSURE_EARLY_MSEC;
     lp_pressure_read(agent->options.procfs, LP_CLASSES_LIST,
                      &pressure->base, &message.pressure);
-    if (pressure->told && !lp_pressure_notable(&pressure->sent, &message.pressure))
+    pressure->moving = pressure->told &&
+                       lp_pressure_notable(&pressure->sent, &message.pressure);
+    if (pressure->moving)
+        pressure->look_at_msec = now_msec + LP_PRESSURE_SOON_MSEC;
+    else if (pressure->told && now_msec - pressure->said_at_msec < LP_PRESSURE_ALIVE_MSEC)
         return;
     pressure->seq = lp_clock_seq(pressure->seq);
     message.pressure.seq = pressure->seq;
     pressure->sent = message.pressure;
+    pressure->said_at_msec = now_msec;
     pressure->told = lp_speak_send(agent, &message, now_msec);
 }

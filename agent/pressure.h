@@ -1,5 +1,5 @@
-/* How the guest fares: measured on PSI triggers and slow timers, said when it changes and at most
- * once a second. */
+/* How the guest fares: measured on PSI triggers and slow timers, said when it changes, at most once
+ * a second, and now and then also when it does not: who decides by it must know that it holds. */
 #ifndef LP_AGENT_PRESSURE_H
 #define LP_AGENT_PRESSURE_H
 
@@ -24,7 +24,8 @@ typedef struct {
 typedef struct {
     bool told;                         /* the host has had a PRESSURE on this link */
     bool urgent;                       /* the next look is for a trigger, or for a new host */
-    int64_t looked_at_msec, look_at_msec;
+    bool moving;                       /* the last look found a change: more may follow */
+    int64_t looked_at_msec, look_at_msec, said_at_msec;
     uint64_t seq;
     int trigger_fd[LP_PRESSURE_TRIGGERS];   /* -1: the kernel has none */
     LpPressureBase base;

@@ -330,6 +330,24 @@ lp_domxml_limits(xmlNode *domain, const LpCapacityLimits *limits)
         lp_xml_remove(lp_xml_child(tune, "global_quota"));
 }
 
+/* libvirt's schema has it after the processors' and the boot's elements, in any order. */
+static void
+change_resource(xmlNode *domain, const char *resource)
+{
+    xmlNode *node = lp_xml_child(domain, "resource");
+
+    if (*resource) {
+        node = lp_xml_ensure_near(domain, "resource",
+                                  lp_xml_child(domain, "cputune") ? "cputune" : "vcpu");
+        xmlNodeSetContent(lp_xml_ensure(node, "partition"), (const xmlChar *)resource);
+        return;
+    }
+    /* A fibre channel's application id may be beside it. */
+    lp_xml_remove(lp_xml_child(node, "partition"));
+    if (node && !lp_xml_child(node, NULL))
+        lp_xml_remove(node);
+}
+
 char *
 lp_domxml_change(const char *xml, const LpConfigChange *change, GError **error)
 {
@@ -347,5 +365,7 @@ lp_domxml_change(const char *xml, const LpConfigChange *change, GError **error)
         return NULL;
     if (change->limits)
         lp_domxml_limits(domain, change->limits);
+    if (change->resource)
+        change_resource(domain, change->resource);
     return lp_xml_to_text(doc);
 }

@@ -268,6 +268,14 @@ read_memtune(xmlNode *domain, LpView *view, GError **error)
 }
 
 static void
+read_resource(xmlNode *domain, LpView *view)
+{
+    g_autofree char *text = lp_xml_content(lp_xml_at(domain, "resource", "partition", NULL));
+
+    g_strlcpy(view->resource, text ? text : "", sizeof view->resource);
+}
+
+static void
 read_channels(xmlNode *domain, LpView *view)
 {
     xmlNode *devices = lp_xml_child(domain, "devices");
@@ -321,6 +329,7 @@ lp_domxml_read(const char *xml, LpView *view, GError **error)
     if (!read_memory(domain, view, error) || !read_memtune(domain, view, error) ||
         !read_cputune(domain, view, error))
         return false;
+    read_resource(domain, view);
     read_channels(domain, view);
     view->memory_locked = is_locked(domain);
     view->free_pci_ports = lp_domxml_free_ports(domain);

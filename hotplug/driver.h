@@ -73,6 +73,7 @@ typedef struct {
     uint64_t memory_bytes;
     const char *metadata;          /* lpard's element, complete; NULL: unset */
     const LpCapacityLimits *limits;           /* NULL: unset */
+    const char *resource;          /* libvirt's resource partition; "": the default; NULL: unset */
 } LpConfigChange;
 
 /* What qemu-guest-agent says of the guest.  As little to be trusted as any word of a guest's. */

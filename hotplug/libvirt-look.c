@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "hotplug/libvirt-priv.h"
+#include "hotplug/resource.h"
 
 /* QEMU's scheduler parameters are nine; libvirt's protocol refuses to be asked for more than
  * 16. */
@@ -242,6 +243,7 @@ fill_config(LpConn *conn, virDomainPtr domain, LpView *view, GError **error)
 
     if (view->run == LP_RUN_OFF) {
         view->metadata_config = g_strdup(view->metadata);
+        memcpy(view->resource_config, view->resource, sizeof view->resource_config);
         return true;
     }
     if (!view->persistent)
@@ -258,6 +260,7 @@ fill_config(LpConn *conn, virDomainPtr domain, LpView *view, GError **error)
     view->base_config_bytes = config->base_bytes;
     view->cpu_shares_config = config->cpu_shares;
     view->global_quota_config_usec = config->global_quota_usec;
+    memcpy(view->resource_config, config->resource, sizeof view->resource_config);
     return true;
 }
 
@@ -279,6 +282,10 @@ view_of(LpConn *conn, virDomainPtr domain, GError **error)
         return NULL;
     fill_process(conn, domain, view);
     fill_capacity(conn, domain, view);
+    if (view->cgroup != LP_CGROUP_NONE) {
+        view->pool_centi = lp_resource_centi(view->resource);
+        view->pool_config_centi = lp_resource_centi(view->resource_config);
+    }
     return g_steal_pointer(&view);
 }
 

@@ -8,6 +8,7 @@ liblp_hotplug_a_SOURCES = hotplug/driver.c hotplug/driver.h hotplug/domxml.h \
 	hotplug/domxml-ports.c hotplug/domxml-enable.c hotplug/domxml-cells.c \
 	hotplug/domxml-devices.c hotplug/domxml-change.c hotplug/domxml-new.c \
 	hotplug/domxml-diff.c \
+	hotplug/resource.h hotplug/resource.c \
 	hotplug/libvirt-priv.h hotplug/libvirt.c hotplug/libvirt-look.c hotplug/libvirt-define.c \
 	hotplug/libvirt-effects.c hotplug/qga.h hotplug/qga.c hotplug/libvirt-qga.c \
 	hotplug/libvirt-channel.c hotplug/libvirt-watch.h \

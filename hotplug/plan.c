@@ -108,6 +108,14 @@ lp_plan_quota(uint32_t granted_vcpus, bool any_folded, uint32_t entitled_centi, 
                       + period_usec * EMULATOR_ALLOWANCE_PERMILLE / 1000);
 }
 
+int64_t
+lp_plan_quota_in_pool(int64_t quota_usec, uint32_t pool_centi, uint64_t period_usec)
+{
+    int64_t most = (int64_t) (pool_centi * period_usec / 100);
+
+    return pool_centi && quota_usec > most ? most : quota_usec;
+}
+
 LpStep *
 lp_plan_add_step(LpPlan *plan, LpStepKind kind, uint32_t stage)
 {
@@ -206,7 +214,8 @@ add_capacity_step(LpPlan *plan, const LpView *view, const LpBounds *bounds,
     uint32_t entitled = target->has_capacity ? target->entitled_centi : bounds->entitled_centi;
     bool capped = target->has_capacity ? target->capped : bounds->capped;
     uint64_t want_shares = target->has_capacity ? target->shares : bounds->shares;
-    int64_t quota = lp_plan_quota(granted, any_folded, entitled, capped, period);
+    int64_t quota = lp_plan_quota_in_pool(
+        lp_plan_quota(granted, any_folded, entitled, capped, period), view->pool_centi, period);
     LpStep *step;
 
     if (view->cgroup == LP_CGROUP_NONE)
@@ -262,10 +271,13 @@ add_profile_step(LpPlan *plan, const LpCpuMask *folded, uint32_t stage)
 }
 
 static bool
-profile_changes(const LpPlan *plan, const LpBounds *bounds, const LpTarget *target)
+profile_changes(const LpPlan *plan, const LpBounds *bounds, const LpTarget *target,
+                const LpPlanOptions *options)
 {
-    return (target->has_cpu && target->cpu != bounds->cpu_desired)
-           || (target->has_mem && target->mem_bytes != bounds->mem_desired_bytes)
+    bool keep = options->keep_desired;
+
+    return (target->has_cpu && !keep && target->cpu != bounds->cpu_desired)
+           || (target->has_mem && !keep && target->mem_bytes != bounds->mem_desired_bytes)
            || (target->has_capacity
                && (target->entitled_centi != bounds->entitled_centi
                    || target->weight != bounds->weight || target->capped != bounds->capped))
@@ -283,8 +295,9 @@ config_capacity_differs(const LpView *view, const LpBounds *bounds, const LpTarg
     return view->cgroup != LP_CGROUP_NONE && target->has_capacity
            && (view->cpu_shares_config != target->shares
                || view->global_quota_config_usec
-                      != lp_plan_quota(vcpus, false, target->entitled_centi, target->capped,
-                                       period));
+                      != lp_plan_quota_in_pool(lp_plan_quota(vcpus, false, target->entitled_centi,
+                                                             target->capped, period),
+                                               view->pool_config_centi, period));
 }
 
 static bool
@@ -311,7 +324,7 @@ plan_running(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpT
     uint32_t stage = 0;
     bool wrote_profile = false;
     bool config = !options->live_only && view->persistent
-                  && (profile_changes(plan, bounds, target)
+                  && (profile_changes(plan, bounds, target, options)
                       || config_changes(view, bounds, plan, target));
 
     if (!cpu->shrinks)
@@ -338,7 +351,7 @@ plan_running(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpT
             wrote_profile = lp_cpumask_equal(&cpu->folded, &plan->folded_after);
         }
     }
-    if (!wrote_profile && (cpu->shrinks || profile_changes(plan, bounds, target)))
+    if (!wrote_profile && (cpu->shrinks || profile_changes(plan, bounds, target, options)))
         add_profile_step(plan, &plan->folded_after, stage);
     if (config && !cpu->shrinks)
         lp_plan_add_step(plan, LP_STEP_CONFIG, stage);
@@ -404,7 +417,9 @@ lp_plan_make(const LpView *view, const LpBounds *bounds, const LpRoom *room,
         return;
     if (view->run != LP_RUN_OFF)
         plan_running(plan, view, bounds, target, options, &cpu);
-    else if (profile_changes(plan, bounds, target) || config_changes(view, bounds, plan, target))
+    else if (!options->keep_desired
+             && (profile_changes(plan, bounds, target, options)
+                 || config_changes(view, bounds, plan, target)))
         lp_plan_add_step(plan, LP_STEP_CONFIG, 0);
     if (plan->n_steps == 0)
         lp_plan_add_shortfall(plan, LP_SHORT_NO_CHANGE, resource, false, 0, 0, -1);
@@ -421,8 +436,10 @@ hold_again(LpPlan *plan, const LpBounds *bounds, const LpTarget *target)
 
     for (uint32_t i = 0; i < plan->n_steps; i++)
         if (plan->steps[i].kind == LP_STEP_CAPACITY)
-            plan->steps[i].global_quota_usec = lp_plan_quota(
-                plan->cpu_after, true, entitled, capped, plan->steps[i].global_period_usec);
+            plan->steps[i].global_quota_usec = lp_plan_quota_in_pool(
+                lp_plan_quota(plan->cpu_after, true, entitled, capped,
+                              plan->steps[i].global_period_usec),
+                bounds->pool_centi, plan->steps[i].global_period_usec);
 }
 
 /* Whether the plan takes this vCPU out of the grant: only such a one can be kept, whatever a guest

@@ -111,6 +111,7 @@ typedef struct {
     /* What QEMU may have beside the grant where memory is held by a hard limit (enforce = hard);
      * 0: it is not. */
     uint64_t limit_overhead_bytes;
+    uint32_t pool_centi;      /* what the pool it runs in may use; 0: no limit */
     LpCpuMask folded;         /* vCPUs plugged but held offline by lpard */
 } LpBounds;
 
@@ -135,6 +136,7 @@ typedef struct {
 typedef struct {
     LpVia via;
     bool live_only;           /* leave the persistent definition alone */
+    bool keep_desired;        /* and what the profile desires */
 } LpPlanOptions;
 
 typedef struct {
@@ -183,6 +185,9 @@ uint32_t lp_plan_granted_vcpus(const LpView *view, const LpCpuMask *folded);
  * min(cap, granted) x period + LP_EMULATOR_ALLOWANCE_USEC.  -1 where nothing needs holding. */
 int64_t lp_plan_quota(uint32_t granted_vcpus, bool any_folded, uint32_t entitled_centi,
                       bool capped, uint64_t period_usec);
+/* The same of a domain that runs in a pool of so much: a kernel with control groups of version 1
+ * takes no quota above the parent's.  `pool_centi` 0: no pool, or one without a limit. */
+int64_t lp_plan_quota_in_pool(int64_t quota_usec, uint32_t pool_centi, uint64_t period_usec);
 
 /* Stable names for the API: "virtio-mem", "fold", "host-memory", ... */
 const char *lp_step_kind_name(LpStepKind kind);

@@ -13,6 +13,9 @@
 /* What a Linux kernel keeps of boot memory for itself, so that MemTotal is less. */
 #define KERNEL_SHARE_DIVISOR 16
 
+/* A real agent says how its guest fares every 20 s at least. */
+#define SPEAK_USEC (15 * G_USEC_PER_SEC)
+
 /* All that matters for resizing, one that it lacks, and some of which nothing is said. */
 #define SIM_FEATURES \
     (LP_WIRE_FEATURE_CPU_HOTPLUG | LP_WIRE_FEATURE_MEM_HOTPLUG | LP_WIRE_FEATURE_MOVABLE \
@@ -27,6 +30,7 @@ struct LpSimLink {
     uint32_t greeted_boot;        /* the boot that has said HELLO here; 0: none */
     uint64_t seq;
     LpWireState sent;
+    LpSimLoad told;               /* what was last said of its load */
     LpWireReader *reader;
 };
 
@@ -147,9 +151,26 @@ fill_state(const LpSimDomain *domain, LpWireState *state)
     state->cells[0].total_bytes -= MIN(taken, state->cells[0].total_bytes);
     state->cells[0].free_bytes = state->cells[0].total_bytes / 2;
     state->mem_free_bytes = state->mem_available_bytes = state->mem_total_bytes / 2;
+    if (domain->manners.load.used_bytes)
+        state->mem_available_bytes = state->mem_total_bytes
+            - MIN(state->mem_total_bytes, domain->manners.load.used_bytes);
 }
 
-/* A guest at ease. */
+/* By what its programs use: with less than a sixteenth left it stalls. */
+static void
+fill_load(const LpSimLoad *load, const LpWireState *state, LpWirePressure *pressure)
+{
+    bool stalls = state->mem_available_bytes < state->mem_total_bytes / 16;
+
+    if (!load->used_bytes)
+        return;
+    pressure->refaults = load->refaults;
+    pressure->psi_mem_some_centi = (uint32_t) MAX(load->psi_mem_centi, stalls ? 2000 : 0);
+    pressure->psi_mem_full_centi = pressure->psi_mem_some_centi / 2;
+    pressure->busy_centi = (uint32_t) load->busy_centi;
+}
+
+/* A guest at ease, unless more is known of it. */
 static void
 say_pressure(LpSimLink *link, const LpSimDomain *domain, const LpWireState *state)
 {
@@ -160,7 +181,9 @@ say_pressure(LpSimLink *link, const LpSimDomain *domain, const LpWireState *stat
         .running = 1, .busy_centi = 500,
     } };
 
+    fill_load(&domain->manners.load, state, &message.pressure);
     g_strlcpy(message.pressure.boot_id, state->boot_id, sizeof(message.pressure.boot_id));
+    link->told = domain->manners.load;
     say(link, domain, &message);
 }
 
@@ -215,6 +238,9 @@ update_link(LpSimLink *link, const LpSimDomain *domain, const LpWireState *state
     if (changed && (cpus || reply || now_usec < domain->watch_until_usec
                     || lp_sim_guest_memory_settled(domain)))
         say_state(link, domain, state);
+    else if (memcmp(&link->told, &domain->manners.load, sizeof(link->told)) != 0
+             || (domain->speak_usec && domain->speak_usec <= now_usec))
+        say_pressure(link, domain, state);
     if (reply)
         say_reply(link, domain);
 }
@@ -239,8 +265,10 @@ lp_sim_agent_update(LpSimDomain *domain, int64_t now_usec)
     bool filled = false, reply = domain->reply_due && lp_sim_guest_cpus_settled(domain);
 
     if (domain->run != LP_RUN_RUNNING || !domain->manners.agent || domain->manners.agent_silent
-        || now_usec < domain->booted_usec)
+        || now_usec < domain->booted_usec) {
+        domain->speak_usec = 0;
         return;
+    }
     for (guint i = 0; i < host->links->len; i++) {
         LpSimLink *link = g_ptr_array_index(host->links, i);
 
@@ -253,6 +281,11 @@ lp_sim_agent_update(LpSimDomain *domain, int64_t now_usec)
     }
     if (reply && filled)
         domain->reply_due = false;
+    /* All at the same moments, so that the clock of a large host is not awake all the time. */
+    if (!filled || !domain->manners.load.used_bytes)
+        domain->speak_usec = 0;
+    else if (domain->speak_usec <= now_usec)
+        domain->speak_usec = (now_usec / SPEAK_USEC + 1) * SPEAK_USEC;
     while (filled && lp_sim_talk_next(domain, now_usec, &message))
         say_all(host, domain, &message);
 }

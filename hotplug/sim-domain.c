@@ -91,6 +91,7 @@ take_facts(LpSimDomain *domain, LpView *view)
     domain->has_balloon = view->has_balloon;
     domain->has_channel = view->has_channel;
     domain->memory_locked = view->memory_locked;
+    g_strlcpy(domain->resource, view->resource, sizeof domain->resource);
     domain->limits = (LpCapacityLimits) {
         .shares = view->cpu_shares, .global_quota_usec = view->global_quota_usec,
         .global_period_usec = view->global_period_usec,
@@ -129,6 +130,7 @@ lp_sim_domain_set_config(LpSimDomain *domain, const char *xml, GError **error)
         domain->requested_config_bytes += view->cells[i].requested_bytes;
     domain->cpu_shares_config = view->cpu_shares;
     domain->global_quota_config_usec = view->global_quota_usec;
+    g_strlcpy(domain->resource_config, view->resource, sizeof domain->resource_config);
     g_free(domain->metadata_config);
     domain->metadata_config = g_strdup(view->metadata);
     if (!domain->live_xml)
@@ -289,6 +291,8 @@ lp_sim_domain_view(LpSimDomain *domain)
     view->cpu_shares_config = domain->cpu_shares_config;
     view->global_quota_config_usec = domain->global_quota_config_usec;
     view->memory_limit_bytes = domain->memory_limit_bytes;
+    g_strlcpy(view->resource, domain->resource, sizeof view->resource);
+    g_strlcpy(view->resource_config, domain->resource_config, sizeof view->resource_config);
     view->cpu_shares = domain->limits.shares;
     view->global_quota_usec = domain->limits.global_quota_usec;
     view->global_period_usec = domain->limits.global_period_usec;

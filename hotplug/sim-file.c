@@ -7,6 +7,8 @@
 /* A typing error in "count" should not take the machine's memory. */
 #define COUNT_MAX 100000u
 #define BYTES_MAX (1ULL << 50)
+/* Percent x 100. */
+#define CENTI_MAX 10000
 /* A day: longer than anyone waits for a simulation. */
 #define USEC_MAX (86400ULL * 1000000)
 #define GIB (1ULL << 30)
@@ -16,7 +18,8 @@ const char *const lp_sim_manner_keys[] = {
     "agent", "agent_silent", "agent_nonsense", "unmovable_bytes", "refuse_unplug",
     "late_unplug_msec", "stuck_cpus", "hang_call_msec", "hang_look", "resident_bytes",
     "qga", "qga_msec", "memory_waits", "fail_next", "no_phases", "no_answer", "veto", "veto_pre",
-    "post_fails", "answer_msec", "leave", "stop_at_bytes", "stop_back_bytes", NULL
+    "post_fails", "answer_msec", "leave", "stop_at_bytes", "stop_back_bytes", "used_bytes", "refaults",
+    "psi_mem_centi", "busy_centi", NULL
 };
 
 static const char *const error_names[] = {
@@ -213,6 +216,10 @@ lp_sim_manners_read(const json_t *object, LpSimManners *manners, GError **error)
         || !lp_sim_json_flag(object, "memory_waits", &read.memory_waits, error)
         || !lp_sim_json_u64(object, "resident_bytes", BYTES_MAX, &read.resident_bytes, error)
         || !lp_sim_consent_read(object, &read.consent, error)
+        || !lp_sim_json_u64(object, "used_bytes", BYTES_MAX, &read.load.used_bytes, error)
+        || !lp_sim_json_u64(object, "refaults", BYTES_MAX, &read.load.refaults, error)
+        || !lp_sim_json_u64(object, "psi_mem_centi", CENTI_MAX, &read.load.psi_mem_centi, error)
+        || !lp_sim_json_u64(object, "busy_centi", CENTI_MAX, &read.load.busy_centi, error)
         || (fail && !read_fail_next(fail, &read, error)))
         return false;
     *manners = read;
@@ -237,6 +244,11 @@ lp_sim_manners_write(const LpSimManners *manners)
         "resident_bytes", (json_int_t) manners->resident_bytes);
 
     lp_sim_consent_write(&manners->consent, json);
+    json_object_set_new(json, "used_bytes", json_integer((json_int_t) manners->load.used_bytes));
+    json_object_set_new(json, "refaults", json_integer((json_int_t) manners->load.refaults));
+    json_object_set_new(json, "psi_mem_centi",
+                        json_integer((json_int_t) manners->load.psi_mem_centi));
+    json_object_set_new(json, "busy_centi", json_integer((json_int_t) manners->load.busy_centi));
     if (manners->fail_call[0])
         json_object_set_new(json, "fail_next",
                             json_pack("{s:s, s:s, s:b}", "call", manners->fail_call,

@@ -249,5 +249,7 @@ lp_sim_guest_next(const LpSimDomain *domain, int64_t now_usec)
         sooner(&next_usec, domain->booted_usec);
     if (lp_sim_talk_due(domain) >= 0)
         sooner(&next_usec, lp_sim_talk_due(domain));
+    if (domain->speak_usec)
+        sooner(&next_usec, domain->speak_usec);
     return next_usec;
 }

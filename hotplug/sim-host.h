@@ -31,6 +31,11 @@ typedef struct {
     LpCpuMask leave;
 } LpSimConsent;
 
+/* What its programs do.  0 in all: nothing is said of it, the guest is at ease. */
+typedef struct {
+    uint64_t used_bytes, refaults, psi_mem_centi, busy_centi;
+} LpSimLoad;
+
 /* How a guest and its QEMU behave; see LP_SIM_TELL. */
 typedef struct {
     bool agent, agent_silent, agent_nonsense;
@@ -43,6 +48,7 @@ typedef struct {
     LpDriverError fail_error;
     bool fail_after_effect;
     LpSimConsent consent;
+    LpSimLoad load;
 } LpSimManners;
 
 typedef struct {
@@ -90,6 +96,7 @@ struct LpSimDomain {
     uint64_t cpu_shares_config;
     int64_t global_quota_config_usec;
     bool has_balloon, has_channel, memory_locked;
+    char resource[LP_RESOURCE_MAX], resource_config[LP_RESOURCE_MAX];
     char *metadata;
     LpCapacityLimits limits;
 
@@ -105,6 +112,7 @@ struct LpSimDomain {
     int64_t cpu_since_usec;       /* since when the next vCPU is being changed */
     int64_t booted_usec;          /* when the agent speaks */
     LpSimTalk *talk;              /* its part in resizes; sim-phase.c */
+    int64_t speak_usec;           /* when it says next how it fares; 0: when that changes only */
 };
 
 struct LpSimHost {

@@ -65,6 +65,11 @@
  *   "stop_back_bytes": 0           wants so much back
  *   "ask": {"id": 1, "mode": "set", "cpu": 3, "mem_bytes": 0, "who": "etl", "why": "import"}
  *                                  it asks for another size, once; set, add or remove
+ *   "used_bytes": 0                what its programs use, whatever its size; 0: half of it, and
+ *                                  nothing more is said of it.  More than there is: pressure
+ *   "psi_mem_centi": 0             so much at least
+ *   "refaults": 0                  pages, since boot
+ *   "busy_centi": 0                of all its processors
  *   "do": "reset"                  start, stop, crash, pause, resume, reset: behind lpard's back
  *
  * FILE.faults/.host.json takes {"do": "disconnect"} and {"do": "connect"}. */

@@ -14,6 +14,8 @@
 
 /* libvirt allows 256 memory slots. */
 #define LP_MAX_DIMMS 256
+/* What is longer is no pool of lpard's, and is cut. */
+#define LP_RESOURCE_MAX 64
 
 typedef enum {
     LP_RUN_OFF,
@@ -95,6 +97,10 @@ typedef struct {
     uint64_t cpu_shares_config;
     int64_t global_quota_config_usec;
     uint64_t memory_limit_bytes;   /* of the process, by its cgroup; 0: none */
+    /* libvirt's resource partition, as in "/machine/web": what it runs in, and at the next start;
+     * empty: libvirt's default.  If that is a pool, what all in it may use; 0: no limit. */
+    char resource[LP_RESOURCE_MAX], resource_config[LP_RESOURCE_MAX];
+    uint32_t pool_centi, pool_config_centi;
 
     bool has_channel;              /* org.lpard.agent.0 is in the XML */
     char *channel_path;            /* its Unix socket on this host; or NULL */

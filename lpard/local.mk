@@ -15,18 +15,30 @@ liblp_daemon_a_SOURCES = \
 	lpard/api/access.c lpard/api/access.h lpard/body.c lpard/body.h \
 	lpard/api/export.c lpard/api/export.h lpard/api/export-guest.c lpard/api/drift.c lpard/api/drift.h \
 	lpard/api/check.c lpard/api/check.h lpard/api/metrics.c lpard/api/metrics.h \
+	lpard/define/autoscale-change.c lpard/define/autoscale-change.h \
 	lpard/define/profile-change.c lpard/define/profile-change.h lpard/define/shape.c lpard/define/shape.h \
 	lpard/define/definition.c lpard/define/definition.h lpard/define/definition-text.c lpard/define/definition-text.h \
 	lpard/define/definition-apply.c lpard/api/api.c lpard/api/api.h lpard/api/api-private.h \
 	lpard/api/api-call.c lpard/api/api-routes.c lpard/api/api-socket.c lpard/api/api-socket.h \
 	lpard/api/api-work.c lpard/api/api-work.h lpard/api/api-host.c lpard/api/api-partitions.c \
 	lpard/api/api-operations.c lpard/api/api-profile.c lpard/api/api-change.c lpard/api/api-change.h \
-	lpard/api/api-admit.c lpard/api/api-events.c lpard/api/openapi.h
+	lpard/api/api-admit.c lpard/api/api-events.c lpard/api/openapi.h \
+	lpard/api/api-policy.c lpard/api/export-policy.c lpard/api/export-policy.h \
+	lpard/api/metrics-policy.c \
+	lpard/autoscale/autoscale.c lpard/autoscale/autoscale.h lpard/autoscale/autoscale-priv.h \
+	lpard/autoscale/sense.c lpard/autoscale/cpu-use.c lpard/autoscale/cpu-use.h \
+	lpard/autoscale/heed.c lpard/autoscale/act.c lpard/autoscale/chronicle.c \
+	lpard/autoscale/history.c lpard/autoscale/history.h lpard/autoscale/mode.c \
+	lpard/autoscale/report.c
+liblp_daemon_a_SOURCES += \
+	lpard/pools/pools.c lpard/pools/pools.h lpard/pools/pools-priv.h lpard/pools/change.c \
+	lpard/pools/members.c lpard/pools/members.h lpard/pools/group.c lpard/pools/group.h \
+	lpard/pools/pool-file.c lpard/pools/pool-file.h lpard/api/api-pools.c
 nodist_liblp_daemon_a_SOURCES = lpard/api/openapi-text.c
 liblp_daemon_a_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(SOUP_CFLAGS) $(LIBVIRT_CFLAGS) \
-	$(LIBXML_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS)
+	$(LIBXML_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS) $(LIBCGROUP_CFLAGS)
 LP_DAEMON_LIBS = liblp-daemon.a $(LP_HOTPLUG_LIBS) liblp-policy.a liblp-numa.a
-LP_DAEMON_SYSLIBS = $(SOUP_LIBS) $(SQLITE_LIBS) $(HWLOC_LIBS) $(LP_HOTPLUG_SYSLIBS)
+LP_DAEMON_SYSLIBS = $(LIBCGROUP_LIBS) $(SOUP_LIBS) $(SQLITE_LIBS) $(HWLOC_LIBS) $(LP_HOTPLUG_SYSLIBS)
 
 # In its folder, since that has the same name.
 sbin_PROGRAMS += lpard/lpard

@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "lpard/api/api.h"
+#include "lpard/autoscale/autoscale.h"
 #include "lpard/engine/engine.h"
 #include "lpard/error.h"
 #include "lpard/settings.h"
@@ -129,6 +130,8 @@ serve(LpSettings *settings, const LpHost *host, GError **error)
     LpWorkers *workers;
     LpRegistry *registry;
     LpEngine *engine;
+    LpPools *pools;
+    LpScaler *scaler;
     LpApi *api;
 
     if (!journal)
@@ -142,7 +145,14 @@ serve(LpSettings *settings, const LpHost *host, GError **error)
     engine = lp_engine_new(registry, workers, journal, events, settings->timeout_sec);
     if (settings->refuse_requests)
         lp_engine_refuse_asks(engine);
+    pools = lp_pools_new(settings->state_dir, registry, engine, events);
+    scaler = lp_scaler_new(settings, registry, engine, events);
+    lp_scaler_know_pools(scaler, pools);
     api = lp_api_new(settings, registry, engine, journal, events, error);
+    if (api)
+        lp_api_serve_policy(api, scaler);
+    if (api)
+        lp_api_serve_pools(api, pools);
     if (api && lp_registry_start(registry, error)) {
         guint term = g_unix_signal_add(SIGTERM, on_signal, loop);
         guint interrupt = g_unix_signal_add(SIGINT, on_signal, loop);
@@ -155,6 +165,8 @@ serve(LpSettings *settings, const LpHost *host, GError **error)
     /* Partitions keep what they have (S5); open operations are in the journal. */
     if (api)
         lp_api_free(api);
+    lp_scaler_free(scaler);
+    lp_pools_free(pools);
     lp_engine_free(engine);
     lp_registry_free(registry);
     lp_workers_free(workers);

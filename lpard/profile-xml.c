@@ -1,7 +1,10 @@
 /* The profile's form in the domain's metadata.
  *
  * Written by lpard, but editable by anybody who may edit the domain: so every attribute is
- * written, every one is required, and nothing else is taken. */
+ * written, every one is required, and nothing else is taken.
+ *
+ * Version 2 has <autoscale> beside what version 1 has, with a <schedule> for each.  Where it says
+ * nothing but defaults it is left out, and the version is 1, which an older lpard can read. */
 #include "lpard/profile-xml.h"
 
 #include <inttypes.h>
@@ -18,14 +21,17 @@
 /* As much of a foreign text as a message quotes. */
 #define MAX_QUOTE 40
 
-#define MAX_ATTRIBUTES 5
+#define MAX_ATTRIBUTES 6
 
-typedef struct {
+typedef struct Element Element;
+struct Element {
     const char *name;
     const char *attributes[MAX_ATTRIBUTES];   /* all required; ends with NULL */
     gboolean (*read)(xmlNode *node, LpProfile *profile, GError **error);
     gboolean many;
-} Element;
+    uint32_t since;               /* the first version that has it; 2: it may be left out */
+    const Element *child;         /* what it may hold; NULL: nothing */
+};
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlParserCtxt, xmlFreeParserCtxt)
@@ -170,14 +176,71 @@ read_hold(xmlNode *node, LpProfile *profile, GError **error)
     return TRUE;
 }
 
+/* The place of a word in a list of names; -1: it is none of them. */
+static int
+read_name(xmlNode *node, const char *name, const char *const *names, int n, GError **error)
+{
+    g_autofree char *text = get_attribute(node, name);
+    g_autofree char *quoted = quote(text);
+
+    for (int i = 0; i < n; i++) {
+        if (strcmp(text, names[i]) == 0)
+            return i;
+    }
+    refuse(error, "'%s' of <%s> is '%s', which is no %s", name, (const char *) node->name, quoted,
+           name);
+    return -1;
+}
+
+static gboolean
+read_autoscale(xmlNode *node, LpProfile *profile, GError **error)
+{
+    LpAutoscale *autoscale = &profile->autoscale;
+    int mode = read_name(node, "mode", lp_mode_names, LP_MODES, error);
+    int goal = mode < 0 ? -1 : read_name(node, "goal", lp_goal_names, LP_GOALS, error);
+
+    if (goal < 0)
+        return FALSE;
+    autoscale->mode = (LpMode) mode;
+    autoscale->goal = (LpGoal) goal;
+    return read_u32(node, "priority", &autoscale->priority, error) &&
+           read_number(node, "entitled", 0, G_MAXUINT64, &autoscale->entitled_bytes, error) &&
+           read_u32(node, "release", &autoscale->release_sec, error);
+}
+
+/* One way to write each schedule, too. */
+static gboolean
+read_schedule(xmlNode *node, LpProfile *profile, GError **error)
+{
+    LpAutoscale *autoscale = &profile->autoscale;
+    g_autofree char *text = get_attribute(node, "when");
+    char message[LP_SCHEDULE_MESSAGE] = "", form[LP_SCHEDULE_TEXT];
+    LpSchedule schedule;
+
+    if (autoscale->n_schedules == LP_SCHEDULES_MAX)
+        return refuse(error, "<autoscale> has more than %d <schedule> elements", LP_SCHEDULES_MAX);
+    if (!lp_schedule_parse(text, &schedule, message, sizeof(message)))
+        return refuse(error, "'when' of <schedule> is no schedule: %s", message);
+    lp_schedule_format(&schedule, form, sizeof(form));
+    if (strcmp(text, form) != 0)
+        return refuse(error, "'when' of <schedule> is '%s' in another form", form);
+    autoscale->schedules[autoscale->n_schedules++] = schedule;
+    return TRUE;
+}
+
+static const Element SCHEDULE = { .name = "schedule", .attributes = { "when" },
+                                  .read = read_schedule };
+
 static const Element ELEMENTS[] = {
-    { "cpu", { "min", "desired", "max", "folded" }, read_cpu, FALSE },
-    { "memory", { "min", "desired", "max" }, read_memory, FALSE },
-    { "capacity", { "entitled", "weight", "capped" }, read_capacity, FALSE },
-    { "cell", { "id", "node" }, read_cell, TRUE },
-    { "hold", { "until" }, read_hold, FALSE },
+    { "cpu", { "min", "desired", "max", "folded" }, read_cpu, FALSE, 1, NULL },
+    { "memory", { "min", "desired", "max" }, read_memory, FALSE, 1, NULL },
+    { "capacity", { "entitled", "weight", "capped" }, read_capacity, FALSE, 1, NULL },
+    { "cell", { "id", "node" }, read_cell, TRUE, 1, NULL },
+    { "hold", { "until" }, read_hold, FALSE, 1, NULL },
+    { "autoscale", { "mode", "goal", "priority", "entitled", "release" }, read_autoscale, FALSE, 2,
+      &SCHEDULE },
 };
-static const Element ROOT = { "partition", { "version", "generation" }, NULL, FALSE };
+static const Element ROOT = { .name = "partition", .attributes = { "version", "generation" } };
 
 /* Whether the element has all of its attributes and no others. */
 static gboolean
@@ -207,27 +270,48 @@ is_ignorable(const xmlNode *node)
 }
 
 static gboolean
-read_child(xmlNode *root, xmlNode *node, LpProfile *profile, gboolean *seen, GError **error)
+is_element(const xmlNode *node, const xmlNode *parent, const char *name)
 {
     const char *uri = node->ns ? (const char *) node->ns->href : NULL;
-    const char *root_uri = root->ns ? (const char *) root->ns->href : NULL;
+    const char *parent_uri = parent->ns ? (const char *) parent->ns->href : NULL;
 
+    return node->type == XML_ELEMENT_NODE && strcmp((const char *) node->name, name) == 0 &&
+           g_strcmp0(uri, parent_uri) == 0;
+}
+
+static gboolean
+read_element(xmlNode *node, const Element *element, LpProfile *profile, GError **error)
+{
+    const Element *child = element->child;
+
+    if (!check_attributes(node, element, error) || !element->read(node, profile, error))
+        return FALSE;
+    for (xmlNode *inner = node->children; inner; inner = inner->next) {
+        if (is_ignorable(inner))
+            continue;
+        if (!child || !is_element(inner, node, child->name))
+            return refuse(error, "<%s> is not empty%s", element->name,
+                          child ? " but for what belongs there" : "");
+        if (!read_element(inner, child, profile, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+read_child(xmlNode *root, xmlNode *node, LpProfile *profile, gboolean *seen, GError **error)
+{
     if (node->type != XML_ELEMENT_NODE)
         return refuse(error, "<%s> holds text where only elements belong", ROOT.name);
     for (size_t i = 0; i < G_N_ELEMENTS(ELEMENTS); i++) {
         const Element *element = &ELEMENTS[i];
 
-        if (strcmp((const char *) node->name, element->name) != 0 ||
-            g_strcmp0(uri, root_uri) != 0)
+        if (!is_element(node, root, element->name) || profile->version < element->since)
             continue;
         if (seen[i] && !element->many)
             return refuse(error, "<%s> is there twice", element->name);
-        for (const xmlNode *inner = node->children; inner; inner = inner->next) {
-            if (!is_ignorable(inner))
-                return refuse(error, "<%s> is not empty", element->name);
-        }
         seen[i] = TRUE;
-        return check_attributes(node, element, error) && element->read(node, profile, error);
+        return read_element(node, element, profile, error);
     }
 
     g_autofree char *quoted = quote((const char *) node->name);
@@ -262,9 +346,11 @@ read_root(xmlNode *root, LpProfile *profile, GError **error)
             return FALSE;
     }
     for (size_t i = 0; i < G_N_ELEMENTS(ELEMENTS); i++) {
-        if (!seen[i])
+        if (!seen[i] && ELEMENTS[i].since == LP_PROFILE_VERSION_PLAIN)
             return refuse(error, "the element <%s> is missing", ELEMENTS[i].name);
     }
+    /* As it would be written. */
+    profile->version = lp_profile_version(profile);
     return TRUE;
 }
 
@@ -294,6 +380,7 @@ lp_profile_from_xml(const char *xml, LpProfile *ret_profile, GError **error)
     g_autoptr(xmlDoc) doc = NULL;
     LpProfile profile = { 0 };
 
+    lp_autoscale_init(&profile.autoscale);
     if (size > MAX_XML_BYTES)
         return refuse(error, "it is longer than %d KiB", MAX_XML_BYTES / 1024);
     /* Entities are declared only there; without one nothing can expand or point elsewhere. */
@@ -316,6 +403,30 @@ lp_profile_from_xml(const char *xml, LpProfile *ret_profile, GError **error)
     return true;
 }
 
+static void
+append_autoscale(GString *xml, const LpAutoscale *autoscale)
+{
+    char text[LP_SCHEDULE_TEXT];
+
+    if (lp_autoscale_is_default(autoscale))
+        return;
+    g_string_append_printf(xml,
+                           "<" LP_METADATA_PREFIX ":autoscale mode=\"%s\" goal=\"%s\""
+                           " priority=\"%u\" entitled=\"%" PRIu64 "\" release=\"%u\"",
+                           lp_mode_names[autoscale->mode], lp_goal_names[autoscale->goal],
+                           autoscale->priority, autoscale->entitled_bytes, autoscale->release_sec);
+    if (autoscale->n_schedules == 0) {
+        g_string_append(xml, "/>");
+        return;
+    }
+    g_string_append_c(xml, '>');
+    /* A schedule's text has nothing that XML would take for its own. */
+    for (uint32_t i = 0; i < autoscale->n_schedules && i < LP_SCHEDULES_MAX; i++)
+        g_string_append_printf(xml, "<" LP_METADATA_PREFIX ":schedule when=\"%s\"/>",
+                               lp_schedule_format(&autoscale->schedules[i], text, sizeof(text)));
+    g_string_append(xml, "</" LP_METADATA_PREFIX ":autoscale>");
+}
+
 char *
 lp_profile_to_xml(const LpProfile *profile)
 {
@@ -325,7 +436,7 @@ lp_profile_to_xml(const LpProfile *profile)
     g_string_append_printf(xml,
                            "<" LP_METADATA_PREFIX ":partition xmlns:" LP_METADATA_PREFIX
                            "=\"" LP_METADATA_URI "\" version=\"%u\" generation=\"%" PRIu64 "\">",
-                           profile->version, profile->generation);
+                           lp_profile_version(profile), profile->generation);
     g_string_append_printf(xml,
                            "<" LP_METADATA_PREFIX
                            ":cpu min=\"%u\" desired=\"%u\" max=\"%u\" folded=\"%s\"/>",
@@ -346,6 +457,7 @@ lp_profile_to_xml(const LpProfile *profile)
                                profile->cell_node[i]);
     g_string_append_printf(xml, "<" LP_METADATA_PREFIX ":hold until=\"%" PRId64 "\"/>",
                            profile->hold_until_sec);
+    append_autoscale(xml, &profile->autoscale);
     g_string_append(xml, "</" LP_METADATA_PREFIX ":partition>");
     return g_string_free(xml, FALSE);
 }

@@ -6,7 +6,8 @@
 
 #include "policy/profile.h"
 
-/* Caller frees.  Attributes are plain numbers: bytes, hundredths, seconds. */
+/* Caller frees.  Attributes are plain numbers: bytes, hundredths, seconds.  Its version is
+ * lp_profile_version(), whatever profile->version says. */
 char *lp_profile_to_xml(const LpProfile *profile);
 
 /* Anything that is not exactly a profile (an element, attribute or number that is missing,

@@ -13,6 +13,11 @@
 #define DEFAULT_OVERHEAD_BYTES (320ULL << 20)
 #define DEFAULT_TIMEOUT_SEC 60
 #define DEFAULT_KEEP_DAYS 30
+/* ESX's: an idle page costs four times what a used one does (Waldspurger, OSDI'02). */
+#define DEFAULT_IDLE_TAX_PERMYRIAD 7500
+/* Each resize takes a part of the host's memory bandwidth from all guests. */
+#define DEFAULT_MOVING 4
+#define DEFAULT_HISTORY_BYTES (256ULL << 20)
 
 /* A day: what takes longer hangs. */
 #define MAX_TIMEOUT_SEC 86400
@@ -22,9 +27,18 @@
 #define MAX_RESERVE_BYTES (64ULL << 40)
 /* As many processors as lpard handles. */
 #define MAX_RESERVE_CENTI (1024 * 100)
+/* At the whole of it an idle page would be worth nothing at all, and prices not be finite. */
+#define MAX_IDLE_TAX_PERCENT 99
+/* As many as may hang before lpard begins nothing new are far fewer. */
+#define MAX_MOVING 64
+/* A few snapshots of a full host must fit; and a history is no archive. */
+#define MIN_HISTORY_BYTES (16ULL << 20)
+#define MAX_HISTORY_BYTES (64ULL << 30)
 
-typedef enum { KIND_TEXT, KIND_PATH, KIND_BYTES, KIND_CENTI, KIND_COUNT, KIND_LIST,
-               KIND_ENFORCE, KIND_REQUESTS } Kind;
+#define PERMYRIAD_PER_PERCENT 100
+
+typedef enum { KIND_TEXT, KIND_PATH, KIND_BYTES, KIND_CENTI, KIND_COUNT, KIND_PERCENT,
+               KIND_LIST, KIND_ENFORCE, KIND_REQUESTS, KIND_MODE, KIND_LEFTOVERS } Kind;
 
 typedef struct {
     const char *group, *key;
@@ -47,6 +61,13 @@ static const Key KEYS[] = {
     { "operations", "timeout", KIND_COUNT, FIELD(timeout_sec), 1, MAX_TIMEOUT_SEC },
     { "operations", "keep-days", KIND_COUNT, FIELD(keep_days), 1, MAX_KEEP_DAYS },
     { "guests", "requests", KIND_REQUESTS, FIELD(refuse_requests), 0, 0 },
+    { "policy", "mode", KIND_MODE, FIELD(policy_mode), 0, 0 },
+    { "policy", "leftovers", KIND_LEFTOVERS, FIELD(policy_burst), 0, 0 },
+    { "policy", "idle-tax", KIND_PERCENT, FIELD(policy_idle_tax_permyriad), 0,
+      MAX_IDLE_TAX_PERCENT },
+    { "policy", "moving", KIND_COUNT, FIELD(policy_moving), 1, MAX_MOVING },
+    { "policy", "history-size", KIND_BYTES, FIELD(policy_history_bytes), MIN_HISTORY_BYTES,
+      MAX_HISTORY_BYTES },
     { "access", "viewers", KIND_LIST, FIELD(viewers), 0, 0 },
     { "access", "operators", KIND_LIST, FIELD(operators), 0, 0 },
     { "access", "admins", KIND_LIST, FIELD(admins), 0, 0 },
@@ -71,6 +92,11 @@ settings_new(bool session)
     settings->overhead_bytes = DEFAULT_OVERHEAD_BYTES;
     settings->timeout_sec = DEFAULT_TIMEOUT_SEC;
     settings->keep_days = DEFAULT_KEEP_DAYS;
+    settings->policy_mode = LP_MODE_AUTO;
+    settings->policy_burst = true;
+    settings->policy_idle_tax_permyriad = DEFAULT_IDLE_TAX_PERMYRIAD;
+    settings->policy_moving = DEFAULT_MOVING;
+    settings->policy_history_bytes = DEFAULT_HISTORY_BYTES;
     settings->viewers = g_new0(char *, 1);
     settings->operators = g_new0(char *, 1);
     settings->admins = g_new0(char *, 1);
@@ -97,6 +123,9 @@ set_number(LpSettings *settings, const Key *key, uint64_t number)
 {
     if (key->kind == KIND_BYTES)
         G_STRUCT_MEMBER(uint64_t, settings, key->offset) = number;
+    else if (key->kind == KIND_PERCENT)
+        G_STRUCT_MEMBER(uint32_t, settings, key->offset) =
+            (uint32_t) number * PERMYRIAD_PER_PERCENT;
     else
         G_STRUCT_MEMBER(uint32_t, settings, key->offset) = (uint32_t) number;
 }
@@ -143,6 +172,19 @@ read_list(LpSettings *settings, const Key *key, const char *text)
     return NULL;
 }
 
+/* Mode "host" is a partition's: the host itself has one of the others. */
+static const char *
+read_mode(LpSettings *settings, const Key *key, const char *text)
+{
+    for (LpMode mode = LP_MODE_OFF; mode <= LP_MODE_AUTO; mode++) {
+        if (strcmp(text, lp_mode_names[mode]) == 0) {
+            G_STRUCT_MEMBER(LpMode, settings, key->offset) = mode;
+            return NULL;
+        }
+    }
+    return "there are three modes; write off, advise or auto";
+}
+
 static const char *
 read_value(LpSettings *settings, const Key *key, const char *text)
 {
@@ -150,6 +192,7 @@ read_value(LpSettings *settings, const Key *key, const char *text)
     case KIND_BYTES:
     case KIND_CENTI:
     case KIND_COUNT:
+    case KIND_PERCENT:
         return read_number(settings, key, text);
     case KIND_LIST:
         return read_list(settings, key, text);
@@ -162,6 +205,13 @@ read_value(LpSettings *settings, const Key *key, const char *text)
         if (strcmp(text, "allow") != 0 && strcmp(text, "refuse") != 0)
             return "there are two answers; write allow or refuse";
         G_STRUCT_MEMBER(bool, settings, key->offset) = *text == 'r';
+        return NULL;
+    case KIND_MODE:
+        return read_mode(settings, key, text);
+    case KIND_LEFTOVERS:
+        if (strcmp(text, "keep") != 0 && strcmp(text, "burst") != 0)
+            return "there are two ways; write keep or burst";
+        G_STRUCT_MEMBER(bool, settings, key->offset) = *text == 'b';
         return NULL;
     case KIND_PATH:
         if (!g_path_is_absolute(text))

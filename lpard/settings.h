@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "policy/autoscale.h"
+
 typedef struct {
     char *uri;                    /* [lpard] connect = qemu:///system */
     char *socket;                 /* [lpard] socket = /run/lpard/lpard.sock */
@@ -18,6 +20,12 @@ typedef struct {
     uint32_t timeout_sec;         /* [operations] timeout = 60 */
     uint32_t keep_days;           /* [operations] keep-days = 30 */
     bool refuse_requests;         /* [guests] requests = allow | refuse */
+    LpMode policy_mode;           /* [policy] mode = off | advise | auto: the most that any
+                                     partition's may do */
+    bool policy_burst;            /* [policy] leftovers = keep | burst: the latter */
+    uint32_t policy_idle_tax_permyriad;   /* [policy] idle-tax = 75 (percent) */
+    uint32_t policy_moving;       /* [policy] moving = 4: resizes of memory at once */
+    uint64_t policy_history_bytes;    /* [policy] history-size = 256M */
     char **viewers, **operators, **admins;   /* [access] groups */
 } LpSettings;
 

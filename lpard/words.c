@@ -110,9 +110,9 @@ word_host(const LpShortfall *shortfall, const Terms *terms)
                                "less, or free memory on that node",
                                name, terms->asked, shortfall->where, terms->bound);
     case LP_SHORT_HOST_CPU:
-        return g_strdup_printf("%s: an entitlement of %s would exceed the host's processors, of "
-                               "which %s are left; ask for less, or lower another partition's "
-                               "with `lparctl capacity`",
+        return g_strdup_printf("%s: an entitlement of %s would exceed the host's processors, or "
+                               "its pool's, of which %s are left; ask for less, or lower another "
+                               "partition's with `lparctl capacity`",
                                name, terms->asked, terms->bound);
     case LP_SHORT_NO_CGROUP:
         return g_strdup_printf("%s: CPU granted is not enforced, since this connection to libvirt "
@@ -404,6 +404,63 @@ word_profile_cpu(LpProfileVerdict verdict, const LpProfile *profile)
     return NULL;
 }
 
+static char *
+word_profile_schedule(LpProfileVerdict verdict, const LpProfile *profile)
+{
+    const LpSchedule *bad = lp_profile_bad_schedule(profile);
+    const LpMemRange *mem = &profile->mem;
+    char text[LP_SCHEDULE_TEXT] = "", min[LP_UNITS_TEXT], max[LP_UNITS_TEXT];
+
+    if (bad)
+        lp_schedule_format(bad, text, sizeof(text));
+    switch ((int) verdict) {
+    case LP_PROFILE_SCHEDULES:
+        return g_strdup_printf("the schedules are too many, or one of them is none; write at most "
+                               "%d such as 'weekdays 08:00-18:00 min mem=8G'",
+                               LP_SCHEDULES_MAX);
+    case LP_PROFILE_SCHEDULE_CPU:
+        return g_strdup_printf("the schedule '%s' is outside of the profile's bounds of %u to %u "
+                               "vCPUs; change it with `lparctl autoscale NAME --schedule`, or "
+                               "widen the bounds in the same request",
+                               text, profile->cpu.min, profile->cpu.max);
+    case LP_PROFILE_SCHEDULE_MEM:
+        return g_strdup_printf("the schedule '%s' is outside of the profile's bounds of %s to %s "
+                               "of memory; change it with `lparctl autoscale NAME --schedule`, or "
+                               "widen the bounds in the same request",
+                               text, lp_units_format_bytes(mem->min_bytes, min, sizeof(min)),
+                               lp_units_format_bytes(mem->max_bytes, max, sizeof(max)));
+    }
+    return NULL;
+}
+
+static char *
+word_profile_autoscale(LpProfileVerdict verdict, const LpProfile *profile)
+{
+    const LpAutoscale *autoscale = &profile->autoscale;
+    char entitled[LP_UNITS_TEXT], min[LP_UNITS_TEXT], max[LP_UNITS_TEXT];
+
+    switch ((int) verdict) {
+    case LP_PROFILE_MODE:
+        return g_strdup("the mode or the goal of autoscaling is unknown; write mode off, advise, "
+                        "auto or host, and goal latency, balanced or density");
+    case LP_PROFILE_PRIORITY:
+        return g_strdup_printf("a priority of %u is out of range; write 0 to %d",
+                               autoscale->priority, LP_PRIORITY_MAX);
+    case LP_PROFILE_RELEASE:
+        return g_strdup_printf("a release time of %u seconds is more than a day; write %d or less",
+                               autoscale->release_sec, LP_RELEASE_SEC_MAX);
+    case LP_PROFILE_ENTITLED_MEM:
+        return g_strdup_printf("a memory entitlement of %s is not in whole blocks of 2 MiB, or "
+                               "outside of the bounds of %s to %s; change it with `lparctl "
+                               "autoscale NAME --entitled-mem`, 0 being the minimum",
+                               lp_units_format_bytes(autoscale->entitled_bytes, entitled,
+                                                     sizeof(entitled)),
+                               lp_units_format_bytes(profile->mem.min_bytes, min, sizeof(min)),
+                               lp_units_format_bytes(profile->mem.max_bytes, max, sizeof(max)));
+    }
+    return word_profile_schedule(verdict, profile);
+}
+
 char *
 lp_words_profile(LpProfileVerdict verdict, const LpProfile *profile)
 {
@@ -411,6 +468,8 @@ lp_words_profile(LpProfileVerdict verdict, const LpProfile *profile)
 
     if (!sentence)
         sentence = word_profile_memory(verdict, profile);
+    if (!sentence)
+        sentence = word_profile_autoscale(verdict, profile);
     if (sentence)
         return sentence;
     if (verdict == LP_PROFILE_OK)

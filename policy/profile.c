@@ -54,6 +54,71 @@ check_capacity(const LpCapacity *capacity, const LpCpuRange *cpu)
     return LP_PROFILE_OK;
 }
 
+static bool
+outside(bool has, uint64_t amount, uint64_t least, uint64_t most)
+{
+    return has && (amount < least || amount > most);
+}
+
+/* A bound that would never hold as it is written would surprise those who rely on it. */
+static LpProfileVerdict
+check_schedule(const LpSchedule *schedule, const LpProfile *profile)
+{
+    const LpCpuRange *cpu = &profile->cpu;
+    const LpMemRange *mem = &profile->mem;
+
+    if (!lp_schedule_valid(schedule))
+        return LP_PROFILE_SCHEDULES;
+    if (outside(schedule->has_cpu_min, schedule->cpu_min, cpu->min, cpu->max) ||
+        outside(schedule->has_cpu_max, schedule->cpu_max, cpu->min, cpu->max))
+        return LP_PROFILE_SCHEDULE_CPU;
+    if (outside(schedule->has_mem_min, schedule->mem_min_bytes, mem->min_bytes, mem->max_bytes) ||
+        outside(schedule->has_mem_max, schedule->mem_max_bytes, mem->min_bytes, mem->max_bytes))
+        return LP_PROFILE_SCHEDULE_MEM;
+    return LP_PROFILE_OK;
+}
+
+const LpSchedule *
+lp_profile_bad_schedule(const LpProfile *profile)
+{
+    const LpAutoscale *autoscale = &profile->autoscale;
+
+    for (uint32_t i = 0; i < autoscale->n_schedules && i < LP_SCHEDULES_MAX; i++) {
+        if (check_schedule(&autoscale->schedules[i], profile) != LP_PROFILE_OK)
+            return &autoscale->schedules[i];
+    }
+    return NULL;
+}
+
+static LpProfileVerdict
+check_autoscale(const LpProfile *profile)
+{
+    const LpAutoscale *autoscale = &profile->autoscale;
+    const LpSchedule *bad;
+
+    if ((uint32_t) autoscale->mode >= LP_MODES || (uint32_t) autoscale->goal >= LP_GOALS)
+        return LP_PROFILE_MODE;
+    if (autoscale->priority > LP_PRIORITY_MAX)
+        return LP_PROFILE_PRIORITY;
+    if (autoscale->release_sec > LP_RELEASE_SEC_MAX)
+        return LP_PROFILE_RELEASE;
+    if (autoscale->entitled_bytes % LP_MEM_BLOCK_BYTES != 0 ||
+        outside(autoscale->entitled_bytes != 0, autoscale->entitled_bytes,
+                profile->mem.min_bytes, profile->mem.max_bytes))
+        return LP_PROFILE_ENTITLED_MEM;
+    if (autoscale->n_schedules > LP_SCHEDULES_MAX)
+        return LP_PROFILE_SCHEDULES;
+    bad = lp_profile_bad_schedule(profile);
+    return bad ? check_schedule(bad, profile) : LP_PROFILE_OK;
+}
+
+uint32_t
+lp_profile_version(const LpProfile *profile)
+{
+    return lp_autoscale_is_default(&profile->autoscale) ? LP_PROFILE_VERSION_PLAIN
+                                                        : LP_PROFILE_VERSION;
+}
+
 LpProfileVerdict
 lp_profile_check(const LpProfile *profile)
 {
@@ -71,7 +136,8 @@ lp_profile_check(const LpProfile *profile)
     verdict = check_mem(&profile->mem, profile->n_cells);
     if (verdict != LP_PROFILE_OK)
         return verdict;
-    return check_capacity(&profile->capacity, &profile->cpu);
+    verdict = check_capacity(&profile->capacity, &profile->cpu);
+    return verdict != LP_PROFILE_OK ? verdict : check_autoscale(profile);
 }
 
 uint64_t

@@ -9,9 +9,12 @@
 
 #include "numa/cpumask.h"
 #include "numa/place.h"
+#include "policy/autoscale.h"
 
-/* The schema of the profile in the metadata.  A newer one is refused untouched. */
-#define LP_PROFILE_VERSION 1
+/* The newest schema of the profile in the metadata.  A newer one is refused untouched. */
+#define LP_PROFILE_VERSION 2
+/* Without what version 2 has brought: autoscaling. */
+#define LP_PROFILE_VERSION_PLAIN 1
 
 /* Weights are PowerVM's 0..255; 128 is its default for an uncapped partition. */
 #define LP_WEIGHT_MAX 255
@@ -58,6 +61,7 @@ typedef struct {
     LpCpuMask folded;         /* vCPUs plugged, but taken offline in the guest by lpard */
     int64_t hold_until_sec;   /* no automatic change before this (Unix time); 0: no hold,
                                  INT64_MAX: until released */
+    LpAutoscale autoscale;
 } LpProfile;
 
 typedef enum {
@@ -73,11 +77,24 @@ typedef enum {
     LP_PROFILE_ENTITLED_LOW,      /* below LP_CENTI_PER_VCPU_MIN for each desired vCPU */
     LP_PROFILE_ENTITLED_HIGH,     /* above one processor for each desired vCPU */
     LP_PROFILE_CELLS,             /* none, too many, or more than max vCPUs */
+    LP_PROFILE_MODE,              /* no such mode or goal */
+    LP_PROFILE_PRIORITY,          /* above LP_PRIORITY_MAX */
+    LP_PROFILE_RELEASE,           /* above LP_RELEASE_SEC_MAX */
+    LP_PROFILE_ENTITLED_MEM,      /* neither 0 nor a whole block within the bounds of memory */
+    LP_PROFILE_SCHEDULES,         /* more than LP_SCHEDULES_MAX, or one is none */
+    LP_PROFILE_SCHEDULE_CPU,      /* a schedule's bound is outside of the profile's own */
+    LP_PROFILE_SCHEDULE_MEM,
     LP_PROFILE_VERSION_NEWER,
 } LpProfileVerdict;
 
 /* Checks all the rules above. */
 LpProfileVerdict lp_profile_check(const LpProfile *profile);
+
+/* The oldest schema that can say all of it, so that an older lpard reads what it can. */
+uint32_t lp_profile_version(const LpProfile *profile);
+
+/* The first schedule that breaks a rule, or NULL. */
+const LpSchedule *lp_profile_bad_schedule(const LpProfile *profile);
 
 /* The least base memory for a guest that may grow to max_bytes, all of it movable:
  * max(256 MiB + max/64, max/4, cells * 128 MiB), rounded up to a block for each cell. */

@@ -158,6 +158,21 @@ expect 1 "a second lpard on the same socket is refused" other_lpard \
     --socket "$sock" --state "$dir/state2"
 expect 0 "the first goes on" ctl list
 
+# Why nothing is decided, and what to do about it.
+expect 0 "the host's mode is set" ctl policy set --mode off
+expect 0 "a partition is autoscaled" ctl autoscale p1 --goal balanced
+expect 0 "the host's mode keeps it" ctl policy
+says "the host's mode is off" "which it says"
+says "policy set --mode auto" "with the cure"
+expect 0 "explain" ctl policy explain p1
+says "The host's mode is off" "says so too"
+expect 0 "its own mode goes off" ctl autoscale p1 --mode off
+expect 0 "explain" ctl policy explain p1
+says "Its mode is off" "names the mode that is"
+expect 0 "the host's mode is set" ctl policy set --mode auto
+expect 2 "a plain domain cannot be autoscaled" ctl autoscale plain --goal balanced
+says "has no profile yet" "and why"
+
 # Profiles behind its back: the files of the simulated host, edited while lpard is down.
 edit() {
     kill_lpard

@@ -1,15 +1,26 @@
-# Each room's tests in a part of their own.
+# Each room's tests in a part of their own.  They are run in this order: those that wait longest
+# come first, so that none is left alone at the end.
+include tests/unit/engine.mk
+include tests/unit/autoscale-daemon.mk
 include tests/unit/pure.mk
+include tests/unit/policy-demand.mk
+include tests/unit/autoscale.mk
 include tests/unit/plan.mk
+include tests/unit/share.mk
+include tests/unit/policy.mk
 include tests/unit/wire.mk
+include tests/unit/record.mk
+include tests/unit/report.mk
 include tests/unit/judge.mk
 include tests/unit/apps.mk
 include tests/unit/classes.mk
 include tests/unit/hotplug.mk
 include tests/unit/sim.mk
+include tests/unit/rivals.mk
 include tests/unit/lpard.mk
-include tests/unit/engine.mk
+include tests/unit/pools.mk
 include tests/unit/ctl.mk
+include tests/unit/lpar-sim.mk
 include tests/bench/local.mk
 include tests/fuzz/local.mk
 include tests/lab/local.mk

@@ -32,7 +32,8 @@ typedef enum {
     LP_WIRE_REPLY,      /* what became of the WANT with that id */
     LP_WIRE_ANSWER,     /* to a PHASE: go on, or a veto (a program says it to the agent too) */
     LP_WIRE_STOP,       /* the release under way must end: the guest is under pressure */
-    LP_WIRE_PRESSURE,   /* how the guest fares; when it changes, at most once a second */
+    LP_WIRE_PRESSURE,   /* how the guest fares; when it changes, at most once a second,
+                           and every 35 s at least */
     LP_WIRE_ASK,        /* the guest wants another size (a program says it to the agent too) */
     /* host -> guest */
     LP_WIRE_WHO,        /* say HELLO and STATE */

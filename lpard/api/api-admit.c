@@ -30,8 +30,8 @@ entitlement_fits(const LpDefinition *definition, const LpRoom *room, GError **er
     if (entitled <= room->room_centi)
         return true;
     g_set_error(error, LP_ERROR, LP_ERROR_REFUSED,
-                "%s: an entitlement of %s processors would exceed the host's processors, of which "
-                "%s are left; lower this or another partition's with `lparctl capacity`",
+                "%s: an entitlement of %s processors would exceed the host's processors, or its "
+                "pool's, of which %s are left; lower this or another partition's with `lparctl capacity`",
                 definition->name, lp_units_format_centi(entitled, asked, sizeof asked),
                 lp_units_format_centi(room->room_centi, has, sizeof has));
     return false;

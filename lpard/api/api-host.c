@@ -150,7 +150,7 @@ lp_api_get_metrics(LpCall *call)
     LpHostUse use;
     LpMetrics metrics = {
         .partitions = list, .operations = operations, .use = &use, .counts = api->counts,
-        .consent = lp_engine_consent_counts(api->engine),
+        .consent = lp_engine_consent_counts(api->engine), .scaler = api->scaler,
         .connected = lp_registry_connected(api->registry),
         .journal_healthy = lp_journal_healthy(api->journal, NULL),
         .n_stuck = lp_registry_n_stuck(api->registry), .n_streams = api->streams->len,

@@ -21,8 +21,8 @@ read_request(LpCall *call, const char *kind, bool with_key, GError **error)
 {
     json_t *json = json_deep_copy(call->body);
     const char *key = NULL;
-    const char *const reserved[] = {"requester", "why", "key", kind ? "kind" : NULL,
-                                    call->argument ? "partition" : NULL};
+    const char *const reserved[] = {"requester", "why", "keep_desired", "key",
+                                    kind ? "kind" : NULL, call->argument ? "partition" : NULL};
     LpRequest *request = NULL;
 
     for (size_t i = 0; i < G_N_ELEMENTS(reserved); i++) {

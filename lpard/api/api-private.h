@@ -22,6 +22,8 @@ struct LpApi {
     LpJournal *journal;
     LpEvents *events;
     LpAccess *access;
+    LpScaler *scaler;             /* NULL: no policy */
+    LpPools *pools;               /* NULL: none */
     SoupServer *server;
     char *bound_path;             /* the socket's; NULL: not bound by us */
     char *hypervisor;             /* "QEMU 7.2 (libvirt 9.0.0)", or NULL while unknown */
@@ -132,6 +134,19 @@ void lp_api_post_restore(LpCall *call);
 void lp_api_put_hold(LpCall *call);
 void lp_api_delete_hold(LpCall *call);
 void lp_api_post_start(LpCall *call);
+
+void lp_api_get_policy(LpCall *call);
+void lp_api_put_policy(LpCall *call);
+void lp_api_get_plan(LpCall *call);
+void lp_api_get_policy_log(LpCall *call);
+void lp_api_get_partition_policy(LpCall *call);
+
+void lp_api_get_pools(LpCall *call);
+void lp_api_get_pool(LpCall *call);
+void lp_api_put_pool(LpCall *call);
+void lp_api_delete_pool(LpCall *call);
+void lp_api_put_membership(LpCall *call);
+void lp_api_delete_membership(LpCall *call);
 
 void lp_api_get_events(LpCall *call);
 void lp_api_end_streams(LpApi *api);

@@ -7,7 +7,7 @@ static bool
 read_change(LpCall *call, LpProfileChange *ret_change, bool *ret_dry_run, GError **error)
 {
     static const char *const known[] = {"cpu", "mem", "entitled_centi", "weight", "capped",
-                                        "cells", "n_cells", "dry_run", NULL};
+                                        "cells", "n_cells", "autoscale", "dry_run", NULL};
     bool has;
 
     return lp_body_known(call->body, "", known, error) &&
@@ -206,8 +206,8 @@ void
 lp_api_post_partitions(LpCall *call)
 {
     static const char *const known[] = {
-        "name", "cpu", "mem", "entitled_centi", "weight", "capped", "cells", "n_cells", "kernel",
-        "initrd", "cmdline", "disk", "network", "start", "dry_run", NULL};
+        "name", "cpu", "mem", "entitled_centi", "weight", "capped", "cells", "n_cells",
+        "autoscale", "kernel", "initrd", "cmdline", "disk", "network", "start", "dry_run", NULL};
     g_autoptr(GError) error = NULL;
     const char *name = NULL;
     LpApiChange *change;

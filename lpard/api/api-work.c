@@ -14,32 +14,24 @@ typedef struct {
 } Work;
 
 static void
-clear_work(void *data)
+work_free(void *data)
 {
     Work *work = data;
 
     work->unref(work->data);
-}
-
-static void
-release(Work *work)
-{
-    g_atomic_rc_box_release_full(work, clear_work);
+    g_free(work);
 }
 
 static bool
 in_worker(const LpDriver *driver, LpConn *conn, void *data, GError **error)
 {
     Work *work = data;
-    bool ok;
 
     if (!g_atomic_int_compare_and_exchange(&work->stage, WAITING, BEGUN)) {
         g_set_error(error, LP_ERROR, LP_ERROR_INTERNAL, "the work was given up already");
         return false;
     }
-    ok = work->func(driver, conn, work->data, error);
-    release(work);
-    return ok;
+    return work->func(driver, conn, work->data, error);
 }
 
 static void
@@ -48,14 +40,12 @@ on_done(bool ok, const GError *error, void *data)
     Work *work = data;
     g_autoptr(GError) unknown = NULL;
 
-    /* A worker that never began it cannot give its reference back. */
-    if (g_atomic_int_compare_and_exchange(&work->stage, WAITING, NEVER))
-        release(work);
+    /* Nobody waits for it any more. */
+    g_atomic_int_compare_and_exchange(&work->stage, WAITING, NEVER);
     if (!ok && !error)
         unknown = g_error_new(LP_ERROR, LP_ERROR_INTERNAL, "the work failed without a reason");
     work->done(ok ? NULL : error ? error : unknown, work->data, work->user);
     lp_api_unref(work->api);
-    release(work);
 }
 
 bool
@@ -63,17 +53,15 @@ lp_api_work(LpApi *api, const char *uuid, const char *what, LpDefinitionFunc fun
             void *(*ref)(void *), void (*unref)(void *), LpWorkDone done, void *user,
             GError **error)
 {
-    Work *work = g_atomic_rc_box_new0(Work);
+    Work *work = g_new0(Work, 1);
 
     *work = (Work){
         .stage = WAITING, .func = func, .data = ref(data), .unref = unref,
         .api = lp_api_ref(api), .done = done, .user = user,
     };
-    g_atomic_rc_box_acquire(work);      /* the worker's */
-    if (lp_engine_definition(api->engine, uuid, what, in_worker, on_done, work, error))
+    if (lp_engine_definition(api->engine, uuid, what, in_worker, on_done, work, work_free, error))
         return true;
     lp_api_unref(work->api);
-    release(work);
-    release(work);
+    work_free(work);
     return false;
 }

@@ -298,6 +298,18 @@ lp_api_new(LpSettings *settings, LpRegistry *registry, LpEngine *engine, LpJourn
 }
 
 void
+lp_api_serve_pools(LpApi *api, LpPools *pools)
+{
+    api->pools = pools;
+}
+
+void
+lp_api_serve_policy(LpApi *api, LpScaler *scaler)
+{
+    api->scaler = scaler;
+}
+
+void
 lp_api_free(LpApi *api)
 {
     if (!api)

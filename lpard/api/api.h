@@ -4,9 +4,11 @@
 
 #include <glib.h>
 
+#include "lpard/autoscale/autoscale.h"
 #include "lpard/engine/engine.h"
 #include "lpard/events.h"
 #include "lpard/journal/journal.h"
+#include "lpard/pools/pools.h"
 #include "lpard/registry/registry.h"
 #include "lpard/settings.h"
 
@@ -21,6 +23,11 @@ typedef struct LpApi LpApi;
  * LP_ERROR_CONFLICT: a second lpard.  Keeps pointers to all it is given. */
 LpApi *lp_api_new(LpSettings *settings, LpRegistry *registry, LpEngine *engine,
                   LpJournal *journal, LpEvents *events, GError **error);
+/* Without one /v1/policy is answered with LP_ERROR_UNSUPPORTED.  It must live as long as the
+ * API. */
+void lp_api_serve_policy(LpApi *api, LpScaler *scaler);
+/* The same for pools; to be freed after the API. */
+void lp_api_serve_pools(LpApi *api, LpPools *pools);
 /* The engine may not run any operation further after this: free it next. */
 void lp_api_free(LpApi *api);
 

@@ -34,7 +34,7 @@ cpu_drift(const LpPartition *partition, json_t *list)
     uint32_t granted = lp_partition_granted_cpus(partition);
     uint32_t usable = lp_partition_usable_cpus(partition);
 
-    if (granted != desired)
+    if (granted != desired && !partition->autoscaled)
         say(list, "vCPUs: %u granted, %u desired: run `lparctl reconcile %s`", granted, desired,
             partition->view->name);
     if (usable != 0 && usable != granted)
@@ -53,7 +53,7 @@ mem_drift(const LpPartition *partition, json_t *list)
     uint64_t plugged = lp_view_plugged_bytes(view);
     uint64_t usable = lp_partition_usable_bytes(partition);
 
-    if (granted != desired)
+    if (granted != desired && !partition->autoscaled)
         say(list, "%s of memory are granted, %s are desired: run `lparctl reconcile %s`",
             lp_units_format_bytes(granted, a, sizeof a),
             lp_units_format_bytes(desired, b, sizeof b), view->name);

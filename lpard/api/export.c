@@ -3,6 +3,7 @@
 #include "agent/wire/words.h"
 #include "lpard/registry/channel.h"
 #include "lpard/api/drift.h"
+#include "lpard/define/autoscale-change.h"
 
 const char *
 lp_profile_state_name(LpProfileState state)
@@ -96,7 +97,7 @@ lp_export_profile(const LpProfile *profile)
     for (uint32_t i = 0; i < profile->n_cells && i < LP_MAX_CELLS; i++)
         json_array_append_new(nodes, json_integer(profile->cell_node[i]));
     return json_pack("{s:i, s:o, s:{s:i, s:i, s:i}, s:{s:o, s:o, s:o}, s:i, s:i, s:b, s:o, s:o, "
-                     "s:o}",
+                     "s:o, s:o}",
                      "version", (int)profile->version,
                      "generation", integer(profile->generation),
                      "cpu", "min", (int)profile->cpu.min, "desired", (int)profile->cpu.desired,
@@ -109,7 +110,8 @@ lp_export_profile(const LpProfile *profile)
                      "capped", profile->capacity.capped,
                      "cells", nodes,
                      "folded", mask_text(&profile->folded),
-                     "hold_until_sec", integer((uint64_t)MAX(profile->hold_until_sec, 0)));
+                     "hold_until_sec", integer((uint64_t)MAX(profile->hold_until_sec, 0)),
+                     "autoscale", lp_autoscale_json(&profile->autoscale));
 }
 
 /* vCPUs held back by folding are held by the quota; without one only by the guest's goodwill. */
@@ -208,12 +210,14 @@ capacity_json(const LpPartition *partition, bool has_profile)
     const LpView *view = partition->view;
     const LpCapacity *capacity = &partition->profile.capacity;
     bool has_quota = view->global_quota_usec > 0 && view->global_period_usec > 0;
-    const char *spare = "by entitlement; the weight has no effect yet";
+    const char *spare = "by entitlement; the weight counts once it is autoscaled";
 
     if (!has_profile || (view->run != LP_RUN_OFF && view->cgroup == LP_CGROUP_NONE))
         spare = "not enforced";
     else if (capacity->capped)
         spare = "none: capped";
+    else if (partition->policy_shares || partition->autoscaled)
+        spare = "as the policy shares it out";
     return json_pack("{s:i, s:i, s:b, s:o, s:s}",
                      "entitled_centi", has_profile ? (int)capacity->entitled_centi : 0,
                      "weight", has_profile ? (int)capacity->weight : 0,
@@ -376,8 +380,8 @@ lp_export_host(const char *uri, bool connected, bool cpu_is_enforced, const LpHo
                const LpHostUse *use, const uint64_t *node_granted_bytes)
 {
     return json_pack(
-        "{s:s, s:b, s:o, s:o, s:b, s:{s:o, s:o, s:o, s:o, s:o, s:o}, s:{s:i, s:i, s:i, s:i}, "
-        "s:i, s:i, s:i}",
+        "{s:s, s:b, s:o, s:o, s:b, s:{s:o, s:o, s:o, s:o, s:o, s:o}, "
+        "s:{s:i, s:i, s:i, s:i, s:i}, s:i, s:i, s:i}",
         "uri", uri, "connected", connected,
         "topology", topology_json(&host->topology, node_granted_bytes),
         "virtualization", virtualization_json(host), "cpu_enforced", cpu_is_enforced,
@@ -388,7 +392,7 @@ lp_export_host(const char *uri, bool connected, bool cpu_is_enforced, const LpHo
         "overhead_bytes", integer(use->overhead_bytes), "free_bytes", integer(use->free_bytes),
         "cpu", "capacity_centi", (int)use->capacity_centi,
         "reserve_centi", (int)use->reserve_centi, "entitled_centi", (int)use->entitled_centi,
-        "free_centi", (int)use->free_centi,
+        "pools_centi", (int)use->pools_centi, "free_centi", (int)use->free_centi,
         "partitions", (int)use->n_partitions, "running", (int)use->n_running,
         "unmanaged", (int)use->n_unmanaged);
 }

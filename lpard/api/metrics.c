@@ -67,9 +67,8 @@ head(GString *out, const char *name, const char *type, const char *help)
     g_string_append_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* A label's value, where a backslash, a quote and a new line must be escaped. */
-static char *
-label(const char *text)
+char *
+lp_metrics_label(const char *text)
 {
     g_autofree char *valid = g_utf8_make_valid(text, -1);
     GString *out = g_string_new(NULL);
@@ -108,7 +107,7 @@ each_partition(GString *out, const LpMetrics *metrics, EachFunc func)
         const LpPartition *partition = g_ptr_array_index(metrics->partitions, i);
 
         if (partition->profile_state != LP_PROFILE_STATE_NONE) {
-            g_autofree char *name = label(partition->view->name);
+            g_autofree char *name = lp_metrics_label(partition->view->name);
 
             func(out, partition, name);
         }
@@ -246,7 +245,7 @@ each_class(GString *out, const LpPartition *partition, const char *name, const c
 
     for (uint32_t i = 0; pressure && i < MIN(pressure->n_classes, LP_WIRE_CLASSES_MAX); i++) {
         const LpWireClassUse *use = &pressure->classes[i];
-        g_autofree char *class = label(use->name);
+        g_autofree char *class = lp_metrics_label(use->name);
 
         g_string_append_printf(out, "%s{partition=\"%s\",class=\"%s\"} %" G_GUINT64_FORMAT "\n",
                                metric, name, class, memory ? use->mem_bytes : use->cpu_centi);
@@ -388,5 +387,7 @@ lp_metrics_text(const LpMetrics *metrics)
     operations(out, metrics);
     if (metrics->consent)
         consent(out, metrics->consent);
+    if (metrics->scaler)
+        lp_metrics_policy(out, metrics->scaler);
     return g_string_free(out, FALSE);
 }

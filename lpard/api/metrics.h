@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "lpard/autoscale/autoscale.h"
 #include "lpard/engine/consent.h"
 #include "lpard/events.h"
 #include "lpard/registry/registry.h"
@@ -22,11 +23,16 @@ typedef struct {
     const LpHostUse *use;
     const LpCounts *counts;
     const LpConsentCounts *consent;   /* NULL: none */
+    LpScaler *scaler;             /* NULL: none */
     bool connected, journal_healthy;
     uint32_t n_stuck, n_streams;
     const char *version;
 } LpMetrics;
 
+/* What the policy wants and does; metrics-policy.c. */
+void lp_metrics_policy(GString *out, LpScaler *scaler);
+/* A label's value, with a backslash, a quote and a new line escaped.  Caller frees. */
+char *lp_metrics_label(const char *text);
 /* Caller frees. */
 char *lp_metrics_text(const LpMetrics *metrics);
 

@@ -39,8 +39,8 @@ parse_count(const char *key, const char *value, uint32_t least, uint32_t most, u
     return true;
 }
 
-static bool
-parse_mem(const char *key, const char *value, uint64_t *ret_bytes, GError **error)
+bool
+lp_ctl_mem_parse(const char *key, const char *value, uint64_t *ret_bytes, GError **error)
 {
     LpUnitsVerdict verdict = lp_units_parse_bytes(value, ret_bytes);
 
@@ -99,7 +99,7 @@ parse_amount(const char *word, LpCtlAmounts *amounts, GError **error)
     *has = true;
     if (has == &amounts->has_cpu)
         return parse_count(key, value, 1, LP_MAX_CPUS, &amounts->cpu, error);
-    return parse_mem(key, value, &amounts->mem_bytes, error);
+    return lp_ctl_mem_parse(key, value, &amounts->mem_bytes, error);
 }
 
 bool
@@ -147,7 +147,7 @@ range_field(json_t *body, const char *key, const char *value, bool whole, GError
 
         if (parts[i][0] == '\0' && !whole)
             continue;
-        if (mem ? !parse_mem(name, parts[i], &amount, error)
+        if (mem ? !lp_ctl_mem_parse(name, parts[i], &amount, error)
                 : !parse_count(name, parts[i], 1, LP_MAX_CPUS, &count, error))
             return false;
         if (!mem)
@@ -278,8 +278,8 @@ lp_ctl_profile_field(json_t *body, const char *key, const char *value, bool whol
     return true;
 }
 
-static bool
-relative_parse(const char *text, gint64 *ret_sec)
+bool
+lp_ctl_duration_parse(const char *text, gint64 *ret_sec)
 {
     static const struct { char letter; uint32_t seconds; } units[] = {
         { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 },
@@ -309,7 +309,7 @@ lp_ctl_until_parse(const char *text, gint64 now_sec, gint64 *ret_sec, GError **e
     gint64 span = 0;
 
     if (text[0] == '+') {
-        if (relative_parse(text + 1, &span)) {
+        if (lp_ctl_duration_parse(text + 1, &span)) {
             *ret_sec = now_sec + span;
             return true;
         }

@@ -29,6 +29,12 @@ bool lp_ctl_amounts_parse(char *const *words, guint n_words, bool round, LpCtlAm
 bool lp_ctl_profile_field(json_t *body, const char *key, const char *value, bool whole,
                           GError **error);
 
+/* An amount of memory above 0, of the field or option `key`. */
+bool lp_ctl_mem_parse(const char *key, const char *value, uint64_t *ret_bytes, GError **error);
+
+/* A count of s, m, h or d, above 0: "30m". */
+bool lp_ctl_duration_parse(const char *text, gint64 *ret_sec);
+
 /* Splits "key=value" at its first '='; a bare word has value NULL.  Caller frees *ret_key. */
 void lp_ctl_word_split(const char *word, char **ret_key, const char **ret_value);
 

@@ -32,7 +32,7 @@ static char *
 event_text(const LpCtlSseEvent *event)
 {
     static const char *const fields[] = { "partition", "name", "kind", "run", "state", "connected",
-                                          "message" };
+                                          "what", "text", "message" };
     GString *text = g_string_new(NULL);
     json_t *json = json_loads(event->data, 0, NULL);
     gint64 id = lp_ctl_json_int(json, "id", 0);

@@ -42,6 +42,11 @@ print_use(const json_t *host, GString *out)
                       lp_ctl_text_centi(host, "cpu.entitled_centi"), NULL, NULL,
                       lp_ctl_text_centi(host, "cpu.free_centi"));
     lp_ctl_table_print(table, LP_CTL_COLUMNS, "", out);
+    if (lp_ctl_json_int(host, "cpu.pools_centi", 0) > 0) {
+        g_autofree char *units = lp_ctl_text_centi(host, "cpu.pools_centi");
+
+        g_string_append_printf(out, "%s units more are reserved for pools\n", units);
+    }
 }
 
 /* One column of distances to each node would not fit a large machine; its row as a text does. */

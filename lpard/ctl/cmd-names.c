@@ -59,6 +59,19 @@ print_domains(LpCtl *ctl, bool enabled_only)
 }
 
 static void
+print_pools(LpCtl *ctl)
+{
+    g_auto(LpCtlAnswer) answer = { 0 };
+    const json_t *list;
+
+    if (!lp_ctl_client_ask(ctl->client, "GET", "/v1/pools", NULL, NULL, &answer, NULL))
+        return;
+    list = json_object_get(answer.json, "pools");
+    for (gsize i = 0; i < json_array_size(list); i++)
+        print_safe(lp_ctl_json_str(json_array_get(list, i), "name"));
+}
+
+static void
 print_operations(LpCtl *ctl, bool all)
 {
     g_auto(LpCtlAnswer) answer = { 0 };
@@ -86,6 +99,8 @@ lp_ctl_cmd_names(LpCtl *ctl, GError **error)
         print_options(of);
     else if (strcmp(what, "partitions") == 0 || strcmp(what, "domains") == 0)
         print_domains(ctl, strcmp(what, "partitions") == 0);
+    else if (strcmp(what, "pools") == 0)
+        print_pools(ctl);
     else if (strcmp(what, "operations") == 0)
         print_operations(ctl, of != NULL && strcmp(of, "all") == 0);
     return LP_CTL_EXIT_DONE;

@@ -42,7 +42,7 @@ show(LpCtl *ctl, const char *name, GError **error)
     g_autoptr(LpCtlTable) table = lp_ctl_table_new(headings);
     g_autoptr(GString) out = g_string_new(NULL);
     g_auto(LpCtlAnswer) answer = { 0 };
-    g_autofree char *entitled = NULL, *weight = NULL, *cells = NULL;
+    g_autofree char *entitled = NULL, *weight = NULL, *cells = NULL, *autoscale = NULL;
     const json_t *profile;
     int shown = path ? lp_ctl_show(ctl, "GET", path, NULL, &answer, error) : -1;
 
@@ -63,6 +63,9 @@ show(LpCtl *ctl, const char *name, GError **error)
                            lp_ctl_json_bool(profile, "capped") ? "capped" : "uncapped");
     lp_ctl_text_wrap(out, "cells ", "  ", cells);
     print_hold(profile, out);
+    autoscale = lp_ctl_autoscale_text(json_object_get(profile, "autoscale"));
+    if (autoscale && !lp_ctl_autoscale_is_default(json_object_get(profile, "autoscale")))
+        lp_ctl_text_wrap(out, "autoscale ", "  ", autoscale);
     fputs(out->str, stdout);
     return LP_CTL_EXIT_DONE;
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lpard/ctl/definition.h"
 #include "lpard/ctl/table.h"
 #include "lpard/ctl/text.h"
 #include "lpard/ctl/verbs.h"
@@ -120,6 +121,17 @@ print_capacity(const json_t *p, GString *out)
     lp_ctl_text_wrap(out, "capacity: ", "  ", text);
 }
 
+/* As long as nobody has said anything of it, neither does this. */
+static void
+print_autoscale(const json_t *p, GString *out)
+{
+    const json_t *autoscale = lp_ctl_json_at(p, "profile.autoscale");
+    g_autofree char *text = lp_ctl_autoscale_text(autoscale);
+
+    if (text != NULL && !lp_ctl_autoscale_is_default(autoscale))
+        lp_ctl_text_wrap(out, "autoscale: ", "  ", text);
+}
+
 static void
 print_mechanisms(const json_t *list, GString *out)
 {
@@ -235,6 +247,7 @@ show_partition(LpCtl *ctl, GError **error)
     if (!off)
         print_memory(answer.json, out);
     print_capacity(answer.json, out);
+    print_autoscale(answer.json, out);
     print_mechanisms(json_object_get(answer.json, "mechanisms"), out);
     print_agent(answer.json, out);
     print_pressure(answer.json, out);

@@ -6,6 +6,7 @@
 
 #include "lpard/ctl/amounts.h"
 #include "lpard/ctl/text.h"
+#include "policy/autoscale.h"
 
 bool
 lp_ctl_definition_options(LpCtl *ctl, json_t *body, GError **error)
@@ -58,8 +59,53 @@ print_diff(GString *out, const char *diff)
     }
 }
 
-static void
-definition_text(LpCtl *ctl, const json_t *definition, const char *done, GString *out)
+bool
+lp_ctl_autoscale_is_default(const json_t *autoscale)
+{
+    LpAutoscale usual;
+
+    lp_autoscale_init(&usual);
+    return strcmp(lp_ctl_json_str(autoscale, "mode"), lp_mode_names[usual.mode]) == 0 &&
+           strcmp(lp_ctl_json_str(autoscale, "goal"), lp_goal_names[usual.goal]) == 0 &&
+           lp_ctl_json_int(autoscale, "priority", -1) == usual.priority &&
+           lp_ctl_json_int(autoscale, "entitled_bytes", -1) == 0 &&
+           lp_ctl_json_int(autoscale, "release_sec", -1) == 0 &&
+           json_array_size(json_object_get(autoscale, "schedules")) == 0;
+}
+
+char *
+lp_ctl_autoscale_text(const json_t *autoscale)
+{
+    const json_t *schedules = json_object_get(autoscale, "schedules");
+    gint64 release = lp_ctl_json_int(autoscale, "release_sec", 0);
+    gsize n = json_array_size(schedules);
+    GString *text;
+
+    if (!json_is_object(autoscale))
+        return NULL;
+    text = g_string_new(NULL);
+    g_string_append_printf(text, "%s, goal %s, priority %" G_GINT64_FORMAT,
+                           lp_ctl_json_str(autoscale, "mode"), lp_ctl_json_str(autoscale, "goal"),
+                           lp_ctl_json_int(autoscale, "priority", 0));
+    if (lp_ctl_json_int(autoscale, "entitled_bytes", 0) > 0) {
+        g_autofree char *bytes = lp_ctl_text_mem(autoscale, "entitled_bytes");
+
+        g_string_append_printf(text, ", entitled to %s", bytes);
+    }
+    if (release > 0) {
+        bool hours = release % 3600 == 0, minutes = release % 60 == 0;
+
+        g_string_append_printf(text, ", surplus kept %" G_GINT64_FORMAT " %s",
+                               release / (hours ? 3600 : minutes ? 60 : 1),
+                               hours ? "h" : minutes ? "min" : "s");
+    }
+    if (n > 0)
+        g_string_append_printf(text, ", %zu schedule%s", n, n == 1 ? "" : "s");
+    return g_string_free(text, FALSE);
+}
+
+void
+lp_ctl_definition_text(LpCtl *ctl, const json_t *definition, const char *done, GString *out)
 {
     g_autofree char *name = lp_ctl_text_str(definition, "partition");
     bool dry_run = lp_ctl_json_bool(definition, "dry_run");
@@ -87,7 +133,7 @@ lp_ctl_definition_run(LpCtl *ctl, const char *method, const char *path, json_t *
     if (shown == LP_CTL_SHOW) {
         g_autoptr(GString) out = g_string_new(NULL);
 
-        definition_text(ctl, answer.json, done, out);
+        lp_ctl_definition_text(ctl, answer.json, done, out);
         fputs(out->str, stdout);
     }
     return LP_CTL_EXIT_DONE;

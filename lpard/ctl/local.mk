@@ -1,11 +1,11 @@
 # The operator's command: apart from main() a library, which its tests link.
 noinst_LIBRARIES += liblp-ctl.a
 liblp_ctl_a_SOURCES = lpard/ctl/amounts.c lpard/ctl/amounts.h lpard/ctl/change.c \
-	lpard/ctl/change.h lpard/ctl/client.c lpard/ctl/client.h lpard/ctl/cmd-add.c \
+	lpard/ctl/change.h lpard/ctl/client.c lpard/ctl/client.h lpard/ctl/cmd-add.c lpard/ctl/cmd-autoscale.c \
 	lpard/ctl/cmd-capacity.c lpard/ctl/cmd-check.c lpard/ctl/cmd-define.c \
 	lpard/ctl/cmd-disable.c lpard/ctl/cmd-enable.c lpard/ctl/cmd-events.c \
 	lpard/ctl/cmd-help.c lpard/ctl/cmd-hold.c lpard/ctl/cmd-host.c lpard/ctl/cmd-list.c \
-	lpard/ctl/cmd-move.c lpard/ctl/cmd-names.c lpard/ctl/cmd-op.c lpard/ctl/cmd-profile.c \
+	lpard/ctl/cmd-move.c lpard/ctl/cmd-names.c lpard/ctl/cmd-op.c lpard/ctl/cmd-policy.c lpard/ctl/cmd-pool.c lpard/ctl/cmd-profile.c \
 	lpard/ctl/cmd-reconcile.c lpard/ctl/cmd-remove.c lpard/ctl/cmd-set.c \
 	lpard/ctl/cmd-show.c lpard/ctl/show-guest.c lpard/ctl/cmd-start.c lpard/ctl/cmd-version.c lpard/ctl/ctl.h \
 	lpard/ctl/definition.c lpard/ctl/definition.h lpard/ctl/options.c lpard/ctl/options.h \

@@ -11,6 +11,7 @@ typedef struct {
     char letter;
     const char *argument;
     const char *summary;
+    bool repeats;
 } Entry;
 
 static const Entry entries[LP_CTL_OPTS] = {
@@ -53,6 +54,18 @@ static const Entry entries[LP_CTL_OPTS] = {
     [LP_CTL_OPT_PARTITION] = { "partition", 0, "PARTITION", "of this partition only" },
     [LP_CTL_OPT_FOLLOW] = { "follow", 'f', NULL, "go on as events happen" },
     [LP_CTL_OPT_GUEST] = { "guest", 0, NULL, "what it has inside, what it lacks, how it fares" },
+    [LP_CTL_OPT_MODE] = { "mode", 0, "off|advise|auto|host", "what autoscaling may do" },
+    [LP_CTL_OPT_GOAL] = { "goal", 0, "latency|balanced|density", "what it aims at" },
+    [LP_CTL_OPT_PRIORITY] = { "priority", 0, "0..7", "whose wants come first: 7 before 0" },
+    [LP_CTL_OPT_ENTITLED_MEM] = { "entitled-mem", 0, "SIZE", "memory it has whenever it wants it" },
+    [LP_CTL_OPT_RELEASE_AFTER] = { "release-after", 0, "TIME",
+                                   "surplus is kept so long, as 30m; 0: the goal's time" },
+    [LP_CTL_OPT_SCHEDULE] = { "schedule", 0, "TEXT",
+                              "bounds by the clock; may be repeated", .repeats = true },
+    [LP_CTL_OPT_NO_SCHEDULES] = { "no-schedules", 0, NULL, "no bounds by the clock" },
+    [LP_CTL_OPT_LEFTOVERS] = { "leftovers", 0, "keep|burst",
+                               "memory that nobody needs goes back, or stays with who has it" },
+    [LP_CTL_OPT_LIMIT] = { "limit", 0, "N", "at most so many lines" },
 };
 
 const char *
@@ -133,7 +146,14 @@ take(const char *argument, const char *next, LpCtlOptions *options, GError **err
         value = next;
         used = 2;
     }
-    if (lp_ctl_options_has(options, (LpCtlOption)found) && entries[found].argument != NULL) {
+    if (entries[found].repeats) {
+        if (options->n_repeated == LP_CTL_REPEATS_MAX) {
+            lp_ctl_error(error, LP_CTL_EXIT_USAGE, "--%s is given more than %d times",
+                         entries[found].name, LP_CTL_REPEATS_MAX);
+            return 0;
+        }
+        options->repeated[options->n_repeated++] = value;
+    } else if (lp_ctl_options_has(options, (LpCtlOption)found) && entries[found].argument != NULL) {
         lp_ctl_error(error, LP_CTL_EXIT_USAGE, "--%s is given twice", entries[found].name);
         return 0;
     }
@@ -207,5 +227,6 @@ lp_ctl_options_check(const LpCtlOptions *options, guint64 allowed, const char *v
            !contradicts(options, LP_CTL_OPT_DRY_RUN, LP_CTL_OPT_NO_WAIT, error) &&
            !contradicts(options, LP_CTL_OPT_CAPPED, LP_CTL_OPT_UNCAPPED, error) &&
            !contradicts(options, LP_CTL_OPT_CELLS, LP_CTL_OPT_CELL_NODES, error) &&
+           !contradicts(options, LP_CTL_OPT_SCHEDULE, LP_CTL_OPT_NO_SCHEDULES, error) &&
            !contradicts(options, LP_CTL_OPT_UNTIL, LP_CTL_OPT_RELEASE, error);
 }

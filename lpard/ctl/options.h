@@ -45,6 +45,15 @@ typedef enum {
     LP_CTL_OPT_PARTITION,
     LP_CTL_OPT_FOLLOW,
     LP_CTL_OPT_GUEST,
+    LP_CTL_OPT_MODE,
+    LP_CTL_OPT_GOAL,
+    LP_CTL_OPT_PRIORITY,
+    LP_CTL_OPT_ENTITLED_MEM,
+    LP_CTL_OPT_RELEASE_AFTER,
+    LP_CTL_OPT_SCHEDULE,
+    LP_CTL_OPT_NO_SCHEDULES,
+    LP_CTL_OPT_LEFTOVERS,
+    LP_CTL_OPT_LIMIT,
     LP_CTL_OPTS,
 } LpCtlOption;
 
@@ -73,9 +82,14 @@ typedef enum {
      LP_CTL_OPT_BIT(LP_CTL_OPT_CAPPED) | LP_CTL_OPT_BIT(LP_CTL_OPT_UNCAPPED) | \
      LP_CTL_OPT_BIT(LP_CTL_OPT_CELLS) | LP_CTL_OPT_BIT(LP_CTL_OPT_CELL_NODES))
 
+/* More of one option are never meant. */
+#define LP_CTL_REPEATS_MAX 16
+
 typedef struct {
     guint64 seen;
     const char *value[LP_CTL_OPTS];   /* point into the arguments */
+    const char *repeated[LP_CTL_REPEATS_MAX];   /* of the one that may be: --schedule */
+    guint n_repeated;
 } LpCtlOptions;
 
 static inline bool

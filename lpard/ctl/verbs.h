@@ -5,6 +5,7 @@
 #include "lpard/ctl/ctl.h"
 
 int lp_ctl_cmd_add(LpCtl *ctl, GError **error);
+int lp_ctl_cmd_autoscale(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_capacity(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_check(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_define(LpCtl *ctl, GError **error);
@@ -18,6 +19,8 @@ int lp_ctl_cmd_list(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_move(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_names(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_op(LpCtl *ctl, GError **error);
+int lp_ctl_cmd_policy(LpCtl *ctl, GError **error);
+int lp_ctl_cmd_pool(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_profile(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_reconcile(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_remove(LpCtl *ctl, GError **error);

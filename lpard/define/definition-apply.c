@@ -49,7 +49,7 @@ wanted_limits(const LpDefinition *definition, const LpView *view, LpCapacityLimi
 {
     switch (definition->kind) {
     case LP_DEFINITION_EDIT:
-        if (definition->change.has_hold)
+        if (lp_profile_change_is_aside(&definition->change))
             return false;
         /* fall through */
     case LP_DEFINITION_ENABLE:
@@ -96,7 +96,8 @@ limit_new(const LpDriver *driver, LpConn *conn, LpDefinition *definition, GError
 
     if (!view)
         return false;
-    return !lp_definition_limits(view, profile, profile->cpu.desired, false, &limits) ||
+    return !lp_definition_limits(view, view->pool_config_centi, profile, profile->cpu.desired,
+                                 false, &limits) ||
            driver->set_config(conn, definition->uuid, &change, error);
 }
 

@@ -16,8 +16,8 @@
 #define WEIGHT_V2_USUAL 100
 
 bool
-lp_definition_limits(const LpView *view, const LpProfile *profile, uint32_t granted,
-                     bool any_folded, LpCapacityLimits *ret_limits)
+lp_definition_limits(const LpView *view, uint32_t pool_centi, const LpProfile *profile,
+                     uint32_t granted, bool any_folded, LpCapacityLimits *ret_limits)
 {
     const LpCapacity *capacity = &profile->capacity;
     uint64_t period = view->global_period_usec ? view->global_period_usec : PERIOD_USEC;
@@ -26,8 +26,9 @@ lp_definition_limits(const LpView *view, const LpProfile *profile, uint32_t gran
         return false;
     *ret_limits = (LpCapacityLimits){
         .shares = lp_capacity_shares(capacity, view->cgroup),
-        .global_quota_usec = lp_plan_quota(granted, any_folded, capacity->entitled_centi,
-                                           capacity->capped, period),
+        .global_quota_usec = lp_plan_quota_in_pool(
+            lp_plan_quota(granted, any_folded, capacity->entitled_centi, capacity->capped, period),
+            pool_centi, period),
         .global_period_usec = period,
     };
     return true;
@@ -46,7 +47,8 @@ lp_definition_live_limits(const LpView *view, const LpProfile *profile,
 {
     const LpCpuMask *folded = &profile->folded;
 
-    return lp_definition_limits(view, profile, lp_plan_granted_vcpus(view, folded),
+    return lp_definition_limits(view, view->pool_centi, profile,
+                                lp_plan_granted_vcpus(view, folded),
                                 lp_cpumask_count(folded) > 0, ret_limits) &&
            !has_limits(view, ret_limits);
 }

@@ -4,10 +4,10 @@
 
 #include "lpard/define/definition.h"
 
-/* The limits that the profile's capacity needs with so many vCPUs; false when nothing enforces
- * them. */
-bool lp_definition_limits(const LpView *view, const LpProfile *profile, uint32_t granted,
-                          bool any_folded, LpCapacityLimits *ret_limits);
+/* The limits that the profile's capacity needs with so many vCPUs, in a pool of so much (0: none);
+ * false when nothing enforces them. */
+bool lp_definition_limits(const LpView *view, uint32_t pool_centi, const LpProfile *profile,
+                          uint32_t granted, bool any_folded, LpCapacityLimits *ret_limits);
 /* Those of the domain that is running; false also when it has them already. */
 bool lp_definition_live_limits(const LpView *view, const LpProfile *profile,
                                LpCapacityLimits *ret_limits);

@@ -125,7 +125,8 @@ reshape(const char *xml, const LpView *view, const LpDefinition *definition, GEr
     LpCapacityLimits limits;
 
     lp_shape_make(profile, definition->metadata, shape);
-    if (view && lp_definition_limits(view, profile, profile->cpu.desired, false, &limits))
+    if (view && lp_definition_limits(view, view->pool_config_centi, profile, profile->cpu.desired,
+                                     false, &limits))
         shape->limits = &limits;
     return lp_domxml_enable(xml, shape, error);
 }
@@ -148,8 +149,9 @@ retouch(const LpView *view, const LpDefinition *definition, GError **error)
         change.memory_bytes = profile->mem.desired_bytes;
         memcpy(change.requested_bytes, shape->requested_bytes, sizeof change.requested_bytes);
     }
-    if (!definition->change.has_hold &&
-        lp_definition_limits(view, profile, profile->cpu.desired, false, &limits))
+    if (!lp_profile_change_is_aside(&definition->change) &&
+        lp_definition_limits(view, view->pool_config_centi, profile, profile->cpu.desired, false,
+                             &limits))
         change.limits = &limits;
     return lp_domxml_change(definition->before, &change, error);
 }

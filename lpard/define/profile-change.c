@@ -112,7 +112,8 @@ lp_profile_change_parse(const json_t *body, LpProfileChange *ret_change, GError 
 
     if (!parse_cpu(json_object_get(body, "cpu"), &change, error) ||
         !parse_mem(json_object_get(body, "mem"), &change, error) ||
-        !parse_capacity(body, &change, error) || !parse_cells(body, &change, error))
+        !parse_capacity(body, &change, error) || !parse_cells(body, &change, error) ||
+        !lp_autoscale_change_parse(json_object_get(body, "autoscale"), &change.autoscale, error))
         return false;
     *ret_change = change;
     return true;
@@ -133,8 +134,9 @@ whole(const LpProfileChange *change, GError **error)
     for (size_t i = 0; i < G_N_ELEMENTS(needed); i++) {
         if (!needed[i].has) {
             g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
-                        "the field \"%s\" is missing: a new profile needs min, desired and max "
-                        "of both cpu and mem", needed[i].field);
+                        "the field \"%s\" is missing: the domain has no profile yet, and a new one "
+                        "needs min, desired and max of both cpu and mem; `lparctl enable` gives "
+                        "it one", needed[i].field);
             return false;
         }
     }
@@ -199,7 +201,7 @@ bool
 lp_profile_change_apply(const LpProfileChange *change, const LpProfile *old,
                         const LpTopology *topology, LpProfile *ret_profile, GError **error)
 {
-    LpProfile profile = {.version = LP_PROFILE_VERSION, .generation = 1};
+    LpProfile profile = {.generation = 1};
     LpProfileVerdict verdict;
 
     if (old)
@@ -210,6 +212,7 @@ lp_profile_change_apply(const LpProfileChange *change, const LpProfile *old,
     if (!old) {
         profile.capacity.entitled_centi = lp_profile_default_entitlement(&profile.cpu);
         profile.capacity.weight = LP_WEIGHT_DEFAULT;
+        lp_autoscale_init(&profile.autoscale);
     }
     if (change->has_entitled)
         profile.capacity.entitled_centi = change->capacity.entitled_centi;
@@ -219,6 +222,8 @@ lp_profile_change_apply(const LpProfileChange *change, const LpProfile *old,
         profile.capacity.capped = change->capacity.capped;
     if (change->has_hold)
         profile.hold_until_sec = change->hold_until_sec;
+    lp_autoscale_change_apply(&change->autoscale, &profile.autoscale);
+    profile.version = lp_profile_version(&profile);
 
     if (change->has_n_cells && change->n_cells == 0) {
         g_set_error(error, LP_ERROR, LP_ERROR_USAGE, "\"n_cells\" must be at least 1");
@@ -238,6 +243,20 @@ lp_profile_change_apply(const LpProfileChange *change, const LpProfile *old,
     }
     *ret_profile = profile;
     return true;
+}
+
+bool
+lp_profile_change_is_aside(const LpProfileChange *change)
+{
+    const LpAutoscaleChange *autoscale = &change->autoscale;
+    bool amounts = change->has_cpu_min || change->has_cpu_desired || change->has_cpu_max ||
+                   change->has_mem_min || change->has_mem_desired || change->has_mem_max ||
+                   change->has_entitled || change->has_weight || change->has_capped ||
+                   change->has_cells || change->has_n_cells;
+
+    return !amounts && (change->has_hold || autoscale->has_mode || autoscale->has_goal ||
+                        autoscale->has_priority || autoscale->has_entitled ||
+                        autoscale->has_release || autoscale->has_schedules);
 }
 
 bool

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lpard/define/autoscale-change.h"
 #include "numa/topology.h"
 #include "policy/profile.h"
 
@@ -22,6 +23,7 @@ typedef struct {
     int32_t cell_node[LP_MAX_CELLS];
     bool has_hold;
     int64_t hold_until_sec;
+    LpAutoscaleChange autoscale;
 } LpProfileChange;
 
 /* Reads the fields it knows of the body (the caller checks for unknown ones). */
@@ -34,6 +36,9 @@ bool lp_profile_change_parse(const json_t *body, LpProfileChange *ret_change, GE
 bool lp_profile_change_apply(const LpProfileChange *change, const LpProfile *old,
                              const LpTopology *topology, LpProfile *ret_profile,
                              GError **error);
+
+/* Whether it leaves amounts and capacity alone: only a hold, or autoscaling, is wanted. */
+bool lp_profile_change_is_aside(const LpProfileChange *change);
 
 /* Whether the domain's devices, cells or boot memory must differ for it. */
 bool lp_profile_shape_differs(const LpProfile *a, const LpProfile *b);

@@ -163,8 +163,13 @@ void
 lp_shape_effects(const char *name, const LpView *view, const LpProfile *old,
                  const LpProfile *profile, GPtrArray *now, GPtrArray *next_start)
 {
+    bool scales = old ? !lp_autoscale_equal(&old->autoscale, &profile->autoscale)
+                      : !lp_autoscale_is_default(&profile->autoscale);
+
     if (!old)
         say(now, "%s is a partition", name);
+    if (scales)
+        lp_autoscale_effects(profile, now);
     if (!view || view->run == LP_RUN_OFF) {
         if (!old || lp_profile_shape_differs(old, profile) ||
             old->cpu.desired != profile->cpu.desired ||

@@ -212,7 +212,8 @@ make_plan(LpRun *run, LpLeg *leg, LpPartition *partition, const LpRoom *room,
           const LpCpuMask *leave, LpBounds *bounds, char **ret_code, char **ret_message)
 {
     LpPlanOptions options = {.via = run->operation->request->via,
-                             .live_only = run->operation->request->live_only};
+                             .live_only = run->operation->request->live_only,
+                             .keep_desired = run->operation->request->keep_desired};
     LpGuestFacts facts;
     LpAdmitVerdict verdict;
     uint32_t step = 0;
@@ -525,10 +526,12 @@ lp_run_metadata(const LpRun *run, const LpCpuMask *folded)
     const LpTarget *target = &lp_run_leg_now(run)->target;
     LpProfile profile = run->partition->profile;
 
+    bool keep = run->operation->request->keep_desired;
+
     profile.generation = run->generation;
-    if (target->has_cpu)
+    if (target->has_cpu && !keep)
         profile.cpu.desired = target->cpu;
-    if (target->has_mem)
+    if (target->has_mem && !keep)
         profile.mem.desired_bytes = target->mem_bytes;
     if (target->has_capacity) {
         profile.capacity.entitled_centi = target->entitled_centi;

@@ -53,11 +53,12 @@ void lp_engine_listen(LpEngine *engine, LpOperationFunc func, void *data);
 
 /* Work on a definition (enable, disable, profile, define) takes its place in the lane too:
  * `func` runs in a worker when the lane is free, then `done` on the main loop.  `uuid` NULL:
- * no lane (a new domain). */
+ * no lane (a new domain).  `done` may come before a worker that hung begins: `data` is freed by
+ * `free_data` (or NULL), in any thread, when nobody can come to it any more; not on false. */
 typedef bool (*LpDefinitionFunc)(const LpDriver *driver, LpConn *conn, void *data, GError **error);
 typedef void (*LpDefinitionDone)(bool ok, const GError *error, void *data);
 bool lp_engine_definition(LpEngine *engine, const char *uuid, const char *what,
                           LpDefinitionFunc func, LpDefinitionDone done, void *data,
-                          GError **error);
+                          GDestroyNotify free_data, GError **error);
 
 #endif

@@ -49,6 +49,7 @@ typedef struct {
     bool capped;
     LpVia via;
     bool live_only, atomic;
+    bool keep_desired;            /* the policy's: what the profile desires stays as it is */
     bool force;                   /* a guest's veto is shown, and not heeded */
     uint32_t timeout_sec;         /* 0: the configured default */
     uint32_t lock_timeout_sec;    /* waiting for the lane; 0: without end */

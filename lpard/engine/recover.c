@@ -216,11 +216,12 @@ enter_definition(LpEngine *engine, const char *uuid, const char *what, LpDefinit
 
 bool
 lp_engine_definition(LpEngine *engine, const char *uuid, const char *what, LpDefinitionFunc func,
-                     LpDefinitionDone done, void *data, GError **error)
+                     LpDefinitionDone done, void *data, GDestroyNotify free_data,
+                     GError **error)
 {
     if (!may_define(engine, uuid, error))
         return false;
-    enter_definition(engine, uuid, what, func, done, data, NULL);
+    enter_definition(engine, uuid, what, func, done, data, free_data);
     return true;
 }
 
@@ -295,6 +296,8 @@ lp_engine_tidy(LpEngine *engine, LpPartition *partition)
                                            profile.capacity.capped, view->global_period_usec),
         .global_period_usec = view->global_period_usec,
     };
+    tidy->limits.global_quota_usec = lp_plan_quota_in_pool(
+        tidy->limits.global_quota_usec, view->pool_centi, view->global_period_usec);
     enter_definition(engine, partition->uuid, "a late vCPU removal", tidy_job, tidy_done, tidy,
                      tidy_free);
 }

@@ -83,6 +83,8 @@ lp_request_to_json(const LpRequest *request)
     json_object_set_new(json, "force", json_boolean(request->force));
     json_object_set_new(json, "timeout_sec", json_integer(request->timeout_sec));
     json_object_set_new(json, "lock_timeout_sec", json_integer(request->lock_timeout_sec));
+    if (request->keep_desired)
+        json_object_set_new(json, "keep_desired", json_true());
     put_text(json, "key", request->key);
     put_text(json, "requester", request->requester);
     put_text(json, "why", request->why);
@@ -230,6 +232,8 @@ read_field(LpRequest *request, const char *key, const json_t *value, GError **er
     }
     if (g_str_equal(key, "live_only"))
         return read_bool(value, key, &request->live_only, error);
+    if (g_str_equal(key, "keep_desired"))
+        return read_bool(value, key, &request->keep_desired, error);
     if (g_str_equal(key, "atomic"))
         return read_bool(value, key, &request->atomic, error);
     if (g_str_equal(key, "capped")) {

@@ -269,6 +269,8 @@ fill_config(LpRun *run, Effect *effect)
                                                leg->target.capped, period),
             .global_period_usec = period,
         };
+        effect->limits.global_quota_usec = lp_plan_quota_in_pool(
+            effect->limits.global_quota_usec, view->pool_config_centi, period);
         effect->change.limits = &effect->limits;
     }
 }

@@ -143,6 +143,8 @@ settle_capacity(LpRun *run)
                                            lp_cpumask_count(&profile->folded) > 0,
                                            profile->capacity.entitled_centi,
                                            profile->capacity.capped, step.global_period_usec);
+    step.global_quota_usec = lp_plan_quota_in_pool(step.global_quota_usec, view->pool_centi,
+                                                   step.global_period_usec);
     if (step.global_quota_usec == view->global_quota_usec && step.shares == view->cpu_shares)
         return false;
     lp_run_effect(run, &step);

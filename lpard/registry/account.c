@@ -127,8 +127,11 @@ lp_registry_bounds(LpRegistry *registry, const LpPartition *partition, LpBounds 
     ret_bounds->entitled_centi = profile->capacity.entitled_centi;
     ret_bounds->weight = profile->capacity.weight;
     ret_bounds->capped = profile->capacity.capped;
-    ret_bounds->shares = lp_capacity_shares(&profile->capacity, partition->view->cgroup);
+    ret_bounds->shares = partition->policy_shares
+                             ? partition->policy_shares
+                             : lp_capacity_shares(&profile->capacity, partition->view->cgroup);
     ret_bounds->folded = profile->folded;
+    ret_bounds->pool_centi = partition->view->pool_centi;
     if (registry->enforce_hard)
         ret_bounds->limit_overhead_bytes = lp_partition_overhead(partition,
                                                                  registry->overhead_bytes);
@@ -177,12 +180,25 @@ take_from_nodes(LpRoom *room, const LpTopology *topology, const LpPartition *par
 }
 
 void
+lp_registry_reserve_for_pools(LpRegistry *registry, uint32_t centi)
+{
+    registry->pools_centi = centi;
+}
+
+void
+lp_registry_ask_pools(LpRegistry *registry, LpPoolRoomFunc func, void *data)
+{
+    registry->pool_room = func;
+    registry->pool_room_data = data;
+}
+
+void
 lp_registry_room(LpRegistry *registry, const LpPartition *partition, LpRoom *ret_room)
 {
     const LpTopology *topology = &registry->host.topology;
     uint64_t capacity = lp_topology_memory(topology);
     uint64_t taken = registry->reserve_bytes + registry->overhead_bytes;
-    uint32_t cpus = topology->n_cpus * 100, entitled = registry->reserve_centi;
+    uint32_t cpus = topology->n_cpus * 100, entitled = registry->reserve_centi + registry->pools_centi;
     GHashTableIter iter;
     LpPartition *other;
 
@@ -212,6 +228,57 @@ lp_registry_room(LpRegistry *registry, const LpPartition *partition, LpRoom *ret
     }
     ret_room->room_bytes = capacity > taken ? capacity - taken : 0;
     ret_room->room_centi = cpus > entitled ? cpus - entitled : 0;
+    if (partition && registry->pool_room)
+        ret_room->room_centi = MIN(ret_room->room_centi,
+                                   registry->pool_room(partition, registry->pool_room_data));
+}
+
+/* A node's part is rounded for each domain, so that the nodes together may seem to have a little
+ * more than the host. */
+static void
+fit_nodes(LpNodeUse *nodes, uint32_t n_nodes, uint64_t free_bytes)
+{
+    uint64_t sum = 0, beyond;
+
+    for (uint32_t n = 0; n < n_nodes; n++)
+        sum += nodes[n].free_bytes;
+    beyond = sum > free_bytes ? sum - free_bytes : 0;
+    for (uint32_t n = 0; n < n_nodes && beyond > 0; n++) {
+        uint64_t part = MIN(beyond, nodes[n].free_bytes);
+
+        nodes[n].free_bytes -= part;
+        beyond -= part;
+    }
+}
+
+void
+lp_registry_nodes(LpRegistry *registry, LpNodeUse ret_nodes[LP_MAX_NODES])
+{
+    const LpTopology *topology = &registry->host.topology;
+    uint64_t capacity = lp_topology_memory(topology), taken = 0;
+    LpRoom room = {.n_nodes = topology->n_nodes};
+    GHashTableIter iter;
+    LpPartition *partition;
+
+    for (uint32_t n = 0; n < topology->n_nodes; n++) {
+        room.node_id[n] = (int32_t) topology->nodes[n].id;
+        room.node_room_bytes[n] = topology->nodes[n].memory_bytes;
+    }
+    g_hash_table_iter_init(&iter, registry->partitions);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &partition)) {
+        uint64_t counted = lp_partition_counted_bytes(partition, registry->overhead_bytes);
+
+        if (counted == 0)
+            continue;
+        taken += counted;
+        take_from_nodes(&room, topology, partition, registry->overhead_bytes);
+    }
+    for (uint32_t n = 0; n < topology->n_nodes; n++)
+        ret_nodes[n] = (LpNodeUse){
+            .reserve_bytes = part_of(topology, n, registry->reserve_bytes),
+            .free_bytes = room.node_room_bytes[n],
+        };
+    fit_nodes(ret_nodes, topology->n_nodes, capacity > taken ? capacity - taken : 0);
 }
 
 void
@@ -227,6 +294,7 @@ lp_registry_use(LpRegistry *registry, LpHostUse *ret_use)
     ret_use->reserve_bytes = registry->reserve_bytes;
     ret_use->capacity_centi = topology->n_cpus * 100;
     ret_use->reserve_centi = registry->reserve_centi;
+    ret_use->pools_centi = registry->pools_centi;
     g_hash_table_iter_init(&iter, registry->partitions);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &partition)) {
         uint64_t whole = lp_partition_counted_bytes(partition, registry->overhead_bytes);
@@ -249,7 +317,7 @@ lp_registry_use(LpRegistry *registry, LpHostUse *ret_use)
     }
     ret_use->free_bytes = ret_use->capacity_bytes > counted ? ret_use->capacity_bytes - counted
                                                             : 0;
-    counted = ret_use->entitled_centi + ret_use->reserve_centi;
+    counted = ret_use->entitled_centi + ret_use->reserve_centi + ret_use->pools_centi;
     ret_use->free_centi = ret_use->capacity_centi > counted
                               ? ret_use->capacity_centi - (uint32_t) counted
                               : 0;

@@ -16,6 +16,9 @@ struct LpRegistry {
     LpHost host;
     uint64_t reserve_bytes, overhead_bytes;
     uint32_t reserve_centi;
+    uint32_t pools_centi;          /* what pools have reserved */
+    LpPoolRoomFunc pool_room;      /* or NULL */
+    void *pool_room_data;
     bool enforce_hard;
     LpWatch *watch;
     bool connected, synced, listing;

@@ -76,6 +76,9 @@ typedef struct {
     uint64_t promised_bytes;
     uint64_t promised_cell_bytes[LP_MAX_CELLS];
     uint32_t promised_centi;
+    /* The policy decides its size: what is granted need not be what is desired. */
+    bool autoscaled;
+    uint64_t policy_shares;       /* the cgroup weight that the policy set; 0: none */
     /* Its definition is being changed, by so many requests: journal and domain differ for a
      * while, which is no loss, so the profile is not read. */
     uint32_t defining;
@@ -108,6 +111,13 @@ typedef struct LpRegistry LpRegistry;
 LpRegistry *lp_registry_new(LpWorkers *workers, LpJournal *journal,
                             LpEvents *events, const LpHost *host, uint64_t reserve_bytes,
                             uint32_t reserve_centi, uint64_t overhead_bytes);
+/* Units that pools have reserved beyond their members' entitlements: nobody else is entitled to
+ * them (S8). */
+void lp_registry_reserve_for_pools(LpRegistry *registry, uint32_t centi);
+/* What a partition's pool leaves it of processing units, UINT32_MAX where it is in none: its room is
+ * no larger.  NULL: there are no pools. */
+typedef uint32_t (*LpPoolRoomFunc)(const LpPartition *partition, void *data);
+void lp_registry_ask_pools(LpRegistry *registry, LpPoolRoomFunc func, void *data);
 /* From now on plans hold memory by a cgroup limit too. */
 void lp_registry_enforce_hard(LpRegistry *registry);
 void lp_registry_free(LpRegistry *registry);
@@ -171,11 +181,18 @@ void lp_partition_facts(const LpPartition *partition, LpGuestFacts *ret_facts);
 /* What is left for `partition`: all others are counted, those that are just being started too;
  * itself is not.  NULL: for a domain that is not there yet. */
 void lp_registry_room(LpRegistry *registry, const LpPartition *partition, LpRoom *ret_room);
+/* A node as the policy counts it. */
+typedef struct {
+    uint64_t reserve_bytes;
+    uint64_t free_bytes;          /* counted at nobody; the reserve is part of it */
+} LpNodeUse;
+/* By the nodes' order in the topology. */
+void lp_registry_nodes(LpRegistry *registry, LpNodeUse ret_nodes[LP_MAX_NODES]);
 /* Host totals for display. */
 typedef struct {
     uint64_t capacity_bytes, reserve_bytes, granted_bytes, unmanaged_bytes, overhead_bytes,
         free_bytes;
-    uint32_t capacity_centi, reserve_centi, entitled_centi, free_centi;
+    uint32_t capacity_centi, reserve_centi, pools_centi, entitled_centi, free_centi;
     uint32_t n_partitions, n_running, n_unmanaged;
 } LpHostUse;
 void lp_registry_use(LpRegistry *registry, LpHostUse *ret_use);

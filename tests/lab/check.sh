@@ -2,8 +2,8 @@
 #
 # Budgets in seconds, on 2 emulated cores: several times what a quiet machine takes, so that one
 # which is reached means that something hangs.  The whole takes about 15 minutes there.
-budget_unit=300
-budget_dist=300
+budget_unit=420
+budget_dist=420
 budget_manuals=30
 budget_boot=180
 
@@ -35,7 +35,8 @@ check_make() {
     local name=$1 budget=$2 dir=$3 target=$4 log=$log_dir/$1.log started=$SECONDS
     local status passed failed skipped
     say "$name: make $target"
-    timeout -k 10 "$budget" make -s -C "$dir" -j"$(nproc)" "$target" >"$log" 2>&1 </dev/null
+    # Many tests wait more than they work: one more than there are processors.
+    timeout -k 10 "$budget" make -s -C "$dir" -j"$(($(nproc) + 1))" "$target" >"$log" 2>&1 </dev/null
     status=$?
     passed=$(($(automake_sum PASS "$log") + $(automake_sum XFAIL "$log")))
     failed=$(($(automake_sum FAIL "$log") + $(automake_sum ERROR "$log") + \

@@ -101,6 +101,16 @@ demo_run() {
     demo_lparctl 4 set "$alpha" mem=4G
     demo_guest "$alpha" 1 768
 
+    demo_step "A program of $alpha needs more: autoscaling gives it, and says why"
+    demo_lparctl 0 autoscale "$alpha" --goal latency --release-after 10s \
+        --schedule 'daily 00:00-24:00 max cpu=1'
+    demo_load "$alpha"
+    demo_grows "$alpha" 768
+    demo_lparctl 0 policy explain "$alpha"
+    guest "$alpha" 'killall lab-stress' >/dev/null
+    demo_lparctl 0 policy log "$alpha" --limit 3
+    demo_lparctl 0 autoscale "$alpha" --mode off --no-schedules
+
     demo_step "How it stands"
     demo_lparctl 0 list
     demo_lparctl 0 show "$beta"
@@ -112,6 +122,28 @@ demo_run() {
         return 1
     fi
     echo "All as asked, by the guests' own word, in $((SECONDS - started)) s."
+}
+
+# A program that keeps busy all but 40 MiB of what its guest has available.
+demo_load() {
+    local mib
+    mib=$(guest "$1" 'mib=$(($(sed -n "s/MemAvailable: *\([0-9]*\) kB/\1/p" /proc/meminfo) / 1024 - 40))
+        echo "$mib"; (lab-stress "$mib" 0 >/dev/null 2>&1 &)')
+    echo "    $1 itself: a program is filling $mib MiB"
+}
+
+# demo_grows NAME MIB: nobody asks for it.
+demo_grows() {
+    local started=$EPOCHREALTIME mib=$2 deadline=$((SECONDS + 25))
+    until ((mib > $2 || SECONDS >= deadline)); do
+        sleep 0.5
+        mib=$(($(guest_mem_bytes "$1") / 1048576))
+    done
+    printf '    %s itself: %s MiB after %.1f s\n' "$1" "$mib" \
+        "$(awk -v a="$started" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')"
+    ((mib > $2)) && return
+    echo "!!! it did not grow"
+    demo_failed=$((demo_failed + 1))
 }
 
 # A hook as an administrator would write it.

@@ -21,6 +21,7 @@ EXTRA_DIST += \
 	tests/lab/t-36-requests.sh \
 	tests/lab/t-37-guest-agent.sh \
 	tests/lab/t-40-capacity.sh \
+	tests/lab/t-42-pools.sh \
 	tests/lab/t-45-definition.sh \
 	tests/lab/t-50-refusals.sh \
 	tests/lab/t-55-peers.sh \
@@ -31,6 +32,7 @@ EXTRA_DIST += \
 	tests/lab/t-70-api.sh \
 	tests/lab/t-72-guest.sh \
 	tests/lab/t-80-overrun.sh \
+	tests/lab/t-85-autoscale.sh \
 	tests/lab/t-90-session.sh \
 	tests/lab/guest/init \
 	tests/lab/guest/lab-agent \

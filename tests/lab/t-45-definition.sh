@@ -64,6 +64,32 @@ ends 0 "a larger maximum of memory" profile set "$old" mem=768M:1G:3G
 says 'next start' "... is for the next start"
 ends 4 "until then there is no device for it" set "$old" mem=2560M
 
+# Autoscaling is a part of the profile, in both definitions, and no more than that is touched.
+vsh metadata "$old" https://example.org/other --key other --set '<note who="someone">keep</note>' \
+    --live --config >/dev/null
+profile_before=$(lparctl profile "$old" -o json | jq -c 'del(.autoscale, .generation, .version)')
+ends 2 "no such goal" autoscale "$old" --goal fast
+ends 0 "autoscaling set by its goal" autoscale "$old" --goal density --mode advise --priority 5 \
+    --entitled-mem 1G --schedule 'weekdays 08:00-18:00 min mem=1G max cpu=3'
+says 'would grow when [0-9]+ %' "... which is told in figures"
+is "$(lparctl profile "$old" -o json | jq -c .autoscale)" '{"mode":"advise","goal":"density",'\
+'"priority":5,"entitled_bytes":1073741824,"release_sec":0,'\
+'"schedules":["weekdays 08:00-18:00 min mem=1G max cpu=3"]}' "it reads back as it was set"
+is "$(lparctl profile "$old" -o json | jq -c 'del(.autoscale, .generation, .version)')" \
+    "$profile_before" "the rest of the profile stays"
+for where in "" --inactive; do
+    is "$(vsh dumpxml "$old" $where |
+        grep -Eo ' version=.2.|when=.weekdays 08:00|who=.someone.>keep<' | sort -u | wc -l)" 3 \
+        "in the ${where:-live} XML, beside another's metadata"
+done
+ends 4 "a schedule outside of the bounds" autoscale "$old" --schedule 'daily 00:00-24:00 min mem=64G'
+says 'min mem=64G' "... is named"
+ends 0 "back to what a profile begins with" autoscale "$old" --mode off --goal balanced \
+    --priority 3 --entitled-mem 0 --no-schedules
+is "$(vsh dumpxml "$old" | grep -Eo '<(lpard:)?autoscale|partition .*version=.[0-9]+.' |
+    grep -o '[^ ]*$')" 'version="1"' \
+    "which an older lpard can read"
+
 # Spoilt by hand.
 good=$(field "$old" .profile.generation)
 check "garbage in the metadata" vsh metadata "$old" "$metadata_uri" --key lpard \

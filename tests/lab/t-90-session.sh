@@ -10,6 +10,8 @@ if ((EUID != 0)); then
     is "$(lparctl host -o json | jq .cpu_enforced)" false "host says that capacity is not enforced"
     ends 4 "capacity is refused" capacity "$alpha" entitled=0.50 capped
     says 'cgroup|control group' "... for the reason that there is no cgroup"
+    ends 4 "pools are refused" pool define web max=1
+    says 'no control groups' "... for the same reason"
     ends 0 "processors and memory" set "$alpha" cpu=2 mem=768M
     says 'not enforced' "... and the answer says what is not enforced"
     guest_has "$alpha" 2 768 "both"

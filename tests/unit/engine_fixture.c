@@ -176,6 +176,8 @@ halt(void)
     lp_sim_forget(world.uri);
 }
 
+void (*profile_hook)(LpProfile *profile);
+
 char *
 profile_text(uint64_t generation, uint32_t min, uint32_t desired, uint32_t max)
 {
@@ -184,6 +186,9 @@ profile_text(uint64_t generation, uint32_t min, uint32_t desired, uint32_t max)
         .mem = {GIB, 2 * GIB, 4 * GIB}, .capacity = {40, 128, false}, .n_cells = 1,
     };
 
+    lp_autoscale_init(&profile.autoscale);
+    if (profile_hook)
+        profile_hook(&profile);
     return lp_profile_to_xml(&profile);
 }
 
@@ -248,6 +253,7 @@ tear_down(void **state)
     g_free(world.dir);
     g_free(world.uri);
     g_free(world.host);
+    profile_hook = NULL;
     set_clock(1);
     return 0;
 }

@@ -67,6 +67,8 @@ gboolean look_again(void *data);
 void set_clock(int rate);
 void boot(void);
 void halt(void);
+/* May change what is written of every partition; until tear_down(). */
+extern void (*profile_hook)(LpProfile *profile);
 char *profile_text(uint64_t generation, uint32_t min, uint32_t desired, uint32_t max);
 void start_world(unsigned n, uint64_t capacity_bytes, const char *host, const char *extra);
 int tear_down(void **state);

@@ -390,12 +390,23 @@ test_when_to_say(void **data)
     assert_true(told());
     assert_int_equal(seen.mem_available_bytes, 100000 * KIB);
     assert_true(seen.seq > seq);
+    /* What moves is looked at again soon, whenever the next tick is; then it is at rest. */
+    assert_true(lp_pressure_deadline(agent) == 23003);
+    lp_pressure_run(agent, 23003);
+    assert_false(told());
     /* STATE moves its tick whenever it is said; the wait for it ends. */
     agent->report.tick_at_msec = 45000;
-    assert_true(lp_pressure_deadline(agent) == 30003);
+    assert_true(lp_pressure_deadline(agent) == 32003);
+    /* So that the host knows that it holds, what has not changed is said again after a while. */
+    lp_pressure_run(agent, 30003);
+    assert_false(told());
+    lp_pressure_run(agent, 36003);
+    assert_true(told());
+    lp_pressure_run(agent, 45003);
+    assert_false(told());
     /* A new host is told all the same. */
-    lp_pressure_touch(agent, 22000);
-    lp_pressure_run(agent, 22000);
+    lp_pressure_touch(agent, 46000);
+    lp_pressure_run(agent, 46000);
     assert_true(told());
 }
 

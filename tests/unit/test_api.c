@@ -45,6 +45,7 @@ typedef struct {
     LpRegistry *registry;
     LpEngine *engine;
     LpApi *api;
+    LpPools *pools;
     SoupSession *session;
     json_t *document;
 } World;
@@ -124,6 +125,9 @@ begin(void **state)
     world.api = lp_api_new(&world.settings, world.registry, world.engine, world.journal,
                            world.events, NULL);
     assert_non_null(world.api);
+    world.pools = lp_pools_new(world.settings.state_dir, world.registry, world.engine,
+                               world.events);
+    lp_api_serve_pools(world.api, world.pools);
     assert_true(lp_registry_start(world.registry, NULL));
     address = g_unix_socket_address_new(world.settings.socket);
     world.session = soup_session_new_with_options("remote-connectable", address, NULL);
@@ -141,6 +145,7 @@ end(void **state)
     soup_session_abort(world.session);
     g_object_unref(world.session);
     lp_api_free(world.api);
+    lp_pools_free(world.pools);
     assert_false(g_file_test(world.settings.socket, G_FILE_TEST_EXISTS));
     lp_engine_free(world.engine);
     lp_registry_free(world.registry);
@@ -348,6 +353,47 @@ xml_says(const char *name, bool inactive, const char *text, bool wanted)
     if ((strstr(xml, text) != NULL) != wanted)
         fail_msg("%s \"%s\" in the %s XML of %s:\n%s", wanted ? "no" : "there is", text,
                  inactive ? "inactive" : "live", name, xml);
+}
+
+/* Only the element changes: by a generation, and to the newer schema and back. */
+static void
+test_autoscale(void **state)
+{
+    const char *path = "/v1/partitions/one/profile";
+    const char *set = "{\"autoscale\":{\"mode\":\"advise\",\"schedules\":"
+                      "[\"weekends 08:00-18:00 max cpu=1\"]}}";
+    g_autofree char *dry = g_strconcat("{\"dry_run\":true,", set + 1, NULL);
+    json_t *json;
+
+    (void)state;
+    json_decref(ask_for("Definition", "PUT", path, enable_body, 200));
+    xml_says("one", true, "version=\"1\"", true);
+    json = ask_for("Definition", "PUT", path, dry, 200);
+    assert_non_null(strstr(json_string_value(json_object_get(json, "diff")), "mode=\"advise\""));
+    json_decref(json);
+    json = ask_for("Definition", "PUT", path, set, 200);
+    assert_int_equal(json_array_size(json_object_get(json, "next_start")), 0);
+    json_decref(json);
+    json = ask_for("Profile", "GET", path, NULL, 200);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(json, "autoscale"),
+                                                          "mode")), "advise");
+    assert_int_equal(json_integer_value(json_object_get(json, "version")), 2);
+    json_decref(json);
+    xml_says("one", true, "when=\"weekends 08:00-18:00 max cpu=1\"", true);
+    xml_says("one", true, "version=\"2\"", true);
+    refused("PUT", path, "{\"autoscale\":{\"mode\":\"on\"}}", 400, "usage", "autoscale.mode");
+    refused("PUT", path, "{\"autoscale\":{\"schedules\":[\"daily 00:00-24:00 min cpu=99\"]}}",
+            422, "refused", "min cpu=99");
+    json_decref(ask_for("Definition", "PUT", path, "{\"weight\":9}", 200));
+    xml_says("one", true, "mode=\"advise\"", true);
+    json_decref(ask_for("Definition", "PUT", path,
+                        "{\"autoscale\":{\"mode\":\"off\",\"schedules\":[]}}", 200));
+    xml_says("one", true, "version=\"1\"", true);
+    xml_says("one", true, "autoscale", false);
+    json = ask_for("Profile", "GET", path, NULL, 200);
+    assert_int_equal(json_integer_value(json_object_get(json, "generation")), 4);
+    json_decref(json);
+    json_decref(ask_for("Definition", "DELETE", path, NULL, 200));
 }
 
 static void
@@ -671,6 +717,63 @@ test_start_needs_room(void **state)
 }
 
 static void
+test_pools(void **state)
+{
+    const char *pool = "/v1/pools/web", *member = "/v1/partitions/pooled/pool";
+    g_autofree char *new = g_strconcat("{\"name\":\"pooled\",\"disk\":\"/d.qcow2\",",
+                                       enable_body + 1, NULL);
+    json_t *json;
+
+    (void)state;
+    json_decref(ask_for("Definition", "POST", "/v1/partitions", new, 201));
+    refused("PUT", pool, "{\"reserved_centi\":1}", 400, "usage", "max_centi");
+    refused("PUT", pool, "{\"max_centi\":4}", 400, "usage", "0.05");
+    refused("PUT", pool, "{\"max_centi\":-1}", 400, "usage", "max_centi");
+    refused("PUT", pool, "{\"max_centi\":100,\"size\":1}", 400, "usage", "size");
+    refused("PUT", pool, "{\"max_centi\":100,\"new\":false}", 404, "no-partition", "web");
+    refused("PUT", "/v1/pools/a-b", "{\"max_centi\":100}", 400, "usage", "letter");
+    refused("PUT", pool, "{\"max_centi\":1700}", 422, "refused", "16");
+    refused("GET", pool, NULL, 404, "no-partition", "web");
+    json_decref(ask_for("Pool", "PUT", pool, "{\"max_centi\":400,\"new\":true}", 200));
+    refused("PUT", pool, "{\"max_centi\":300,\"new\":true}", 409, "conflict", "already");
+    json = ask_for("Pool", "PUT", pool, "{\"reserved_centi\":50}", 200);
+    assert_int_equal(json_integer_value(json_object_get(json, "max_centi")), 400);
+    assert_int_equal(json_integer_value(json_object_get(json, "reserved_centi")), 50);
+    json_decref(json);
+
+    refused("PUT", member, "{\"pool\":\"none\"}", 404, "no-partition", "none");
+    refused("PUT", member, "{\"pool\":7}", 400, "usage", "pool");
+    refused("PUT", "/v1/partitions/nobody/pool", "{\"pool\":\"web\"}", 404, "no-partition", "");
+    json = ask_for("Membership", "PUT", member, "{\"pool\":\"web\"}", 200);
+    assert_string_equal(json_string_value(json_object_get(json, "effective")), "now");
+    json_decref(json);
+    xml_says("pooled", true, "<partition>/machine/web</partition>", true);
+    json_decref(ask_for("Partition", "POST", "/v1/partitions/pooled/start", NULL, 200));
+    json = ask_for("Pools", "GET", "/v1/pools", NULL, 200);
+    assert_true(json_is_true(json_object_get(json, "usable")));
+    assert_int_equal(json_array_size(json_object_get(json, "pools")), 1);
+    json_decref(json);
+    refused("DELETE", pool, NULL, 409, "conflict", "leave");
+    json = ask_for("Membership", "DELETE", member, NULL, 200);
+    assert_string_equal(json_string_value(json_object_get(json, "effective")), "next-start");
+    assert_string_equal(json_string_value(json_object_get(json, "now")), "web");
+    json_decref(json);
+    xml_says("pooled", true, "<partition>", false);
+    xml_says("pooled", false, "<partition>/machine/web</partition>", true);
+    json = ask_for("Pool", "GET", pool, NULL, 200);
+    assert_int_equal(json_array_size(json_object_get(json, "members")), 1);
+    json_decref(json);
+    refused("DELETE", pool, NULL, 409, "conflict", "running");
+    /* What ceased to be a partition may still leave, and not join. */
+    json_decref(ask_for("Membership", "PUT", member, "{\"pool\":\"web\"}", 200));
+    json_decref(ask_for("Definition", "DELETE", "/v1/partitions/pooled/profile", NULL, 200));
+    xml_says("pooled", true, "<partition>/machine/web</partition>", true);
+    refused("PUT", member, "{\"pool\":\"web\"}", 409, "not-enabled", "pooled");
+    json_decref(ask_for("Membership", "DELETE", member, NULL, 200));
+    xml_says("pooled", true, "<partition>", false);
+}
+
+static void
 test_slow_streams_lose(void **state)
 {
     Reading slow = {.sock = dial("GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n"),
@@ -861,6 +964,7 @@ main(void)
         cmocka_unit_test(test_reading),
         cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_a_definition_lives),
+        cmocka_unit_test(test_autoscale),
         cmocka_unit_test(test_capacity_is_in_force),
         cmocka_unit_test(test_a_receiver_has_its_moves),
         cmocka_unit_test(test_bad_fields_name_their_range),
@@ -870,6 +974,7 @@ main(void)
         cmocka_unit_test(test_changes_lose_no_profile),
         cmocka_unit_test(test_next_start_is_the_definitions),
         cmocka_unit_test(test_start_needs_room),
+        cmocka_unit_test(test_pools),
         cmocka_unit_test(test_slow_streams_lose),
         cmocka_unit_test(test_clients_that_vanish),
         cmocka_unit_test(test_guest),

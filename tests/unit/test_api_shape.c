@@ -12,6 +12,7 @@
 #include "lpard/error.h"
 #include "lpard/define/profile-change.h"
 #include "lpard/define/shape.h"
+#include "policy/demand.h"
 
 #define MIB (1ULL << 20)
 #define GIB (1ULL << 30)
@@ -118,6 +119,133 @@ test_edit_keeps_the_rest(void **state)
 }
 
 static void
+test_autoscale_changes(void **state)
+{
+    LpProfile old, profile, third;
+    json_t *json;
+
+    (void)state;
+    assert_true(make(whole, NULL, &old, NULL));
+    assert_int_equal(old.version, 1);
+    assert_true(lp_autoscale_is_default(&old.autoscale));
+    assert_true(make("{\"autoscale\":{\"mode\":\"auto\",\"goal\":\"density\",\"priority\":7,"
+                     "\"entitled_bytes\":2147483648,\"release_sec\":60,\"schedules\":"
+                     "[\"weekdays 08:00-18:00 min mem=2G\",\"daily 22:00-06:00 max cpu=2\"]}}",
+                     &old, &profile, NULL));
+    assert_int_equal(profile.version, 2);
+    assert_int_equal(profile.autoscale.mode, LP_MODE_AUTO);
+    assert_int_equal(profile.autoscale.goal, LP_GOAL_DENSITY);
+    assert_int_equal(profile.autoscale.priority, 7);
+    assert_true(profile.autoscale.entitled_bytes == 2 * GIB);
+    assert_int_equal(profile.autoscale.release_sec, 60);
+    assert_int_equal(profile.autoscale.n_schedules, 2);
+    /* No device, no cell, no boot memory is another for it. */
+    assert_false(lp_profile_shape_differs(&old, &profile));
+    /* A part changes a part; schedules are all of them. */
+    assert_true(make("{\"autoscale\":{\"priority\":0,\"schedules\":[]}}", &profile, &third,
+                     NULL));
+    assert_int_equal(third.autoscale.mode, LP_MODE_AUTO);
+    assert_int_equal(third.autoscale.priority, 0);
+    assert_int_equal(third.autoscale.n_schedules, 0);
+    assert_true(third.autoscale.entitled_bytes == 2 * GIB);
+    assert_true(make("{\"weight\":9}", &profile, &third, NULL));
+    assert_true(lp_autoscale_equal(&profile.autoscale, &third.autoscale));
+    /* What is exported is what is read. */
+    json = json_pack("{s:o}", "autoscale", lp_autoscale_json(&profile.autoscale));
+    assert_non_null(json);
+    {
+        g_autofree char *text = json_dumps(json, 0);
+
+        assert_true(make(text, &old, &third, NULL));
+        assert_true(lp_autoscale_equal(&profile.autoscale, &third.autoscale));
+    }
+    json_decref(json);
+    /* Back at the defaults an older lpard reads it again. */
+    assert_true(make("{\"autoscale\":{\"mode\":\"off\",\"goal\":\"balanced\",\"priority\":3,"
+                     "\"entitled_bytes\":0,\"release_sec\":0,\"schedules\":[]}}", &profile,
+                     &third, NULL));
+    assert_int_equal(third.version, 1);
+}
+
+static void
+test_autoscale_refused(void **state)
+{
+    static const struct { const char *body, *named; int code; } BAD[] = {
+        {"{\"autoscale\":1}", "autoscale", LP_ERROR_USAGE},
+        {"{\"autoscale\":{\"modes\":1}}", "autoscale.modes", LP_ERROR_USAGE},
+        {"{\"autoscale\":{\"mode\":1}}", "autoscale.mode", LP_ERROR_USAGE},
+        {"{\"autoscale\":{\"mode\":\"on\"}}", "off, advise, auto or host", LP_ERROR_USAGE},
+        {"{\"autoscale\":{\"goal\":\"fast\"}}", "latency, balanced or density",
+         LP_ERROR_USAGE},
+        {"{\"autoscale\":{\"priority\":8}}", "autoscale.priority\" must be an integer from 0 to 7",
+         LP_ERROR_USAGE},
+        {"{\"autoscale\":{\"entitled_bytes\":\"2G\"}}", "entitled_bytes", LP_ERROR_USAGE},
+        {"{\"autoscale\":{\"entitled_bytes\":2097152}}", "--entitled-mem", LP_ERROR_REFUSED},
+        {"{\"autoscale\":{\"entitled_bytes\":2147483649}}", "2 MiB", LP_ERROR_REFUSED},
+        {"{\"autoscale\":{\"release_sec\":86401}}", "release_sec", LP_ERROR_USAGE},
+        {"{\"autoscale\":{\"schedules\":\"daily\"}}", "array", LP_ERROR_USAGE},
+        {"{\"autoscale\":{\"schedules\":[1]}}", "schedules\"[0]: it must be a text",
+         LP_ERROR_USAGE},
+        {"{\"autoscale\":{\"schedules\":[\"daily 00:00-24:00 min cpu=1\",\"never\"]}}",
+         "schedules\"[1]: 'never': the days", LP_ERROR_USAGE},
+        {"{\"autoscale\":{\"schedules\":[\"daily 00:00-24:00 min mem=64G\"]}}", "min mem=64G",
+         LP_ERROR_REFUSED},
+        {"{\"autoscale\":{\"schedules\":[\"daily 00:00-24:00 min cpu=99\"]}}", "min cpu=99",
+         LP_ERROR_REFUSED},
+        {"{\"autoscale\":{\"schedules\":[1,2,3,4,5,6,7,8,9]}}", "at most 8", LP_ERROR_USAGE},
+    };
+    LpProfile old;
+
+    (void)state;
+    assert_true(make(whole, NULL, &old, NULL));
+    for (size_t i = 0; i < G_N_ELEMENTS(BAD); i++)
+        refuses(BAD[i].body, &old, BAD[i].code, BAD[i].named);
+}
+
+/* Bounds that would leave a schedule outside are refused, and say which. */
+static void
+test_bounds_keep_schedules(void **state)
+{
+    LpProfile old, profile;
+
+    (void)state;
+    assert_true(make(whole, NULL, &old, NULL));
+    assert_true(make("{\"autoscale\":{\"schedules\":[\"daily 08:00-18:00 min mem=3G\"]}}", &old,
+                     &profile, NULL));
+    refuses("{\"mem\":{\"max_bytes\":2147483648}}", &profile, LP_ERROR_REFUSED,
+            "daily 08:00-18:00 min mem=3G");
+    assert_true(make("{\"mem\":{\"max_bytes\":2147483648},\"autoscale\":{\"schedules\":[]}}",
+                     &profile, &old, NULL));
+}
+
+static void
+check_aside(const char *text, bool wanted)
+{
+    json_t *body = json_loads(text, 0, NULL);
+    LpProfileChange change = {0};
+
+    assert_true(lp_profile_change_parse(body, &change, NULL));
+    assert_true(lp_profile_change_is_aside(&change) == wanted);
+    json_decref(body);
+}
+
+static void
+test_aside(void **state)
+{
+    LpProfileChange hold = {.has_hold = true};
+
+    (void)state;
+    assert_true(lp_profile_change_is_aside(&hold));
+    check_aside("{}", false);
+    check_aside("{\"weight\":1}", false);
+    check_aside("{\"autoscale\":{}}", false);
+    check_aside("{\"autoscale\":{\"mode\":\"auto\"}}", true);
+    check_aside("{\"autoscale\":{\"schedules\":[]}}", true);
+    check_aside("{\"autoscale\":{\"mode\":\"auto\"},\"cpu\":{\"max\":4}}", false);
+    check_aside("{\"autoscale\":{\"goal\":\"density\"},\"capped\":true}", false);
+}
+
+static void
 check_shape(const LpProfile *profile, const LpShape *shape)
 {
     uint64_t base = 0, requested = 0, device = 0;
@@ -185,6 +313,7 @@ test_effects(void **state)
     GPtrArray *now = g_ptr_array_new_with_free_func(g_free);
     GPtrArray *next = g_ptr_array_new_with_free_func(g_free);
     LpView *view = lp_view_new();
+    g_autofree char *grows = NULL;
     LpProfile old, profile;
 
     (void)state;
@@ -215,6 +344,33 @@ test_effects(void **state)
     assert_true(says(now, "is a partition"));
     assert_true(says(next, "2 guest NUMA cells"));
     assert_true(says(next, "org.lpard.agent.0"));
+
+    /* Autoscaling is told where it changes, with its figures. */
+    assert_false(says(now, "autoscaling"));
+    assert_true(make("{\"autoscale\":{\"mode\":\"auto\",\"entitled_bytes\":2147483648,"
+                     "\"release_sec\":5400,\"schedules\":[\"sat 01:00-02:00 max cpu=2\"]}}", &old,
+                     &profile, NULL));
+    g_ptr_array_set_size(now, 0);
+    lp_shape_effects("web1", view, &old, &profile, now, next);
+    assert_true(says(now, "the host's mode allows (auto), goal balanced, priority 3"));
+    grows = g_strdup_printf("it grows when %u %% of its memory is in use",
+                            lp_goal_tuning(LP_GOAL_BALANCED)->mem_up / 100);
+    assert_true(says(now, grows));
+    assert_true(says(now, "not wanted for 90 min may be taken"));
+    assert_true(says(now, "2 GiB of memory are its own"));
+    assert_true(says(now, "sat 01:00-02:00 max cpu=2"));
+    g_ptr_array_set_size(now, 0);
+    lp_shape_effects("web1", view, &profile, &profile, now, next);
+    assert_false(says(now, "autoscaling"));
+    /* What only advises, or depends on the host, promises nothing. */
+    profile.autoscale.mode = LP_MODE_ADVISE;
+    lp_shape_effects("web1", view, &old, &profile, now, next);
+    assert_true(says(now, "it would grow when") && says(now, "might be taken"));
+    g_ptr_array_set_size(now, 0);
+    profile.autoscale.mode = LP_MODE_OFF;
+    lp_shape_effects("web1", view, &old, &profile, now, next);
+    assert_true(says(now, "autoscaling is off"));
+    assert_false(says(now, "grow"));
     lp_view_free(view);
     g_ptr_array_unref(now);
     g_ptr_array_unref(next);
@@ -264,6 +420,10 @@ main(void)
         cmocka_unit_test(test_new_profile),
         cmocka_unit_test(test_bad_input),
         cmocka_unit_test(test_edit_keeps_the_rest),
+        cmocka_unit_test(test_autoscale_changes),
+        cmocka_unit_test(test_autoscale_refused),
+        cmocka_unit_test(test_bounds_keep_schedules),
+        cmocka_unit_test(test_aside),
         cmocka_unit_test(test_shapes_of_any_profile),
         cmocka_unit_test(test_effects),
         cmocka_unit_test(test_drift_waits_for_the_device),

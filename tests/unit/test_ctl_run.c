@@ -12,6 +12,17 @@
 
 #define PARTITION \
     "{\"name\":\"web1\",\"uuid\":\"u-1\",\"run\":\"running\",\"profile\":{\"hold_until_sec\":0}}"
+#define POOL \
+    "{\"name\":\"web\",\"max_centi\":400,\"reserved_centi\":50,\"entitled_centi\":40,"           \
+    "\"problem\":null,\"members\":[{\"name\":\"web1\",\"now\":true,\"next_start\":false}]}"
+#define POLICY_ONE \
+    "{\"partition\":\"web1\",\"mode\":\"auto\",\"fixed\":\"no\",\"rival\":\"batch\",\"mem\":{" \
+    "\"granted_bytes\":2147483648,\"want_bytes\":3221225472,\"target_bytes\":3221225472," \
+    "\"bytes\":3221225472,\"act\":\"grow\",\"why\":\"pressure\",\"bound\":\"none\"," \
+    "\"take\":\"none\"},\"cpu\":{\"granted\":2,\"want_centi\":150,\"count\":3,\"act\":\"grow\"," \
+    "\"why\":\"run-queue\",\"bound\":\"none\"}}"
+#define POLICY \
+    "{\"mode\":\"advise\",\"leftovers\":\"keep\",\"partitions\":[" POLICY_ONE "]}"
 #define DEFINITION \
     "{\"partition\":\"web1\",\"uuid\":\"u-1\",\"dry_run\":false,\"diff\":\"--- a\\n+++ b\\n\"," \
     "\"now\":[\"up to 8 vCPUs\"],\"next_start\":[\"virtio-mem\"],\"profile\":{}}"
@@ -75,6 +86,23 @@ static const struct {
       "PUT /v1/partitions/web1/profile {\"mem\":{\"min_bytes\":536870912},\"weight\":255,"
       "\"n_cells\":2,\"dry_run\":true}\n", 200, DEFINITION, 0 },
     { "profile restore web1", "POST /v1/partitions/web1/profile/restore\n", 200, DEFINITION, 0 },
+    { "autoscale web1", "GET /v1/partitions/web1/profile\n", 200, "{}", 0 },
+    { "autoscale web1 --goal latency", "PUT /v1/partitions/web1/profile {\"autoscale\":{"
+      "\"goal\":\"latency\",\"mode\":\"auto\"}}\n", 200, DEFINITION, 0 },
+    { "autoscale web1 --goal latency --mode advise --dry-run",
+      "PUT /v1/partitions/web1/profile {\"autoscale\":{\"mode\":\"advise\","
+      "\"goal\":\"latency\"},\"dry_run\":true}\n", 200, DEFINITION, 0 },
+    { "autoscale web1 --mode off", "PUT /v1/partitions/web1/profile {\"autoscale\":{"
+      "\"mode\":\"off\"}}\n", 200, DEFINITION, 0 },
+    { "autoscale web1 --priority 7 --entitled-mem 2G --release-after 30m "
+      "--schedule 'weekdays 08:00-18:00 min mem=4G' --schedule='daily 22:00-06:00 max cpu=2'",
+      "PUT /v1/partitions/web1/profile {\"autoscale\":{\"priority\":7,"
+      "\"entitled_bytes\":2147483648,\"release_sec\":1800,\"schedules\":["
+      "\"weekdays 08:00-18:00 min mem=4G\",\"daily 22:00-06:00 max cpu=2\"]}}\n", 200, DEFINITION,
+      0 },
+    { "autoscale web1 --entitled-mem 0 --release-after 0 --no-schedules",
+      "PUT /v1/partitions/web1/profile {\"autoscale\":{\"entitled_bytes\":0,"
+      "\"release_sec\":0,\"schedules\":[]}}\n", 200, DEFINITION, 0 },
     { "start web1", "POST /v1/partitions/web1/start\n", 200, PARTITION, 0 },
     { "set web1 cpu=4 mem=6G", "POST /v1/partitions/web1/resize {\"cpu\":{\"mode\":\"set\","
       "\"count\":4},\"mem\":{\"mode\":\"set\",\"bytes\":6442450944}}\n", 202,
@@ -110,6 +138,31 @@ static const struct {
     { "hold web1 --release", "DELETE /v1/partitions/web1/hold\n", 200, PARTITION, 0 },
     { "set web1 cpu=4 --no-wait", "POST /v1/partitions/web1/resize {\"cpu\":{\"mode\":\"set\","
       "\"count\":4}}\n", 202, OPERATION("queued", "9", "1"), 9 },
+    { "policy", "GET /v1/policy\n", 200, POLICY, 0 },
+    { "policy show -o json", "GET /v1/policy\n", 200, POLICY, 0 },
+    { "policy set --mode advise --leftovers keep", "PUT /v1/policy {\"mode\":\"advise\","
+      "\"leftovers\":\"keep\"}\n", 200, POLICY, 0 },
+    { "policy explain web1", "GET /v1/partitions/web1/policy\n", 200,
+      "{\"partition\":\"web1\",\"mode\":\"off\",\"decided\":false,\"text\":[\"It is off.\"]}", 0 },
+    { "policy plan", "GET /v1/policy/plan\n", 200, POLICY, 0 },
+    { "policy log", "GET /v1/policy/log?limit=50\n", 200, "{\"lines\":[]}", 0 },
+    { "policy log 'we b' --limit 3", "GET /v1/policy/log?limit=3&partition=we%20b\n", 200,
+      "{\"lines\":[{\"at\":\"2026-11-23T13:58:27Z\",\"partition\":null,\"what\":\"mode\","
+      "\"text\":\"mode auto\"}]}", 0 },
+    { "pool list", "GET /v1/pools\n", 200, "{\"pools\":[" POOL "]}", 0 },
+    { "pool list -o json", "GET /v1/pools\n", 200, "{\"pools\":[]}", 0 },
+    { "pool define web max=4 reserved=0.50", "PUT /v1/pools/web {\"max_centi\":400,"
+      "\"reserved_centi\":50,\"new\":true}\n", 200, POOL, 0 },
+    { "pool set web reserved=0", "PUT /v1/pools/web {\"reserved_centi\":0,\"new\":false}\n", 200,
+      POOL, 0 },
+    { "pool remove web", "DELETE /v1/pools/web\n", 200, "{}", 0 },
+    { "pool join web1 web", "PUT /v1/partitions/web1/pool {\"pool\":\"web\"}\n", 200,
+      "{\"partition\":\"web1\",\"pool\":\"web\",\"now\":null,\"effective\":\"next-start\"}",
+      0 },
+    { "pool leave web1", "DELETE /v1/partitions/web1/pool\n", 200,
+      "{\"partition\":\"web1\",\"pool\":null,\"now\":\"web\",\"effective\":\"next-start\"}",
+      0 },
+    { "_names pools", "GET /v1/pools\n", 200, "{\"pools\":[" POOL "]}", 0 },
     { "op list", "GET /v1/operations?state=open\n", 200, "{\"operations\":[]}", 0 },
     { "op list --all --partition web1", "GET /v1/operations?state=all&partition=web1\n", 200,
       "{\"operations\":[" OPERATION("done", "0", "3") "]}", 0 },
@@ -177,6 +230,24 @@ test_usage(void **state)
         "hold web1 --until +0h", "hold web1 --until 2001-01-01T00:00:00Z",
         "hold web1 --until 2100-01-01T00:00:00", "hold web1 --until +1h --release", "op", "op show",
         "op show x", "op show 0", "op show -1", "op frob 17", "op show 17 --all", "help nosuch",
+        "policy frob", "policy set", "policy set --mode host", "policy set --leftovers some",
+        "policy show --mode auto", "policy explain", "policy explain a b", "policy log --limit 0",
+        "policy log --limit x", "policy plan --limit 3", "policy explain ..",
+        "pool", "pool frob", "pool list web", "pool define", "pool define web", "pool define web 4",
+        "pool define web max=", "pool define web max=4 max=5", "pool define web max=-1",
+        "pool define web max=1.001", "pool define a-b max=1", "pool define web reserved=1",
+        "pool define web max=1 weight=3", "pool set web", "pool set .. max=1", "pool remove",
+        "pool remove a/b", "pool join web1", "pool join web1 a-b", "pool join .. web",
+        "pool leave", "pool leave web1 web", "pool list --dry-run",
+        "autoscale", "autoscale web1 web2", "autoscale web1 --dry-run", "autoscale web1 --mode on",
+        "autoscale web1 --goal", "autoscale web1 --goal fast", "autoscale web1 --priority 8",
+        "autoscale web1 --priority x", "autoscale web1 --entitled-mem 4GB",
+        "autoscale web1 --entitled-mem 65T", "autoscale web1 --release-after 10",
+        "autoscale web1 --release-after 25h", "autoscale web1 --release-after -1m",
+        "autoscale web1 --schedule 'weekdays min mem=4G'", "autoscale web1 --schedule ''",
+        "autoscale web1 --schedule 'daily 22:00-06:00 max cpu=2' --no-schedules",
+        "autoscale web1 --goal latency --goal density", "autoscale web1 --entitled 2.0",
+        "autoscale .. --goal latency",
     };
     FakeServer *server = *state;
 
@@ -241,6 +312,52 @@ test_final_states(void **state)
                     (finals[i].exit_status != 0 && !refused));
         ran_clear(&ran);
     }
+}
+
+#define AUTOSCALE                                                                            \
+    "\"autoscale\":{\"mode\":\"auto\",\"goal\":\"latency\",\"priority\":5,"                      \
+    "\"entitled_bytes\":2147483648,\"release_sec\":5400,\"schedules\":["                      \
+    "\"weekdays 08:00-18:00 min mem=4G\"]}"
+#define AUTOSCALE_LINE "auto, goal latency, priority 5, entitled to 2 GiB, surplus kept 90 min, " \
+                       "1 schedule\n"
+
+static void
+check_out(FakeServer *server, const char *answer, const char *line, const char *out, gboolean there)
+{
+    Ran ran;
+
+    fake_server_answer(server, 200, answer);
+    ran = run_lparctl(server, line);
+    assert_int_equal(ran.status, 0);
+    if ((strstr(ran.out, out) != NULL) != there)
+        fail_msg("lparctl %s: %s", line, ran.out);
+    ran_clear(&ran);
+    g_free(fake_server_asked(server));
+}
+
+static void
+test_autoscale_text(void **state)
+{
+    FakeServer *server = *state;
+    const char *usual = "{\"name\":\"web1\",\"profile\":{\"autoscale\":{\"mode\":\"off\","
+                        "\"goal\":\"balanced\",\"priority\":3,\"entitled_bytes\":0,"
+                        "\"release_sec\":0,\"schedules\":[]}}}";
+
+    check_out(server, "{" AUTOSCALE "}", "autoscale web1",
+              "web1: " AUTOSCALE_LINE "  - weekdays 08:00-18:00 min mem=4G\n", TRUE);
+    check_out(server, "{}", "autoscale web1", "knows no autoscaling", TRUE);
+    check_out(server, "{\"name\":\"web1\",\"profile\":{" AUTOSCALE "}}", "show web1",
+              "autoscale: " AUTOSCALE_LINE, TRUE);
+    check_out(server, usual, "show web1", "autoscale", FALSE);
+    check_out(server, "{" AUTOSCALE "}", "profile web1", "autoscale " AUTOSCALE_LINE, TRUE);
+    check_out(server, "{\"name\":\"web1\",\"profile\":{}}", "show web1", "autoscale", FALSE);
+    /* What changes is told; where nothing does, what holds. */
+    check_out(server, "{\"partition\":\"web1\",\"diff\":\"\",\"now\":[\"it grows\"],"
+                      "\"profile\":{" AUTOSCALE "}}", "autoscale web1 --goal latency",
+              "web1 has these settings of autoscaling.\nIn effect now:\n  - it grows\n", TRUE);
+    check_out(server, "{\"partition\":\"web1\",\"diff\":\"\",\"now\":[],"
+                      "\"profile\":{" AUTOSCALE "}}", "autoscale web1 --goal latency",
+              "web1: " AUTOSCALE_LINE, TRUE);
 }
 
 static void
@@ -613,6 +730,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_requests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_usage, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_final_states, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_autoscale_text, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_json_is_unchanged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_problems, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_guest, set_up, tear_down),

@@ -814,7 +814,7 @@ test_abandoned_definition(void **state)
     set_clock(FAST);
     start_world(2, 64 * GIB, AT_ONCE, "");
     assert_true(lp_engine_definition(world.engine, part("p0")->uuid, "a test", slow_job, slow_done,
-                                     &first, NULL));
+                                     &first, NULL, NULL));
     UNTIL(first.done);
     assert_false(first.ok);
     UNTIL(lp_engine_lane_depth(world.engine, part("p0")->uuid) == 0);
@@ -823,9 +823,9 @@ test_abandoned_definition(void **state)
     assert_int_equal(first.done, 1);
     /* One at work, one behind it: both are told when lpard ends. */
     assert_true(lp_engine_definition(world.engine, part("p1")->uuid, "a test", slow_job, slow_done,
-                                     &second, NULL));
+                                     &second, NULL, NULL));
     assert_true(lp_engine_definition(world.engine, part("p1")->uuid, "a test", slow_job, slow_done,
-                                     &third, NULL));
+                                     &third, NULL, NULL));
     g_atomic_int_set(&third.refs, 0);
     lp_engine_free(world.engine);
     assert_int_equal(second.done, 1);

@@ -4,6 +4,7 @@
 
 #include "numa/cpumask.h"
 #include "numa/place.h"
+#include "policy/policy.h"
 #include "policy/profile.h"
 #include "policy/units.h"
 
@@ -17,6 +18,7 @@ main(void)
     bool ok;
 
     lp_cpumask_first_n(&mask, 3);
+    lp_policy_free(lp_policy_new());
     ok = lp_profile_check(&profile) == LP_PROFILE_CPU_ZERO &&
          lp_place_grow(&cell, 1, 1, &share) == 1 && lp_cpumask_count(&mask) == 3 &&
          lp_units_parse_bytes("1K", &bytes) == LP_UNITS_OK && bytes == 1024;

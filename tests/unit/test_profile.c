@@ -21,6 +21,8 @@ good_profile(void)
         .mem = { GIB, 2 * GIB, 4 * GIB },
         .capacity = { .entitled_centi = 50, .weight = LP_WEIGHT_DEFAULT },
         .n_cells = 2,
+        .autoscale = { .mode = LP_MODE_OFF, .goal = LP_GOAL_BALANCED,
+                       .priority = LP_PRIORITY_DEFAULT },
     };
 }
 
@@ -68,6 +70,70 @@ test_each_rule(void **state)
     /* Nothing else of a newer schema is judged. */
     CHECK((p.version = 9, p.cpu.min = 0), LP_PROFILE_VERSION_NEWER);
 #undef CHECK
+}
+
+static void
+test_autoscale_rules(void **state)
+{
+    const LpSchedule day = { .days = 0x3e, .from_minute = 480, .to_minute = 1080,
+                             .has_mem_min = true, .mem_min_bytes = 2 * GIB };
+    LpProfile p;
+
+    (void) state;
+#define CHECK(change, verdict)                                          \
+    do {                                                                \
+        p = good_profile();                                             \
+        for (unsigned i = 0; i < LP_SCHEDULES_MAX; i++)                 \
+            p.autoscale.schedules[i] = day;                             \
+        p.autoscale.n_schedules = 2;                                    \
+        change;                                                         \
+        assert_int_equal(lp_profile_check(&p), verdict);                \
+    } while (0)
+    CHECK((void) p, LP_PROFILE_OK);
+    CHECK(p.autoscale.mode = LP_MODES, LP_PROFILE_MODE);
+    CHECK(p.autoscale.mode = (LpMode) -1, LP_PROFILE_MODE);
+    CHECK(p.autoscale.goal = LP_GOALS, LP_PROFILE_MODE);
+    CHECK(p.autoscale.priority = 7, LP_PROFILE_OK);
+    CHECK(p.autoscale.priority = 8, LP_PROFILE_PRIORITY);
+    CHECK(p.autoscale.release_sec = 86400, LP_PROFILE_OK);
+    CHECK(p.autoscale.release_sec = 86401, LP_PROFILE_RELEASE);
+    CHECK(p.autoscale.entitled_bytes = GIB, LP_PROFILE_OK);
+    CHECK(p.autoscale.entitled_bytes = GIB - 2 * MIB, LP_PROFILE_ENTITLED_MEM);
+    CHECK(p.autoscale.entitled_bytes = 4 * GIB, LP_PROFILE_OK);
+    CHECK(p.autoscale.entitled_bytes = 4 * GIB + 2 * MIB, LP_PROFILE_ENTITLED_MEM);
+    CHECK(p.autoscale.entitled_bytes = 2 * GIB + MIB, LP_PROFILE_ENTITLED_MEM);
+    CHECK(p.autoscale.n_schedules = LP_SCHEDULES_MAX + 1, LP_PROFILE_SCHEDULES);
+    CHECK(p.autoscale.n_schedules = UINT32_MAX, LP_PROFILE_SCHEDULES);
+    CHECK(p.autoscale.schedules[1].days = 0, LP_PROFILE_SCHEDULES);
+    CHECK(p.autoscale.schedules[1].has_mem_min = false, LP_PROFILE_SCHEDULES);
+    CHECK(p.autoscale.schedules[1].mem_min_bytes = 4 * GIB, LP_PROFILE_OK);
+    CHECK(p.autoscale.schedules[1].mem_min_bytes += 4 * GIB, LP_PROFILE_SCHEDULE_MEM);
+    CHECK(p.autoscale.schedules[1].mem_min_bytes = MIB * 2, LP_PROFILE_SCHEDULE_MEM);
+    CHECK((p.autoscale.schedules[1].has_cpu_max = true, p.autoscale.schedules[1].cpu_max = 4),
+          LP_PROFILE_OK);
+    CHECK((p.autoscale.schedules[1].has_cpu_max = true, p.autoscale.schedules[1].cpu_max = 5),
+          LP_PROFILE_SCHEDULE_CPU);
+    CHECK(p.autoscale.n_schedules = LP_SCHEDULES_MAX, LP_PROFILE_OK);
+    CHECK((void) p, LP_PROFILE_OK);
+    assert_null(lp_profile_bad_schedule(&p));
+    p.autoscale.schedules[1].days = 0;
+    assert_ptr_equal(lp_profile_bad_schedule(&p), &p.autoscale.schedules[1]);
+#undef CHECK
+}
+
+/* An older lpard reads what says nothing that is new. */
+static void
+test_version(void **state)
+{
+    LpProfile p = good_profile();
+
+    (void) state;
+    assert_int_equal(lp_profile_version(&p), 1);
+    p.autoscale.mode = LP_MODE_AUTO;
+    assert_int_equal(lp_profile_version(&p), 2);
+    p.version = 1;
+    assert_int_equal(lp_profile_version(&p), 2);
+    assert_int_equal(lp_profile_check(&p), LP_PROFILE_OK);
 }
 
 static void
@@ -161,6 +227,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_rule),
+        cmocka_unit_test(test_autoscale_rules),
+        cmocka_unit_test(test_version),
         cmocka_unit_test(test_base_floor),
         cmocka_unit_test(test_base_floor_properties),
         cmocka_unit_test(test_default_entitlement),

@@ -13,10 +13,52 @@
 #define SEED 20261123u
 #define GIB (1ULL << 30)
 
+static uint64_t
+random_memory(const LpProfile *p)
+{
+    uint64_t blocks = (p->mem.max_bytes - p->mem.min_bytes) / LP_MEM_BLOCK_BYTES;
+
+    return p->mem.min_bytes + (uint64_t) rand() % (blocks + 1) * LP_MEM_BLOCK_BYTES;
+}
+
+static LpSchedule
+random_schedule(const LpProfile *p)
+{
+    LpSchedule s = { .days = (uint8_t) (1 + rand() % 127),
+                     .from_minute = (uint16_t) (rand() % 1440),
+                     .to_minute = (uint16_t) (rand() % 1440), .has_mem_min = true };
+
+    s.mem_min_bytes = random_memory(p);
+    if (rand() % 2) {
+        s.has_cpu_max = true;
+        s.cpu_max = p->cpu.desired;
+    }
+    return s;
+}
+
+/* A third says nothing, and so has the schema of before. */
+static void
+random_autoscale(LpProfile *p)
+{
+    LpAutoscale *a = &p->autoscale;
+
+    lp_autoscale_init(a);
+    if (rand() % 3 == 0)
+        return;
+    a->mode = (LpMode) (rand() % LP_MODES);
+    a->goal = (LpGoal) (rand() % LP_GOALS);
+    a->priority = (uint32_t) rand() % (LP_PRIORITY_MAX + 1);
+    a->entitled_bytes = rand() % 2 ? random_memory(p) : 0;
+    a->release_sec = (uint32_t) rand() % (LP_RELEASE_SEC_MAX + 1);
+    a->n_schedules = (uint32_t) rand() % (LP_SCHEDULES_MAX + 1);
+    for (uint32_t i = 0; i < a->n_schedules; i++)
+        a->schedules[i] = random_schedule(p);
+}
+
 static LpProfile
 random_profile(void)
 {
-    LpProfile p = { .version = LP_PROFILE_VERSION };
+    LpProfile p = { 0 };
     uint64_t block = LP_MEM_BLOCK_BYTES;
 
     p.generation = ((uint64_t) rand() << 33) ^ (uint64_t) rand();
@@ -37,6 +79,8 @@ random_profile(void)
             lp_cpumask_add(&p.folded, i);
     }
     p.hold_until_sec = rand() % 3 ? rand() : INT64_MAX;
+    random_autoscale(&p);
+    p.version = lp_profile_version(&p);
     return p;
 }
 
@@ -50,7 +94,8 @@ same(const LpProfile *a, const LpProfile *b)
            a->capacity.weight == b->capacity.weight && a->capacity.capped == b->capacity.capped &&
            a->n_cells == b->n_cells &&
            memcmp(a->cell_node, b->cell_node, a->n_cells * sizeof(a->cell_node[0])) == 0 &&
-           lp_cpumask_equal(&a->folded, &b->folded) && a->hold_until_sec == b->hold_until_sec;
+           lp_cpumask_equal(&a->folded, &b->folded) && a->hold_until_sec == b->hold_until_sec &&
+           lp_autoscale_equal(&a->autoscale, &b->autoscale);
 }
 
 static const char GOOD[] =
@@ -60,6 +105,20 @@ static const char GOOD[] =
     "<lpard:capacity entitled=\"50\" weight=\"128\" capped=\"no\"/>"
     "<lpard:cell id=\"0\" node=\"0\"/><lpard:cell id=\"1\" node=\"3\"/>"
     "<lpard:hold until=\"0\"/></lpard:partition>";
+
+#define SCHEDULE_XML "<lpard:schedule when=\"weekdays 08:00-18:00 min mem=2G\"/>"
+#define AUTOSCALE_XML                                                           \
+    "<lpard:autoscale mode=\"auto\" goal=\"latency\" priority=\"5\""            \
+    " entitled=\"2147483648\" release=\"600\">" SCHEDULE_XML                    \
+    "<lpard:schedule when=\"daily 22:00-06:00 max cpu=2\"/></lpard:autoscale>"
+
+static const char GOOD_2[] =
+    "<lpard:partition xmlns:lpard=\"https://lpard.org/xmlns/partition/1\" version=\"2\""
+    " generation=\"7\"><lpard:cpu min=\"1\" desired=\"2\" max=\"4\" folded=\"2-3\"/>"
+    "<lpard:memory min=\"1073741824\" desired=\"2147483648\" max=\"4294967296\"/>"
+    "<lpard:capacity entitled=\"50\" weight=\"128\" capped=\"no\"/>"
+    "<lpard:cell id=\"0\" node=\"0\"/><lpard:cell id=\"1\" node=\"3\"/>"
+    "<lpard:hold until=\"0\"/>" AUTOSCALE_XML "</lpard:partition>";
 
 static char *
 replace(const char *text, const char *from, const char *to)
@@ -91,6 +150,14 @@ static void
 check_changed(const char *from, const char *to, const char *named)
 {
     g_autofree char *xml = replace(GOOD, from, to);
+
+    check_refused(xml, named);
+}
+
+static void
+check_changed_2(const char *from, const char *to, const char *named)
+{
+    g_autofree char *xml = replace(GOOD_2, from, to);
 
     check_refused(xml, named);
 }
@@ -237,9 +304,102 @@ test_rules_apply(void **state)
     check_changed("folded=\"2-3\"", "folded=\"2-4\"", "folded");
     check_changed("desired=\"2147483648\"", "desired=\"2147483649\"", "blocks");
     check_changed("version=\"1\"", "version=\"0\"", "version");
-    check_changed("version=\"1\"", "version=\"2\"", "newer");
+    check_changed("version=\"1\"", "version=\"3\"", "newer");
     /* Of a newer schema nothing else is looked at. */
-    check_refused("<partition version=\"2\"><shape/></partition>", "newer");
+    check_refused("<partition version=\"3\"><shape/></partition>", "newer");
+}
+
+static void
+test_autoscale_form(void **state)
+{
+    g_auto(GStrv) elements = g_strsplit(GOOD_2, "><", -1);
+    g_autofree char *indented = g_strjoinv(">\n    <", elements);
+    g_autofree char *xml = NULL, *commented = NULL;
+    LpProfile p, again;
+
+    (void) state;
+    assert_true(lp_profile_from_xml(GOOD_2, &p, NULL));
+    assert_int_equal(p.version, 2);
+    assert_int_equal(p.autoscale.mode, LP_MODE_AUTO);
+    assert_int_equal(p.autoscale.goal, LP_GOAL_LATENCY);
+    assert_int_equal(p.autoscale.priority, 5);
+    assert_true(p.autoscale.entitled_bytes == 2 * GIB);
+    assert_int_equal(p.autoscale.release_sec, 600);
+    assert_int_equal(p.autoscale.n_schedules, 2);
+    assert_true(p.autoscale.schedules[0].mem_min_bytes == 2 * GIB);
+    assert_int_equal(p.autoscale.schedules[1].cpu_max, 2);
+    xml = lp_profile_to_xml(&p);
+    assert_string_equal(xml, GOOD_2);
+    assert_true(lp_profile_from_xml(indented, &again, NULL) && same(&p, &again));
+    commented = replace(GOOD_2, SCHEDULE_XML, "<!-- days -->" SCHEDULE_XML);
+    assert_true(lp_profile_from_xml(commented, &again, NULL) && same(&p, &again));
+}
+
+/* What says nothing new is written as before, so that an older lpard reads it. */
+static void
+test_versions(void **state)
+{
+    g_autofree char *bare = replace(GOOD_2, AUTOSCALE_XML, "");
+    g_autofree char *usual = replace(
+        GOOD_2, AUTOSCALE_XML, "<lpard:autoscale mode=\"off\" goal=\"balanced\" priority=\"3\""
+                               " entitled=\"0\" release=\"0\"/>");
+    g_autofree char *old = replace(GOOD_2, "version=\"2\"", "version=\"1\"");
+    g_autofree char *xml = NULL;
+    LpProfile p, plain;
+
+    (void) state;
+    assert_true(lp_profile_from_xml(GOOD, &plain, NULL));
+    assert_int_equal(plain.version, 1);
+    assert_true(lp_autoscale_is_default(&plain.autoscale));
+    assert_true(lp_profile_from_xml(bare, &p, NULL) && same(&p, &plain));
+    assert_true(lp_profile_from_xml(usual, &p, NULL) && same(&p, &plain));
+    xml = lp_profile_to_xml(&p);
+    assert_string_equal(xml, GOOD);
+    /* Whatever the value's version says, the text's is that of what it holds. */
+    p.version = 1;
+    p.autoscale.mode = LP_MODE_HOST;
+    g_free(xml);
+    xml = lp_profile_to_xml(&p);
+    assert_non_null(strstr(xml, " version=\"2\""));
+    check_refused(old, "autoscale");
+}
+
+static void
+test_autoscale_refused(void **state)
+{
+    static const struct { const char *from, *to, *named; } BAD[] = {
+        { " mode=\"auto\"", "", "mode" }, { " mode=\"auto\"", " mode=\"Auto\"", "mode" },
+        { " mode=\"auto\"", " mode=\"\"", "mode" }, { " goal=\"latency\"", "", "goal" },
+        { " goal=\"latency\"", " goal=\"fast\"", "goal" }, { " priority=\"5\"", "", "priority" },
+        { " priority=\"5\"", " priority=\"8\"", "priority" },
+        { " priority=\"5\"", " priority=\"-1\"", "priority" },
+        { " entitled=\"2147483648\"", "", "entitled" },
+        { " entitled=\"2147483648\"", " entitled=\"2147483649\"", "entitlement" },
+        { " entitled=\"2147483648\"", " entitled=\"2G\"", "entitled" },
+        { " entitled=\"2147483648\"", " entitled=\"2147483648\" more=\"1\"", "more" },
+        { " release=\"600\"", "", "release" },
+        { " release=\"600\"", " release=\"86401\"", "day" },
+        { " when=\"daily", " when=\" daily", "form" }, { "min mem=2G", "min mem=2048M", "form" },
+        { "min mem=2G", "min mem=512M", "weekdays 08:00-18:00 min mem=512M" },
+        { "min mem=2G", "max cpu=5", "weekdays 08:00-18:00 max cpu=5" },
+        { "min mem=2G", "min", "bound" }, { " when=\"daily", " then=\"daily", "then" },
+        { " when=\"daily", " x=\"1\" when=\"daily", "'x'" },
+        { "max cpu=2\"/>", "max cpu=2\">text</lpard:schedule>", "empty" },
+        { SCHEDULE_XML, SCHEDULE_XML "text", "empty" },
+        { SCHEDULE_XML, "<schedule when=\"daily 22:00-06:00 max cpu=2\"/>", "empty" },
+        { SCHEDULE_XML, "<lpard:cell id=\"2\" node=\"3\"/>", "empty" },
+        { "<lpard:autoscale", SCHEDULE_XML "<lpard:autoscale", "schedule" },
+        { AUTOSCALE_XML, AUTOSCALE_XML AUTOSCALE_XML, "twice" },
+    };
+    GString *many = g_string_new(NULL);
+
+    (void) state;
+    for (size_t i = 0; i < G_N_ELEMENTS(BAD); i++)
+        check_changed_2(BAD[i].from, BAD[i].to, BAD[i].named);
+    for (unsigned i = 0; i < LP_SCHEDULES_MAX; i++)
+        g_string_append(many, SCHEDULE_XML);
+    check_changed_2(SCHEDULE_XML, many->str, "more than 8");
+    g_string_free(many, TRUE);
 }
 
 static void
@@ -276,7 +436,7 @@ test_random_bytes(void **state)
     srand(SEED);
     print_message("# seed %u\n", SEED);
     for (unsigned round = 0; round < 20000; round++) {
-        g_autoptr(GString) text = g_string_new(GOOD);
+        g_autoptr(GString) text = g_string_new(round % 2 ? GOOD_2 : GOOD);
         g_autoptr(GError) error = NULL;
         LpProfile p, again;
 
@@ -319,6 +479,9 @@ main(void)
         cmocka_unit_test(test_every_attribute),
         cmocka_unit_test(test_every_element),
         cmocka_unit_test(test_rules_apply),
+        cmocka_unit_test(test_autoscale_form),
+        cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_autoscale_refused),
         cmocka_unit_test(test_not_a_profile),
         cmocka_unit_test(test_random_bytes),
     };

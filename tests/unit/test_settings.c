@@ -41,6 +41,11 @@ test_defaults(void **state)
     assert_int_equal(root->timeout_sec, 60);
     assert_false(root->refuse_requests);
     assert_int_equal(root->keep_days, 30);
+    assert_int_equal(root->policy_mode, LP_MODE_AUTO);
+    assert_true(root->policy_burst);
+    assert_int_equal(root->policy_idle_tax_permyriad, 7500);
+    assert_int_equal(root->policy_moving, 4);
+    assert_true(root->policy_history_bytes == 256 * MIB);
     assert_null(root->viewers[0]);
     assert_null(root->operators[0]);
     assert_null(root->admins[0]);
@@ -66,6 +71,7 @@ test_everything_set(void **state)
         "[lpard]\nconnect = test:///default\nsocket=/tmp/s\nstate=/tmp/d \n"
         "[host]\ntopology=pack:2 core:4 pu:2\nmemory-reserve=1.5G\ncpu-reserve=0.25\n"
         "guest-overhead=0\n[operations]\ntimeout=300\nkeep-days=7\n[guests]\nrequests=refuse\n"
+        "[policy]\nmode=off\nleftovers=keep\nidle-tax=99\nmoving=64\nhistory-size=16M\n"
         "[access]\nviewers=staff, users\noperators=kvm\nadmins=wheel,adm\n", -1, &error);
 
     (void) state;
@@ -80,10 +86,30 @@ test_everything_set(void **state)
     assert_int_equal(s->timeout_sec, 300);
     assert_true(s->refuse_requests);
     assert_int_equal(s->keep_days, 7);
+    assert_int_equal(s->policy_mode, LP_MODE_OFF);
+    assert_false(s->policy_burst);
+    assert_int_equal(s->policy_idle_tax_permyriad, 9900);
+    assert_int_equal(s->policy_moving, 64);
+    assert_true(s->policy_history_bytes == 16 * MIB);
     assert_string_equal(s->viewers[1], "users");
     assert_null(s->viewers[2]);
     assert_string_equal(s->operators[0], "kvm");
     assert_string_equal(s->admins[1], "adm");
+}
+
+static void
+test_policy_values(void **state)
+{
+    g_autoptr(LpSettings) s = load_bytes("[policy]\nmode = advise\nleftovers = burst\n"
+                                         "idle-tax = 0\nmoving = 1\nhistory-size = 64G\n", -1,
+                                         NULL);
+
+    (void) state;
+    assert_int_equal(s->policy_mode, LP_MODE_ADVISE);
+    assert_true(s->policy_burst);
+    assert_int_equal(s->policy_idle_tax_permyriad, 0);
+    assert_int_equal(s->policy_moving, 1);
+    assert_true(s->policy_history_bytes == 64 * 1024 * MIB);
 }
 
 static void
@@ -99,6 +125,15 @@ test_refused(void **state)
         { "[operations]\ntimeout=0\n", "too small" }, { "[operations]\ntimeout=1d\n", "number" },
         { "[operations]\ntimeout=99999999999\n", "too large" },
         { "[operations]\nkeep-days=100000\n", "too large" },
+        { "[policy]\nmode=host\n", "off, advise or auto" },
+        { "[policy]\nmode=Auto\n", "off, advise or auto" },
+        { "[policy]\nmode=\n", "off, advise or auto" },
+        { "[policy]\nleftovers=spread\n", "keep or burst" },
+        { "[policy]\nidle-tax=100\n", "too large" }, { "[policy]\nidle-tax=7.5\n", "number" },
+        { "[policy]\nmoving=0\n", "too small" }, { "[policy]\nmoving=65\n", "too large" },
+        { "[policy]\nhistory-size=1M\n", "too small" },
+        { "[policy]\nhistory-size=65G\n", "too large" },
+        { "[policy]\ngoal=latency\n", "history-size" },
         { "[lpard]\nsocket=lpard.sock\n", "'/'" }, { "[lpard]\nconnect=\n", "empty" },
         { "[lpard]\nconnect=a\\q\n", "plain UTF-8" }, { "connect=x\n", "cannot be read" },
         { "[lpard\nconnect=x\n", "cannot be read" }, { "[lpard]\nhello\n", "cannot be read" },
@@ -165,6 +200,7 @@ main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_session_defaults),
         cmocka_unit_test(test_everything_set),
+        cmocka_unit_test(test_policy_values),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_random_bytes),
