@@ -195,9 +195,11 @@ static void
 read_balloon(xmlNode *domain, LpView *view, uint64_t current)
 {
     xmlNode *balloon = lp_xml_at(domain, "devices", "memballoon", NULL);
-    uint64_t whole = view->base_bytes, plugged = 0;
+    uint64_t whole = view->base_bytes, plugged = 0, period = 0;
 
     view->has_balloon = balloon && !lp_xml_attr_is(balloon, "model", "none");
+    lp_xml_attr_number(lp_xml_child(balloon, "stats"), "period", UINT32_MAX, &period);
+    view->stats_period_sec = (uint32_t)period;
     for (uint32_t i = 0; i < view->n_dimms; i++)
         whole += view->dimms[i].bytes;
     for (uint32_t i = 0; i < view->n_cells; i++)

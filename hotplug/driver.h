@@ -54,6 +54,16 @@ typedef struct {
 
 typedef void (*LpEventFunc)(const LpEvent *event, void *data);
 
+/* A guest by its balloon driver's word, but for actual and last_update.  UINT64_MAX: not said. */
+typedef struct {
+    uint64_t actual_bytes;         /* what the balloon leaves it */
+    uint64_t total_bytes;          /* MemTotal */
+    uint64_t unused_bytes;         /* MemFree */
+    uint64_t usable_bytes;         /* MemAvailable */
+    uint64_t swap_in_bytes, swap_out_bytes, major_faults;    /* since its boot */
+    uint64_t last_update_sec;      /* when it said so, by the host's clock; 0: never */
+} LpMemoryStats;
+
 /* How the CPU capacity of a domain is enforced. */
 typedef struct {
     uint64_t shares;               /* v1 cpu.shares or v2 cpu.weight */
@@ -125,6 +135,8 @@ struct LpDriver {
     bool (*detach_dimm)(LpConn *conn, const char *uuid, const char *alias, GError **error);
     /* `bytes` are those taken from the guest: 0 gives all back. */
     bool (*set_balloon)(LpConn *conn, const char *uuid, uint64_t bytes, GError **error);
+    /* How often the balloon's driver is to say how the guest fares; 0: never again. */
+    bool (*set_stats_period)(LpConn *conn, const char *uuid, uint32_t sec, GError **error);
     bool (*set_capacity)(LpConn *conn, const char *uuid, const LpCapacityLimits *limits,
                          GError **error);
     /* What the hypervisor's process may have resident at most, by the memory cgroup; 0: no limit. */
@@ -134,6 +146,10 @@ struct LpDriver {
     /* The persistent definition only, from its own XML. */
     bool (*set_config)(LpConn *conn, const char *uuid, const LpConfigChange *change,
                        GError **error);
+
+    /* What the balloon's driver said last.  _UNSUPPORTED: there is no balloon. */
+    bool (*memory_stats)(LpConn *conn, const char *uuid, LpMemoryStats *ret_stats,
+                         GError **error);
 
     /* The guest by qemu-guest-agent, where the view says that it is connected.  Errors: _TIMEOUT:
      * nobody answers; _FAILED: it answered with an error (or is forbidden to do this);

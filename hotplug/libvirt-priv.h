@@ -64,6 +64,9 @@ bool lp_libvirt_attach_dimm(LpConn *conn, const char *uuid, uint32_t cell, uint6
 bool lp_libvirt_detach_dimm(LpConn *conn, const char *uuid, const char *alias, GError **error);
 bool lp_libvirt_set_memory_limit(LpConn *conn, const char *uuid, uint64_t bytes, GError **error);
 bool lp_libvirt_set_balloon(LpConn *conn, const char *uuid, uint64_t bytes, GError **error);
+bool lp_libvirt_set_stats_period(LpConn *conn, const char *uuid, uint32_t sec, GError **error);
+bool lp_libvirt_memory_stats(LpConn *conn, const char *uuid, LpMemoryStats *ret_stats,
+                             GError **error);
 bool lp_libvirt_set_capacity(LpConn *conn, const char *uuid, const LpCapacityLimits *limits,
                              GError **error);
 

@@ -11,13 +11,14 @@ liblp_hotplug_a_SOURCES = hotplug/driver.c hotplug/driver.h hotplug/domxml.h \
 	hotplug/resource.h hotplug/resource.c \
 	hotplug/libvirt-priv.h hotplug/libvirt.c hotplug/libvirt-look.c hotplug/libvirt-define.c \
 	hotplug/libvirt-effects.c hotplug/qga.h hotplug/qga.c hotplug/libvirt-qga.c \
-	hotplug/libvirt-channel.c hotplug/libvirt-watch.h \
+	hotplug/libvirt-stats.c hotplug/libvirt-channel.c hotplug/libvirt-watch.h \
 	hotplug/libvirt-watch.c hotplug/libvirt-events.c \
 	hotplug/sim.c hotplug/sim.h hotplug/sim-host.h \
 	hotplug/sim-call.h hotplug/sim-call.c hotplug/sim-effects.c \
 	hotplug/sim-host.c hotplug/sim-file.c hotplug/sim-state.c hotplug/sim-domain.c \
 	hotplug/sim-guest.c hotplug/sim-xml.c hotplug/sim-watch.c hotplug/sim-tell.c \
-	hotplug/sim-agent.c hotplug/sim-phase.c hotplug/sim-qga.c
+	hotplug/sim-agent.c hotplug/sim-phase.c hotplug/sim-qga.c \
+	hotplug/sim-balloon.c
 liblp_hotplug_a_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(LIBVIRT_CFLAGS) $(LIBVIRT_GLIB_CFLAGS) \
 	$(LIBXML_CFLAGS) $(JANSSON_CFLAGS)
 LP_HOTPLUG_LIBS = liblp-hotplug.a liblp-wire.a liblp-plan.a liblp-place.a

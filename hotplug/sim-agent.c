@@ -156,6 +156,16 @@ fill_state(const LpSimDomain *domain, LpWireState *state)
             - MIN(state->mem_total_bytes, domain->manners.load.used_bytes);
 }
 
+void
+lp_sim_guest_memory(const LpSimDomain *domain, uint64_t *ret_total, uint64_t *ret_available)
+{
+    LpWireState state;
+
+    fill_state(domain, &state);
+    *ret_total = state.mem_total_bytes;
+    *ret_available = state.mem_available_bytes;
+}
+
 /* By what its programs use: with less than a sixteenth left it stalls. */
 static void
 fill_load(const LpSimLoad *load, const LpWireState *state, LpWirePressure *pressure)

@@ -52,6 +52,11 @@ bool lp_sim_set_metadata(LpConn *conn, const char *uuid, const char *metadata, G
 bool lp_sim_set_config(LpConn *conn, const char *uuid, const LpConfigChange *change,
                        GError **error);
 
+/* sim-balloon.c */
+bool lp_sim_set_stats_period(LpConn *conn, const char *uuid, uint32_t sec, GError **error);
+bool lp_sim_memory_stats(LpConn *conn, const char *uuid, LpMemoryStats *ret_stats,
+                         GError **error);
+
 /* sim-qga.c */
 bool lp_sim_qga_look(LpConn *conn, const char *uuid, LpQgaState *ret_state, GError **error);
 bool lp_sim_qga_set_vcpus(LpConn *conn, const char *uuid, const LpCpuMask *want, GError **error);

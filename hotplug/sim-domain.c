@@ -89,6 +89,7 @@ take_facts(LpSimDomain *domain, LpView *view)
     domain->base_bytes = view->base_bytes;
     domain->balloon_bytes = domain->memory_limit_bytes = 0;
     domain->has_balloon = view->has_balloon;
+    domain->stats_period_sec = view->stats_period_sec;
     domain->has_channel = view->has_channel;
     domain->memory_locked = view->memory_locked;
     g_strlcpy(domain->resource, view->resource, sizeof domain->resource);
@@ -285,6 +286,7 @@ lp_sim_domain_view(LpSimDomain *domain)
     view->base_bytes = domain->base_bytes;
     view->has_balloon = domain->has_balloon;
     view->balloon_bytes = domain->balloon_bytes;
+    view->stats_period_sec = domain->stats_period_sec;
     view->requested_config_bytes = domain->requested_config_bytes;
     view->base_config_bytes = domain->base_config_bytes;
     view->cgroup = domain->host->cgroup;

@@ -19,7 +19,7 @@ const char *const lp_sim_manner_keys[] = {
     "late_unplug_msec", "stuck_cpus", "hang_call_msec", "hang_look", "resident_bytes",
     "qga", "qga_msec", "memory_waits", "fail_next", "no_phases", "no_answer", "veto", "veto_pre",
     "post_fails", "answer_msec", "leave", "stop_at_bytes", "stop_back_bytes", "used_bytes", "refaults",
-    "psi_mem_centi", "busy_centi", NULL
+    "psi_mem_centi", "busy_centi", "stats_total_bytes", "stats_usable_bytes", "stats_age_sec", NULL
 };
 
 static const char *const error_names[] = {
@@ -220,6 +220,10 @@ lp_sim_manners_read(const json_t *object, LpSimManners *manners, GError **error)
         || !lp_sim_json_u64(object, "refaults", BYTES_MAX, &read.load.refaults, error)
         || !lp_sim_json_u64(object, "psi_mem_centi", CENTI_MAX, &read.load.psi_mem_centi, error)
         || !lp_sim_json_u64(object, "busy_centi", CENTI_MAX, &read.load.busy_centi, error)
+        || !lp_sim_json_u64(object, "stats_total_bytes", INT64_MAX, &read.stats.total_bytes, error)
+        || !lp_sim_json_u64(object, "stats_usable_bytes", INT64_MAX, &read.stats.usable_bytes,
+                            error)
+        || !lp_sim_json_u64(object, "stats_age_sec", INT32_MAX, &read.stats.age_sec, error)
         || (fail && !read_fail_next(fail, &read, error)))
         return false;
     *manners = read;
@@ -249,6 +253,11 @@ lp_sim_manners_write(const LpSimManners *manners)
     json_object_set_new(json, "psi_mem_centi",
                         json_integer((json_int_t) manners->load.psi_mem_centi));
     json_object_set_new(json, "busy_centi", json_integer((json_int_t) manners->load.busy_centi));
+    json_object_set_new(json, "stats_total_bytes",
+                        json_integer((json_int_t) manners->stats.total_bytes));
+    json_object_set_new(json, "stats_usable_bytes",
+                        json_integer((json_int_t) manners->stats.usable_bytes));
+    json_object_set_new(json, "stats_age_sec", json_integer((json_int_t) manners->stats.age_sec));
     if (manners->fail_call[0])
         json_object_set_new(json, "fail_next",
                             json_pack("{s:s, s:s, s:b}", "call", manners->fail_call,

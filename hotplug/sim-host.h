@@ -36,6 +36,11 @@ typedef struct {
     uint64_t used_bytes, refaults, psi_mem_centi, busy_centi;
 } LpSimLoad;
 
+/* What its balloon's driver says of it; see LP_SIM_TELL. */
+typedef struct {
+    uint64_t total_bytes, usable_bytes, age_sec;
+} LpSimStats;
+
 /* How a guest and its QEMU behave; see LP_SIM_TELL. */
 typedef struct {
     bool agent, agent_silent, agent_nonsense;
@@ -49,6 +54,7 @@ typedef struct {
     bool fail_after_effect;
     LpSimConsent consent;
     LpSimLoad load;
+    LpSimStats stats;
 } LpSimManners;
 
 typedef struct {
@@ -96,6 +102,7 @@ struct LpSimDomain {
     uint64_t cpu_shares_config;
     int64_t global_quota_config_usec;
     bool has_balloon, has_channel, memory_locked;
+    uint32_t stats_period_sec;
     char resource[LP_RESOURCE_MAX], resource_config[LP_RESOURCE_MAX];
     char *metadata;
     LpCapacityLimits limits;
@@ -203,6 +210,9 @@ bool lp_sim_guest_cpus_settled(const LpSimDomain *domain);
 /* Whether virtio-mem is as asked, or as near as it will come. */
 bool lp_sim_guest_memory_settled(const LpSimDomain *domain);
 uint64_t lp_sim_guest_plugged(const LpSimDomain *domain);
+/* sim-agent.c: its MemTotal and MemAvailable. */
+void lp_sim_guest_memory(const LpSimDomain *domain, uint64_t *ret_total,
+                         uint64_t *ret_available);
 
 /* sim-phase.c */
 LpSimTalk *lp_sim_talk_new(void);

@@ -70,6 +70,9 @@
  *   "psi_mem_centi": 0             so much at least
  *   "refaults": 0                  pages, since boot
  *   "busy_centi": 0                of all its processors
+ *   "stats_total_bytes": 0         what its balloon's driver says in place of what it has; 0: that
+ *   "stats_usable_bytes": 0        and of what it can use.  It says nothing without used_bytes
+ *   "stats_age_sec": 0             so long ago
  *   "do": "reset"                  start, stop, crash, pause, resume, reset: behind lpard's back
  *
  * FILE.faults/.host.json takes {"do": "disconnect"} and {"do": "connect"}. */

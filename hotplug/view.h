@@ -85,6 +85,7 @@ typedef struct {
     uint64_t base_bytes;           /* all boot memory */
     bool has_balloon;
     uint64_t balloon_bytes;        /* inflated: taken from the guest by the balloon */
+    uint32_t stats_period_sec;     /* how often its driver says how the guest fares; 0: never */
     /* At the next start, whose cells may be others: virtio-mem requested, and boot memory. */
     uint64_t requested_config_bytes, base_config_bytes;
 

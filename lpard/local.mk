@@ -1,7 +1,7 @@
 # The daemon: everything but main() in an archive, so that tests can link it.
 noinst_LIBRARIES += liblp-daemon.a
 liblp_daemon_a_SOURCES = \
-	lpard/registry/account.c lpard/engine/begin.c lpard/registry/calls.c lpard/registry/channel.c lpard/registry/channel.h \
+	lpard/registry/account.c lpard/engine/begin.c lpard/registry/balloon.c lpard/registry/calls.c lpard/registry/channel.c lpard/registry/channel.h \
 	lpard/engine/confirm.c lpard/engine/engine-priv.h lpard/engine/engine.c lpard/engine/engine.h lpard/engine/finish.c \
 	lpard/registry/guest.c lpard/engine/recover.c lpard/engine/guest-agent.c lpard/engine/guest-agent.h \
 	lpard/registry/host.c lpard/journal/journal-db.c lpard/journal/journal-priv.h lpard/journal/journal-read.c \
@@ -26,7 +26,7 @@ liblp_daemon_a_SOURCES = \
 	lpard/api/api-policy.c lpard/api/export-policy.c lpard/api/export-policy.h \
 	lpard/api/metrics-policy.c \
 	lpard/autoscale/autoscale.c lpard/autoscale/autoscale.h lpard/autoscale/autoscale-priv.h \
-	lpard/autoscale/sense.c lpard/autoscale/cpu-use.c lpard/autoscale/cpu-use.h \
+	lpard/autoscale/balloon.c lpard/autoscale/sense.c lpard/autoscale/cpu-use.c lpard/autoscale/cpu-use.h \
 	lpard/autoscale/heed.c lpard/autoscale/act.c lpard/autoscale/chronicle.c \
 	lpard/autoscale/history.c lpard/autoscale/history.h lpard/autoscale/mode.c \
 	lpard/autoscale/report.c

@@ -98,7 +98,7 @@ seen_json(const LpSignals *seen)
 {
     static const char *const by[] = {[LP_SEEN_NOTHING] = "nothing", [LP_SEEN_BALLOON] = "balloon",
                                      [LP_SEEN_AGENT] = "agent"};
-    bool memory = seen->mem_by != LP_SEEN_NOTHING;
+    bool memory = seen->mem_by != LP_SEEN_NOTHING, agent = seen->mem_by == LP_SEEN_AGENT;
 
     return json_pack(
         "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
@@ -106,17 +106,17 @@ seen_json(const LpSignals *seen)
         "mem_age_msec", integer_or_null(memory, (uint64_t)MAX(seen->mem_age_msec, 0)),
         "total_bytes", integer_or_null(memory, seen->total_bytes),
         "available_bytes", integer_or_null(memory, seen->available_bytes),
-        "working_set_bytes", integer_or_null(memory, seen->working_set_bytes),
-        "swap_used_bytes", integer_or_null(memory, seen->swap_used_bytes),
-        "refaults", integer_or_null(memory, seen->refaults),
-        "oom_kills", integer_or_null(memory, seen->oom_kills),
+        "working_set_bytes", integer_or_null(agent, seen->working_set_bytes),
+        "swap_used_bytes", integer_or_null(agent, seen->swap_used_bytes),
+        "refaults", integer_or_null(agent, seen->refaults),
+        "oom_kills", integer_or_null(agent, seen->oom_kills),
         "psi_some_centi", integer_or_null(memory && seen->has_psi, seen->psi_some_centi),
         "psi_full_centi", integer_or_null(memory && seen->has_psi, seen->psi_full_centi),
         "cpu_age_msec", integer_or_null(seen->has_cpu, (uint64_t)MAX(seen->cpu_age_msec, 0)),
         "cpu_used_centi", integer_or_null(seen->has_cpu, seen->cpu_used_centi),
-        "cpu_running", integer_or_null(memory, seen->cpu_running),
+        "cpu_running", integer_or_null(agent, seen->cpu_running),
         "cpu_psi_centi", integer_or_null(memory && seen->has_psi, seen->cpu_psi_centi),
-        "cpu_steal_centi", integer_or_null(memory, seen->cpu_steal_centi));
+        "cpu_steal_centi", integer_or_null(agent, seen->cpu_steal_centi));
 }
 
 static json_t *

@@ -67,6 +67,7 @@ struct LpScaler {
     LpHistory *history;
     LpCpuUse *cpu_use;
     guint cpu_turn;               /* whose turn it is to be counted, ... */
+    guint balloon_turn;           /* ... to be asked how it fares, ... */
     guint turn;                   /* ... to be asked for first, ... */
     guint said_turn;              /* ... and to be told of */
     GPtrArray *asking;            /* of Asking* in act.c */
@@ -84,6 +85,10 @@ bool lp_sense(LpScaler *scaler);
 LpMode lp_scaler_own_mode(const LpPartition *partition);
 /* Not zero, and the same on every host. */
 uint64_t lp_sense_key(const char *uuid);
+
+/* balloon.c: a tick's part of the asking, and what came of it. */
+void lp_balloon_ask(LpScaler *scaler);
+void lp_balloon_see(const LpPartition *partition, int64_t now_msec, LpSignals *ret);
 
 /* act.c */
 void lp_act(LpScaler *scaler);

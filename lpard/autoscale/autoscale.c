@@ -174,6 +174,7 @@ work(LpScaler *scaler)
         return;
     }
     lp_act_give_back(scaler);
+    lp_balloon_ask(scaler);
     if (!any_on(scaler)) {
         scaler->figures.n_decided = scaler->figures.n_moving = 0;
         return;

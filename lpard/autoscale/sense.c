@@ -114,8 +114,8 @@ fill_cells(const LpPartition *partition, const LpTopology *topology, LpPolicyPar
         ret->cell_node[i] = (uint8_t) i;
 }
 
-/* By the guest's word.  Its MemTotal lacks what the kernel took of the boot memory; that is in
- * use, so both amounts are given as parts of what is granted. */
+/* By its agent's word, else its balloon's.  MemTotal lacks what the kernel took of the boot memory;
+ * that is in use, so both amounts are given as parts of what is granted. */
 static void
 see_memory(const LpPartition *partition, int64_t now_msec, LpSignals *ret)
 {
@@ -123,8 +123,10 @@ see_memory(const LpPartition *partition, int64_t now_msec, LpSignals *ret)
     const LpWirePressure *pressure = &guest->pressure;
     uint64_t kernel;
 
-    if (!guest->connected || !guest->has_pressure)
+    if (!guest->connected || !guest->has_pressure) {
+        lp_balloon_see(partition, now_msec, ret);
         return;
+    }
     kernel = guest->base_total_bytes && guest->base_total_bytes <= partition->view->base_bytes
                  ? partition->view->base_bytes - guest->base_total_bytes
                  : 0;

@@ -183,6 +183,12 @@ lp_guest_close(LpPartition *partition)
     memset(&partition->guest, 0, sizeof partition->guest);
 }
 
+uint64_t
+lp_guest_kernel_most(const LpView *view)
+{
+    return KERNEL_SHARE_BYTES + view->base_bytes / KERNEL_SHARE_DIVISOR;
+}
+
 void
 lp_guest_calibrate(LpPartition *partition)
 {
@@ -204,7 +210,7 @@ lp_guest_calibrate(LpPartition *partition)
         return;
     base = guest->state.mem_total_bytes - plugged;
     if (base > view->base_bytes
-        || view->base_bytes - base > KERNEL_SHARE_BYTES + view->base_bytes / KERNEL_SHARE_DIVISOR)
+        || view->base_bytes - base > lp_guest_kernel_most(view))
         return;
     /* The guest can only lag behind its devices, so of several readings the largest is right. */
     if (base > guest->base_total_bytes)

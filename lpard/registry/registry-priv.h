@@ -48,6 +48,8 @@ void lp_guest_open(LpRegistry *registry, LpPartition *partition);
 void lp_guest_close(LpPartition *partition);
 /* After a fresh view: what MemTotal is without what can be plugged. */
 void lp_guest_calibrate(LpPartition *partition);
+/* What the kernel can have taken of boot memory before it counted. */
+uint64_t lp_guest_kernel_most(const LpView *view);
 
 void lp_registry_tell(LpRegistry *registry, LpChange change, LpPartition *partition,
                       const char *alias);

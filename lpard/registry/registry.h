@@ -48,6 +48,19 @@ typedef struct {
     uint32_t refused_frames;      /* frames this link sent that made no sense */
 } LpGuest;
 
+/* The same by its balloon's driver, asked where there is no agent: of MemTotal and MemAvailable
+ * the former is no more than it has, and the latter no more than the former. */
+typedef struct {
+    bool known;
+    char run_id[24];              /* of the domain's run that it is about */
+    uint64_t total_bytes, available_bytes;
+    uint64_t kernel_bytes;        /* what MemTotal lacks; UINT64_MAX: not known */
+    uint64_t last_update_sec;     /* as it was said, and ... */
+    int64_t at_usec;              /* ... the same as monotonic time */
+    int64_t due_usec;             /* when to ask next; 0: not asked in this run */
+    bool asking;
+} LpBalloonWord;
+
 typedef struct {
     char *uuid;
     LpView *view;                 /* the last; never NULL */
@@ -60,6 +73,7 @@ typedef struct {
      * is at work, so at other times this may be old. */
     bool qga_known;
     LpQgaState qga;
+    LpBalloonWord balloon;
     LpChannel *channel;           /* NULL: none attempted */
     void *link;                   /* the channel's callback data; guest.c */
     /* Monotonic: when each cell's device last spoke, and when memory was last asked to move.
@@ -158,6 +172,13 @@ void lp_registry_call(LpRegistry *registry, LpPartition *partition, LpJobFunc fu
 unsigned lp_registry_n_stuck(LpRegistry *registry);
 /* Whether all domains were read at least once, and not lost since. */
 bool lp_registry_synced(const LpRegistry *registry);
+
+/* Asks a running guest's balloon, in the partition's lane, for what lp_partition_balloon() says, if
+ * it is time: every 10 s where `wanted` and no agent is connected.  Where one is, its driver need
+ * not speak, and is told so.  True: something was asked. */
+bool lp_registry_ask_balloon(LpRegistry *registry, LpPartition *partition, bool wanted);
+/* What the balloon's driver said in this run, if there is no agent; or NULL. */
+const LpBalloonWord *lp_partition_balloon(const LpPartition *partition);
 
 /* Whether `profile` can be used. */
 bool lp_partition_has_profile(const LpPartition *partition);

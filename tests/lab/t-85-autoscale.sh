@@ -9,7 +9,7 @@ names=("$alpha" "$beta" "$gamma")
 history=$run_dir/state/policy-history
 killed=()
 
-at_start "$alpha" "$beta"
+at_start "$alpha" "$beta" "$plain"
 guest_remove gamma
 guest_new gamma
 
@@ -63,6 +63,8 @@ for name in "${names[@]}"; do
     ends 0 "$name is put under the policy" autoscale "$name" --goal latency --release-after 10s \
         --schedule 'daily 00:00-24:00 max cpu=1'
 done
+ends 0 "one without an agent, too" autoscale "$plain" --goal latency
+killed_plain=$(kills "$plain")
 check "it is seen" wait_for 30 eval '[[ $(decided "$gamma" .seen.mem_by) == agent ]]'
 is "$(decided "$alpha" .mode)" advise "the host's mode is the most that is done"
 is "$(decided "$alpha" .bounds.cpu_max)" 1 "a schedule's bound holds"
@@ -126,6 +128,22 @@ wait_for 30 op_ended "$alpha"
 ends 0 "the log" policy log "$alpha"
 says ' shrink$' "tells of it"
 
+# Who has no agent is seen by its balloon, which is quiet where there is one.
+is "$(decided "$plain" .seen.mem_by)" balloon "one without an agent is seen by its balloon"
+ends 0 "and so says" policy explain "$plain"
+says "by its balloon's word" "the explanation"
+say "a load of $(load "$plain") MiB"
+began=$EPOCHREALTIME
+check "it grows by that" wait_for 30 eval '(($(granted "$plain") > 512 * MiB))'
+say "grown after $(awk -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }') s"
+periods() {
+    vsh dumpxml "$1" | grep -c '<stats period'
+}
+is "$(periods "$plain") $(periods "$alpha")" "1 0" "its driver speaks, and that of one with an agent does not"
+guest "$plain" 'killall lab-stress; while pidof lab-stress; do sleep 0.1; done' >/dev/null
+wait_for 20 op_ended "$plain"
+is "$(kills "$plain")" "$killed_plain" "nobody was killed in it"
+
 ends 0 "the policy is off" policy set --mode off
 check "nothing is under way" wait_for 60 eval 'op_ended "$alpha" && op_ended "$beta" && op_ended "$gamma"'
 for i in "${!names[@]}"; do
@@ -136,7 +154,7 @@ is "$(guest "$alpha" 'cat /run/stress')" "" "no memory was lost"
 # A new lpard has the mode, and the files of the old one are whole.
 check "lpard is restarted" lpard_with ""
 is "$(lparctl policy -o json | jq -r .mode)" off "the mode outlives it"
-for name in "${names[@]}"; do
+for name in "${names[@]}" "$plain"; do
     lparctl autoscale "$name" --mode off --no-schedules >/dev/null 2>&1
 done
 if [[ -x $build_dir/lpar-sim ]]; then
@@ -146,6 +164,7 @@ else
     skip "the history is run again" "no lpar-sim was built"
 fi
 guest "$alpha" 'rm -f /run/stress' >/dev/null
+guest "$plain" 'rm -f /run/stress' >/dev/null
 guest_remove gamma
-at_start "$alpha" "$beta"
+at_start "$alpha" "$beta" "$plain"
 tests_end

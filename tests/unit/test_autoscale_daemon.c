@@ -394,13 +394,109 @@ test_stale(void **state)
     tell("p1", IDLE);
     tell("p2", IDLE);
     UNTIL(decided("p1").decision->mem_bound == LP_BOUND_RELEASE);
-    tell("p1", "{\"agent_silent\": true}");
+    /* Nor of its balloon, which is asked when the agent is taken for lost. */
+    tell("p1", "{\"agent_silent\": true, \"stats_age_sec\": 3600}");
     UNTIL(!decided("p1").decision->demand.mem_known);
     /* The other, of which one hears, gives back meanwhile. */
     UNTIL(granted("p2") < 2 * GIB);
     run_ticks(RELEASE_SEC);
     assert_true(granted("p1") == 2 * GIB);
     assert_int_equal(decided("p1").decision->mem_bound, LP_BOUND_NO_SIGNAL);
+}
+
+/* ---- who has no agent ---- */
+
+static void
+without_agent(const char *name, const char *keys)
+{
+    g_autofree char *json = g_strdup_printf("{\"agent\": false, %s}", keys);
+
+    tell(name, json);
+    UNTIL(!part(name)->guest.connected);
+}
+
+static LpSeenBy
+seen_by(const char *name)
+{
+    return decided(name).input->seen.mem_by;
+}
+
+static void
+test_balloon(void **state)
+{
+    LpScaled scaled;
+    g_autofree char *text = NULL;
+
+    (void) state;
+    begin(THREE + 2 * GIB, LP_MODE_ADVISE, as_host);
+    without_agent("p0", "\"used_bytes\": 2050000000");
+    UNTIL(seen_by("p0") == LP_SEEN_BALLOON);
+    assert_int_equal(part("p0")->view->stats_period_sec, 5);
+    scaled = decided("p0");
+    assert_true(scaled.input->seen.total_bytes == 2 * GIB);
+    /* What the kernel took of boot memory is in use, as by an agent's word. */
+    assert_in_range(scaled.input->seen.available_bytes, 1, 2 * GIB - 2050000000 - 1);
+    text = lp_scaler_explain(&scaled);
+    assert_non_null(strstr(text, ", by its balloon's word"));
+    lp_scaler_set(scaler, LP_MODE_AUTO, false, NULL, NULL);
+    UNTIL(granted("p0") > 2 * GIB);
+    /* With an agent nobody asks the balloon, and its driver need not speak. */
+    tell("p0", "{\"agent\": true}");
+    UNTIL(seen_by("p0") == LP_SEEN_AGENT && part("p0")->view->stats_period_sec == 0);
+    run_ticks(RELEASE_SEC);
+    assert_int_equal(part("p0")->view->stats_period_sec, 0);
+    assert_false(part("p0")->balloon.known);
+    assert_int_equal(part("p1")->view->stats_period_sec, 0);
+}
+
+/* A driver that has said nothing for long holds the size; one that says little is in use gives. */
+static void
+test_balloon_old(void **state)
+{
+    (void) state;
+    begin(THREE + 2 * GIB, LP_MODE_AUTO, released_late);
+    without_agent("p1", "\"used_bytes\": 200000000, \"stats_age_sec\": 3600");
+    UNTIL(seen_by("p1") == LP_SEEN_BALLOON);
+    /* The other, of which one hears, gives back meanwhile. */
+    UNTIL(granted("p2") < 2 * GIB);
+    run_ticks(RELEASE_SEC);
+    assert_int_equal(decided("p1").decision->demand.mem_why, LP_WHY_STALE);
+    assert_int_equal(decided("p1").decision->mem_bound, LP_BOUND_NO_SIGNAL);
+    assert_true(granted("p1") == 2 * GIB);
+    tell("p1", "{\"stats_age_sec\": 0}");
+    UNTIL(granted("p1") < 2 * GIB);
+}
+
+static void
+test_balloon_nonsense(void **state)
+{
+    (void) state;
+    begin(THREE + GIB, LP_MODE_AUTO, released_late);
+    /* More to use than it has: that says nothing. */
+    without_agent("p1", "\"used_bytes\": 200000000, \"stats_total_bytes\": 1048576");
+    UNTIL(part("p1")->view->stats_period_sec == 5);
+    UNTIL(granted("p2") < 2 * GIB);
+    run_ticks(RELEASE_SEC);
+    assert_int_equal(seen_by("p1"), LP_SEEN_NOTHING);
+    assert_true(granted("p1") == 2 * GIB);
+    /* All in use of more than there is: it has what it was granted, and uses that. */
+    tell("p1", "{\"stats_total_bytes\": 9223372036854775807}");
+    UNTIL(seen_by("p1") == LP_SEEN_BALLOON);
+    assert_true(decided("p1").input->seen.total_bytes == decided("p1").input->granted_bytes);
+    assert_true(decided("p1").input->seen.available_bytes == 0);
+    assert_true(decided("p1").decision->demand.used_bytes == decided("p1").input->granted_bytes);
+}
+
+/* Nobody's balloon is made to speak for nothing. */
+static void
+test_balloon_off(void **state)
+{
+    (void) state;
+    begin(THREE + 2 * GIB, LP_MODE_OFF, autoscaled);
+    without_agent("p0", "\"used_bytes\": 1970000000");
+    run_ticks(3 * RELEASE_SEC);
+    assert_int_equal(part("p0")->view->stats_period_sec, 0);
+    assert_false(part("p0")->balloon.known);
 }
 
 static bool
@@ -795,7 +891,8 @@ main(void)
         TEST(test_loaded_grows), TEST(test_from_the_idle), TEST(test_idle_gives_back),
         TEST(test_advise_does_nothing), TEST(test_modes), TEST(test_operator_wins),
         TEST(test_operator_before), TEST(test_cancelled), TEST(test_stopped), TEST(test_hold),
-        TEST(test_stale), TEST(test_veto), TEST(test_ask), TEST(test_failure),
+        TEST(test_stale), TEST(test_balloon), TEST(test_balloon_old),
+        TEST(test_balloon_nonsense), TEST(test_balloon_off), TEST(test_veto), TEST(test_ask), TEST(test_failure),
         TEST(test_off_and_gone), TEST(test_restart), TEST(test_unsaved),
         TEST(test_set_and_set_again),
         TEST(test_shares), TEST(test_shares_given_back_late), TEST(test_nobody),

@@ -60,7 +60,7 @@ static const char live[] =
     "      <source mode='bind' path='/run/agent.sock'/>\n"
     "      <target type='virtio' name='org.lpard.agent.0' state='connected'/>\n"
     "    </channel>\n"
-    "    <memballoon model='virtio'/>\n"
+    "    <memballoon model='virtio'><stats period='10'/></memballoon>\n"
     "    <memory model='dimm'>\n"
     "      <target>\n"
     "        <size unit='KiB'>131072</size>\n"
@@ -192,6 +192,7 @@ test_read_live(void **state)
     assert_true(view->has_balloon);
     /* 512 + 128 DIMM + 130 virtio-mem - 706 current. */
     assert_int_equal(view->balloon_bytes, 64 * MIB);
+    assert_int_equal(view->stats_period_sec, 10);
     assert_int_equal(view->requested_config_bytes, 128 * MIB);
     assert_int_equal(view->cpu_shares, 512);
     assert_int_equal(view->global_quota_usec, 150000);
@@ -295,6 +296,7 @@ test_enable_new(void **state)
     assert_int_equal(view->cells[1].requested_bytes, 64 * MIB);
     assert_int_equal(view->cells[1].block_bytes, 2 * MIB);
     assert_int_equal(view->balloon_bytes, 0);
+    assert_int_equal(view->stats_period_sec, 0);
     assert_int_equal(view->slots, 6);
     assert_int_equal(view->max_memory_bytes, (512 + 1024 + 4096) * MIB);
     assert_true(view->has_channel);

@@ -209,6 +209,26 @@ test_what_the_mock_cannot(void **state)
     assert_true(driver->detach_dimm(*state, DOMAIN_UUID, "dimm0", &error));
 }
 
+static void
+test_memory_stats(void **state)
+{
+    LpMemoryStats stats;
+    GError *error = NULL;
+
+    assert_true(driver->memory_stats(*state, DOMAIN_UUID, &stats, &error));
+    assert_int_equal(stats.actual_bytes, UINT64_C(2) << 30);
+    assert_int_equal(stats.total_bytes, UINT64_C(2) << 30);
+    assert_int_equal(stats.usable_bytes, UINT64_C(1) << 30);
+    assert_true(stats.unused_bytes <= stats.total_bytes);
+    assert_true(stats.last_update_sec > 0);
+    assert_true(driver->set_stats_period(*state, DOMAIN_UUID, 5, &error));
+    assert_true(driver->set_stats_period(*state, DOMAIN_UUID, 0, &error));
+    assert_error(driver->memory_stats(*state, "00000000-0000-0000-0000-000000000001", &stats,
+                                      &error), &error, LP_DRIVER_ERROR_NO_DOMAIN);
+    assert_error(driver->set_stats_period(*state, "00000000-0000-0000-0000-000000000001", 5,
+                                          &error), &error, LP_DRIVER_ERROR_NO_DOMAIN);
+}
+
 /* --- the channel --- */
 
 static void
@@ -352,6 +372,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_life_of_a_domain, open_conn, close_conn),
         cmocka_unit_test_setup_teardown(test_metadata, open_conn, close_conn),
         cmocka_unit_test_setup_teardown(test_what_the_mock_cannot, open_conn, close_conn),
+        cmocka_unit_test_setup_teardown(test_memory_stats, open_conn, close_conn),
         cmocka_unit_test(test_channel),
         cmocka_unit_test_setup_teardown(test_watch, open_conn, close_conn),
         cmocka_unit_test(test_watch_without_daemon),

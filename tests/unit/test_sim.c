@@ -973,6 +973,34 @@ test_scale(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void
+test_memory_stats(void **state)
+{
+    Fixture *f = *state;
+    LpConn *conn = host(f, "{\"domains\":[{\"name\":\"a\",\"used_bytes\":400000000},"
+                           "{\"name\":\"b\",\"run\":\"off\"},{\"name\":\"c\"}]}");
+    LpMemoryStats stats;
+    GError *error = NULL;
+    g_autofree char *a = uuid_of(conn, "a"), *b = uuid_of(conn, "b"), *c = uuid_of(conn, "c");
+
+    /* It was never told to speak. */
+    CHECK(sim->memory_stats(conn, a, &stats, &error));
+    assert_true(stats.last_update_sec == 0 && stats.actual_bytes == GIB);
+    CHECK(sim->set_stats_period(conn, a, 5, &error));
+    CHECK(sim->memory_stats(conn, a, &stats, &error));
+    assert_true(stats.last_update_sec > 0 && stats.total_bytes < GIB);
+    assert_true(stats.total_bytes - stats.usable_bytes == 400000000);
+    tell(f, "a", "{\"stats_total_bytes\": 3, \"stats_usable_bytes\": 7}");
+    CHECK(sim->memory_stats(conn, a, &stats, &error));
+    assert_true(stats.total_bytes == 3 && stats.usable_bytes == 7);
+    CHECK(sim->set_stats_period(conn, c, 5, &error));
+    CHECK(sim->memory_stats(conn, c, &stats, &error));
+    assert_true(stats.last_update_sec == 0);
+    CHECK_FAILS(sim->memory_stats(conn, b, &stats, &error), LP_DRIVER_ERROR_NOT_RUNNING);
+    CHECK_FAILS(sim->set_stats_period(conn, b, 5, &error), LP_DRIVER_ERROR_NOT_RUNNING);
+    sim->close(conn);
+}
+
 int
 main(void)
 {
@@ -980,7 +1008,7 @@ main(void)
         TEST(test_defaults), TEST(test_sample), TEST(test_bad_files), TEST(test_fuzzed_files),
         TEST(test_grow),
         TEST(test_event_rate), TEST(test_partial_shrink), TEST(test_vcpus),
-        TEST(test_planned_failures), TEST(test_hang), TEST(test_restart),
+        TEST(test_planned_failures), TEST(test_hang), TEST(test_restart), TEST(test_memory_stats),
         TEST(test_definitions), TEST(test_dimms), TEST(test_agent), TEST(test_agent_keeps_want),
         TEST(test_agent_faults), TEST(test_mailbox), TEST(test_threads), TEST(test_scale),
     };
