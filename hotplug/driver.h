@@ -11,9 +11,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hotplug/locality.h"
 #include "hotplug/view.h"
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LpView, lp_view_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LpLocality, lp_locality_free)
 
 typedef enum {
     LP_DRIVER_ERROR_FAILED,        /* refused; nothing changed */
@@ -84,6 +86,9 @@ typedef struct {
     const char *metadata;          /* lpard's element, complete; NULL: unset */
     const LpCapacityLimits *limits;           /* NULL: unset */
     const char *resource;          /* libvirt's resource partition; "": the default; NULL: unset */
+    bool set_nodes;                /* each cell prefers this node (id; -1: none) */
+    int32_t node[LP_MAX_CELLS];
+    const LpPins *pins;            /* NULL: unset */
 } LpConfigChange;
 
 /* What qemu-guest-agent says of the guest.  As little to be trusted as any word of a guest's. */
@@ -160,6 +165,22 @@ struct LpDriver {
     bool (*qga_set_vcpus)(LpConn *conn, const char *uuid, const LpCpuMask *want, GError **error);
     /* Brings all memory blocks online that are not. */
     bool (*qga_online_memory)(LpConn *conn, const char *uuid, GError **error);
+
+    /* Where the domain's memory lies and its vCPUs run, by about `samples` pages of each part (0: all of
+     * them); `topology` gives the order of nodes.  Never asks the guest or the monitor.  _UNSUPPORTED: the
+     * hypervisor's process is not on this host, or not this user's to look at. */
+    LpLocality *(*locate)(LpConn *conn, const char *uuid, const LpTopology *topology,
+                          uint32_t samples, GError **error);
+    /* A piece of a move.  True also where pages stay: *ret_moved says how many and why.  _NO_DOMAIN or
+     * _NOT_RUNNING: it is gone. */
+    bool (*move_pages)(LpConn *conn, const char *uuid, const LpMoveOrder *order,
+                       LpPagesMoved *ret_moved, GError **error);
+    /* What vCPUs and the emulator's threads may run on; of the running domain. */
+    bool (*set_pins)(LpConn *conn, const char *uuid, const LpPins *pins, GError **error);
+    /* A `restrictive` domain as a whole: the nodes that its memory may be on; pages follow where the
+     * kernel's cpusets move them, which may take its time. */
+    bool (*set_nodeset)(LpConn *conn, const char *uuid, const uint32_t *node_ids, uint32_t n,
+                        GError **error);
 
     /* The host's end of the agent channel, as a connected non-blocking stream socket that the
      * caller owns.  -1 with LP_DRIVER_ERROR_UNSUPPORTED when there is none.  Main loop only,

@@ -7,7 +7,7 @@ liblp_hotplug_a_SOURCES = hotplug/driver.c hotplug/driver.h hotplug/domxml.h \
 	hotplug/domxml-priv.h hotplug/domxml.c hotplug/domxml-tree.c hotplug/domxml-write.c \
 	hotplug/domxml-ports.c hotplug/domxml-enable.c hotplug/domxml-cells.c \
 	hotplug/domxml-devices.c hotplug/domxml-change.c hotplug/domxml-new.c \
-	hotplug/domxml-diff.c \
+	hotplug/domxml-diff.c hotplug/locality.h hotplug/locality.c \
 	hotplug/resource.h hotplug/resource.c \
 	hotplug/libvirt-priv.h hotplug/libvirt.c hotplug/libvirt-look.c hotplug/libvirt-define.c \
 	hotplug/libvirt-effects.c hotplug/qga.h hotplug/qga.c hotplug/libvirt-qga.c \
@@ -21,6 +21,6 @@ liblp_hotplug_a_SOURCES = hotplug/driver.c hotplug/driver.h hotplug/domxml.h \
 	hotplug/sim-balloon.c
 liblp_hotplug_a_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(LIBVIRT_CFLAGS) $(LIBVIRT_GLIB_CFLAGS) \
 	$(LIBXML_CFLAGS) $(JANSSON_CFLAGS)
-LP_HOTPLUG_LIBS = liblp-hotplug.a liblp-wire.a liblp-plan.a liblp-place.a
+LP_HOTPLUG_LIBS = liblp-hotplug.a liblp-wire.a liblp-plan.a liblp-numa.a liblp-layout.a liblp-place.a
 LP_HOTPLUG_SYSLIBS = $(LIBVIRT_GLIB_LIBS) $(LIBVIRT_LIBS) $(LIBXML_LIBS) $(JANSSON_LIBS) \
-	$(GLIB_LIBS)
+	$(GLIB_LIBS) $(NUMA_LIBS) $(HWLOC_LIBS)

@@ -76,6 +76,8 @@ typedef enum {
     LP_SHORT_UNPLUG_EMULATED,     /* under emulation vCPUs are folded, not unplugged */
     LP_SHORT_OVERRUN,             /* the guest holds more than its grant */
     LP_SHORT_TRANSIENT,           /* no persistent definition: live only */
+    LP_SHORT_AFFINITY,            /* score would be `bound` (points), floor is `asked` */
+    LP_SHORT_NODES_ABSENT,        /* its rule is strict, and the host has no node `where` */
     LP_SHORT_KINDS,
 } LpShortReason;
 

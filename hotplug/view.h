@@ -36,6 +36,14 @@ typedef enum {
     LP_ACCEL_TEST,            /* libvirt's test driver */
 } LpAccel;
 
+/* How the domain's XML binds its memory to nodes. */
+typedef enum {
+    LP_NUMATUNE_NONE,         /* not at all */
+    LP_NUMATUNE_CELLS,        /* a preferred node for cells: lpard's own way */
+    LP_NUMATUNE_RESTRICTIVE,  /* by cpuset: moves as a whole, while it runs */
+    LP_NUMATUNE_OTHER,        /* strict, interleave, ...: somebody's decision; not lpard's to change */
+} LpNumatune;
+
 typedef enum {
     LP_CGROUP_NONE,           /* qemu:///session, or no cpu controller */
     LP_CGROUP_V1,
@@ -45,6 +53,8 @@ typedef enum {
 /* One guest NUMA cell and the virtio-mem device that resizes it. */
 typedef struct {
     int32_t node;             /* host node of its memory by the XML; -1: not bound */
+    int32_t home;             /* the node where it lies: drivers say `node`, the registry what was
+                                 measured, where pages were moved away */
     uint64_t base_bytes;      /* boot memory, never unpluggable */
     LpCpuMask vcpus;          /* vCPU ids the cell owns, plugged or not */
     bool has_device;
@@ -75,6 +85,9 @@ typedef struct {
     LpCpuMask plugged;        /* vCPUs the guest has, by the hypervisor's word */
     LpCpuMask hotpluggable;   /* those of them that could be unplugged */
     LpCpuMask plugged_config; /* vCPUs at the next start */
+
+    LpNumatune numatune;
+    bool has_pins;                 /* vCPUs are pinned by the XML */
 
     uint32_t n_cells;         /* 0: no guest NUMA, so no memory device is possible */
     LpViewCell cells[LP_MAX_CELLS];

@@ -26,6 +26,13 @@ typedef struct {
     uint32_t policy_idle_tax_permyriad;   /* [policy] idle-tax = 75 (percent) */
     uint32_t policy_moving;       /* [policy] moving = 4: resizes of memory at once */
     uint64_t policy_history_bytes;    /* [policy] history-size = 256M */
+    /* [numa] */
+    bool optimize_auto;           /* optimize = manual | auto */
+    uint32_t optimize_threshold;  /* threshold = 80: of the host's score; above it is good enough */
+    uint32_t optimize_delta;      /* delta = 10: points to be gained, less is not worth it */
+    uint64_t move_rate_bytes;     /* move-rate = 512M: a second, at most */
+    uint32_t move_pressure_centi; /* move-pressure = 10: percent of the time that tasks wait for memory,
+                                     host or guest; above it moving pauses */
     char **viewers, **operators, **admins;   /* [access] groups */
 } LpSettings;
 

@@ -17,6 +17,9 @@ typedef struct {
     uint64_t shrink_bytes;    /* what its device can give back */
     uint64_t block_bytes;     /* step of its device, > 0 */
     int32_t node;             /* host node behind it; cells that share one share its room */
+    uint32_t distance;        /* mean, of the partition's processors to that node, in hundredths: 1000 is
+                                 local; 0: not known, and of no weight */
+    uint64_t free_bytes;      /* what the node has free for anybody; 0: as room_bytes */
 } LpPlaceCell;
 
 /* Divides `bytes` of growth among the cells: each whole blocks of its cell, within grow_bytes

@@ -9,10 +9,13 @@
 
 #include "numa/cpumask.h"
 #include "numa/place.h"
+#include "numa/rule.h"
 #include "policy/autoscale.h"
 
 /* The newest schema of the profile in the metadata.  A newer one is refused untouched. */
-#define LP_PROFILE_VERSION 2
+#define LP_PROFILE_VERSION 3
+/* With autoscaling, but without a rule of placement. */
+#define LP_PROFILE_VERSION_AUTOSCALE 2
 /* Without what version 2 has brought: autoscaling. */
 #define LP_PROFILE_VERSION_PLAIN 1
 
@@ -62,6 +65,7 @@ typedef struct {
     int64_t hold_until_sec;   /* no automatic change before this (Unix time); 0: no hold,
                                  INT64_MAX: until released */
     LpAutoscale autoscale;
+    LpNumaRule numa;
 } LpProfile;
 
 typedef enum {
@@ -84,6 +88,7 @@ typedef enum {
     LP_PROFILE_SCHEDULES,         /* more than LP_SCHEDULES_MAX, or one is none */
     LP_PROFILE_SCHEDULE_CPU,      /* a schedule's bound is outside of the profile's own */
     LP_PROFILE_SCHEDULE_MEM,
+    LP_PROFILE_NUMA,              /* no such rule, or a floor above 100 */
     LP_PROFILE_VERSION_NEWER,
 } LpProfileVerdict;
 

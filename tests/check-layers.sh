@@ -9,7 +9,7 @@ export LC_ALL
 src=${srcdir:-.}
 build=${1:-.}
 test $# -gt 0 && shift
-test $# -gt 0 || set -- liblp-policy.a liblp-place.a liblp-plan.a liblp-wire.a
+test $# -gt 0 || set -- liblp-policy.a liblp-place.a liblp-layout.a liblp-plan.a liblp-wire.a
 
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -27,7 +27,7 @@ result() {                      # FILE-OF-FAULTS DESCRIPTION
     fi
 }
 
-rooms="numa policy hotplug wire lib agent lpard journal registry engine define pools autoscale api main ctl sim"
+rooms="numa policy hotplug wire lib agent lpard journal registry engine define pools autoscale optimize api main ctl sim"
 echo "1..$(($(echo $rooms | wc -w) + 2 + $#))"
 
 # file:line:included header, for every quoted include of every room.
@@ -51,7 +51,7 @@ awk -F: '
 allowed() {
     case $1 in
     numa) echo '^$' ;;
-    policy) echo '^numa/(cpumask|place)[.]h$' ;;
+    policy) echo '^numa/(cpumask|place|rule)[.]h$' ;;
     hotplug) echo '^numa/' ;;
     wire) echo '^numa/cpumask[.]h$' ;;
     # What programs of a guest link: the codec and no more.
@@ -67,9 +67,11 @@ allowed() {
         echo '^((hotplug|policy|numa|lpard/(registry|engine))/|lpard/[^/]*[.]h$)' ;;
     autoscale)
         echo '^((hotplug|policy|numa|agent/wire|lpard/(registry|engine|pools))/|lpard/[^/]*[.]h$)' ;;
+    optimize)
+        echo '^((hotplug|policy|numa|agent/wire|lpard/(registry|engine|journal))/|lpard/[^/]*[.]h$)' ;;
     api)
         echo '^((hotplug|policy|numa|agent/wire)/|lpard/(journal|registry|engine|define)/)' \
-            '|^lpard/(autoscale|pools)/' \
+            '|^lpard/(autoscale|pools|optimize)/' \
             '|^lpard/[^/]*[.]h$' | tr -d ' ' ;;
     main) echo '^((hotplug|policy|numa)/|lpard/)' ;;
     # It plays host and guests to the policy, and knows nothing of the daemon.
@@ -98,7 +100,7 @@ result "$work/faults" "the rooms form no cycle"
 
 # A folder of C that no rule covers would be a room without a door.
 (cd "$src" && find . -name '*.[ch]' ! -path './.git/*' ! -path './tests/*' ! -path './.lab/*' |
-    sed 's|^\./||' | grep -Ev '^(numa|policy|hotplug|agent(/(wire|classes|lib))?|lpard(/(ctl|api|autoscale|define|engine|pools|registry|journal|sim))?)/[^/]*$') |
+    sed 's|^\./||' | grep -Ev '^(numa|policy|hotplug|agent(/(wire|classes|lib))?|lpard(/(ctl|api|autoscale|define|engine|optimize|pools|registry|journal|sim))?)/[^/]*$') |
     grep -Ev '^(config[.]h|_build/|build[^/]*/|lpard-[0-9][^/]*/)' |
     sed 's/$/ is in no room of this test/' >"$work/faults"
 result "$work/faults" "every source file is in a room"
@@ -118,6 +120,7 @@ for archive; do
     case $archive in
     *policy*) below="$archive liblp-place.a" ;;
     *plan*) below="$archive liblp-place.a" ;;
+    *layout*) below="$archive liblp-place.a" ;;
     *wire*) below="$archive liblp-place.a" ;;
     *) below=$archive ;;
     esac

@@ -5,6 +5,7 @@
 
 #include "lpard/engine/consent.h"
 #include "lpard/engine/operation.h"
+#include "lpard/journal/journal.h"
 #include "lpard/registry/registry.h"
 
 /* More waiting requests on one partition than any operator means to make. */
@@ -46,6 +47,27 @@ bool lp_engine_lane_stuck(LpEngine *engine, const char *uuid);
 /* Whether guests may ask for another size; they may unless told otherwise. */
 void lp_engine_refuse_asks(LpEngine *engine);
 const LpConsentCounts *lp_engine_consent_counts(const LpEngine *engine);
+
+/* Operations that another room carries out, in no lane (LP_OP_OPTIMIZE): the engine keeps them, lists
+ * them, journals them and tells of them; `cancel` is called when somebody asks to stop one, `take_up` for
+ * each that was open when lpard last ended. */
+typedef struct {
+    void (*cancel)(LpOperation *operation, void *data);
+    void (*take_up)(LpOperation *operation, void *data);
+    void *data;
+} LpForeign;
+void lp_engine_serve_foreign(LpEngine *engine, LpOpKind kind, const LpForeign *foreign);
+/* Takes the request; the operation is the engine's, in state `checking`, and durable when `accepted` is
+ * called.  Its key makes it idempotent as any other's. */
+bool lp_engine_add_foreign(LpEngine *engine, LpRequest *request, json_t *optimize,
+                           LpAcceptedFunc accepted, void *data, GError **error);
+/* What is to be done next, before it is done (S6): `durable` comes when the operation, as it is now, is on
+ * disk. */
+void lp_engine_record_foreign(LpEngine *engine, LpOperation *operation, LpDurableFunc durable,
+                              void *data);
+/* It is over; what it has to say. */
+void lp_engine_end_foreign(LpEngine *engine, LpOperation *operation, LpOpState state,
+                           const char *code, const char *message);
 
 /* Called on every change of any operation. */
 typedef void (*LpOperationFunc)(LpOperation *operation, void *data);

@@ -15,6 +15,7 @@ typedef enum {
     LP_OP_MOVE,                   /* from one to another: shrinks, confirms, then grows */
     LP_OP_CAPACITY,               /* entitlement, weight, capped */
     LP_OP_RECONCILE,              /* to the profile's desired, whatever drifted */
+    LP_OP_OPTIMIZE,               /* of the host: another layout; no legs, in no lane */
     LP_OP_KINDS,
 } LpOpKind;
 
@@ -128,6 +129,7 @@ typedef struct {
     int64_t guest_usec;           /* and the guests', in answering check and pre */
     int64_t last_confirm_usec;
     int64_t deadline_usec;        /* monotonic; 0 before it starts */
+    json_t *optimize;             /* OPTIMIZE: its plan and how far it is, as the API says it; or NULL */
 } LpOperation;
 
 LpOperation *lp_operation_new(LpRequest *request);   /* takes the request */

@@ -100,6 +100,9 @@ typedef struct {
     uint64_t starting_bytes;
     uint32_t starting_centi;
     struct LpCalls *calls;        /* the calls waiting their turn on it; calls.c */
+    /* Where it lies, as last measured in this run; NULL: not yet.  Score figures are the optimizer's. */
+    LpLocality *locality;
+    int64_t locality_usec;        /* monotonic, when that was */
 } LpPartition;
 
 /* What the machine can do, read once. */
@@ -121,6 +124,10 @@ void lp_host_read(LpHost *ret_host, const LpTopology *topology, bool described);
 #define LP_SIZE_EVENT_LAG_USEC (2500 * 1000)
 
 typedef struct LpRegistry LpRegistry;
+
+/* Takes what was measured (ownership); one of another run is dropped.  The cells' homes follow it: a cell
+ * lies where most of it does, if half of it or more is resident, else where the XML has it. */
+void lp_registry_locate(LpRegistry *registry, LpPartition *partition, LpLocality *locality);
 
 LpRegistry *lp_registry_new(LpWorkers *workers, LpJournal *journal,
                             LpEvents *events, const LpHost *host, uint64_t reserve_bytes,

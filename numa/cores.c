@@ -1,0 +1,2 @@
+/* Whole cores first. */
+#include "numa/cores.h"

@@ -1,0 +1,2 @@
+/* The layout of a host. */
+#include "numa/layout.h"

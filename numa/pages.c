@@ -1,0 +1,2 @@
+/* Pages, through libnuma. */
+#include "numa/pages.h"

@@ -1,0 +1,2 @@
+/* Distances, weighed by who uses what. */
+#include "numa/score.h"
