@@ -30,37 +30,6 @@ lp_facts_meminfo(const char *text, const char *key)
     return 0;
 }
 
-/* "1.25" as 125, without floating point; stops at anything unexpected. */
-static uint32_t
-read_centi(const char *text)
-{
-    uint64_t centi = 0;
-    int decimals = -1;
-
-    for (; *text != '\0' && decimals < 2; text++) {
-        if (*text == '.' && decimals < 0) {
-            decimals = 0;
-        } else if (*text >= '0' && *text <= '9' && centi < UINT32_MAX / 10) {
-            centi = centi * 10 + (uint64_t)(*text - '0');
-            if (decimals >= 0)
-                decimals++;
-        } else {
-            break;
-        }
-    }
-    for (int i = decimals < 0 ? 0 : decimals; i < 2; i++)
-        centi *= 10;
-    return centi > UINT32_MAX ? UINT32_MAX : (uint32_t)centi;
-}
-
-uint32_t
-lp_facts_percent(const char *text)
-{
-    uint32_t centi = read_centi(text);
-
-    return centi > 10000 ? 10000 : centi;
-}
-
 static void
 copy_text(char *to, size_t size, const char *from)
 {
@@ -179,7 +148,7 @@ lp_facts_state(const char *sysfs, const char *procfs, const LpCpus *cpus, LpMemo
     snprintf(path, sizeof(path), "%s/devices/system/node", sysfs);
     lp_file_each(path, "node", read_cell, &walk);
     if (lp_file_read(text, sizeof(text), "%s/loadavg", procfs) > 0)
-        ret_state->load_centi = read_centi(text);
+        ret_state->load_centi = lp_psi_centi(text);
     ret_state->psi_cpu_centi = lp_psi_read(procfs, "cpu").some_centi;
     ret_state->psi_mem_centi = lp_psi_read(procfs, "memory").some_centi;
 }

@@ -17,8 +17,6 @@ void lp_facts_state(const char *sysfs, const char *procfs, const LpCpus *cpus,
 uint64_t lp_facts_meminfo(const char *text, const char *key);
 /* The kernel's random id of this boot; "0" where it has none. */
 void lp_facts_boot_id(const char *procfs, char *ret_text, size_t size);
-/* A percentage such as "1.25", x 100, at most 10000; stops at anything unexpected. */
-uint32_t lp_facts_percent(const char *text);
 /* MemTotal alone: cheap enough to look at every few milliseconds. */
 uint64_t lp_facts_mem_total(const char *procfs);
 

@@ -2,7 +2,7 @@
 noinst_LIBRARIES += liblp-wire.a
 liblp_wire_a_SOURCES = agent/wire/wire.h agent/wire/words.h agent/wire/words.c \
 	agent/wire/encode.c agent/wire/decode.c agent/wire/fields.c agent/wire/fields.h \
-	agent/wire/state.c agent/wire/resize.c agent/wire/pressure.c agent/wire/reader.c \
+	agent/wire/state.c agent/wire/resize.c agent/wire/pressure.c agent/wire/psi.c agent/wire/psi.h agent/wire/reader.c \
 	agent/wire/feature.c agent/wire/feature.h
 liblp_wire_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 EXTRA_DIST += agent/wire/PROTOCOL.md
