@@ -1,14 +1,14 @@
 # The daemon: everything but main() in an archive, so that tests can link it.
 noinst_LIBRARIES += liblp-daemon.a
 liblp_daemon_a_SOURCES = \
-	lpard/registry/account.c lpard/engine/begin.c lpard/registry/balloon.c lpard/registry/calls.c lpard/registry/channel.c lpard/registry/channel.h \
+	lpard/registry/account.c lpard/registry/locality.c lpard/engine/begin.c lpard/registry/balloon.c lpard/registry/calls.c lpard/registry/channel.c lpard/registry/channel.h \
 	lpard/engine/confirm.c lpard/engine/engine-priv.h lpard/engine/engine.c lpard/engine/engine.h lpard/engine/finish.c \
 	lpard/registry/guest.c lpard/engine/recover.c lpard/engine/guest-agent.c lpard/engine/guest-agent.h \
 	lpard/registry/host.c lpard/journal/journal-db.c lpard/journal/journal-priv.h lpard/journal/journal-read.c \
 	lpard/journal/journal-writer.c lpard/journal/journal.c lpard/journal/journal.h lpard/engine/operation.c \
 	lpard/engine/operation.h lpard/profile-xml.c lpard/profile-xml.h lpard/registry/registry-priv.h \
 	lpard/registry/registry.c lpard/registry/registry.h lpard/engine/request.c lpard/engine/run.c \
-	lpard/engine/consent.c lpard/engine/consent.h lpard/engine/requests.c lpard/engine/settle.c lpard/engine/lanes.c \
+	lpard/engine/consent.c lpard/engine/consent.h lpard/engine/requests.c lpard/engine/settle.c lpard/engine/lanes.c lpard/engine/foreign.c \
 	lpard/settings.c \
 	lpard/settings.h lpard/words.c lpard/words.h lpard/registry/workers.c lpard/registry/workers.h \
 	lpard/error.c lpard/error.h lpard/events.c lpard/events.h \

@@ -1,7 +1,7 @@
 /* The engine's inside: engine.c (submission), lanes.c, begin.c (look, plan, admit, intent),
  * consent.c (what the guest is told and may refuse), run.c (effects), confirm.c (what counts as
  * done), settle.c (what a stopped leg leaves), finish.c (results, undo), requests.c (what guests
- * ask for). */
+ * ask for), foreign.c (what another room carries out). */
 #ifndef LP_LPARD_ENGINE_PRIV_H
 #define LP_LPARD_ENGINE_PRIV_H
 
@@ -38,12 +38,14 @@ struct LpEngine {
     GPtrArray *runs;                 /* of LpRun*, those under way */
     GPtrArray *definitions;          /* of Definition* in recover.c, likewise */
     GPtrArray *endings;              /* of Ending* in finish.c: results on their way to disk */
+    GPtrArray *answers;              /* of Answer* in foreign.c: what the journal owes, not freed by it */
     GPtrArray *askers;               /* of Asker* in guest-agent.c: questions under way */
     GArray *listeners;
     bool recovered;
     LpConsentCounts counts;
     GPtrArray *asks;                 /* of Ask* in requests.c: open, or lately closed */
     bool refuse_asks;
+    LpForeign foreign[LP_OP_KINDS];  /* by kind; unset: the engine's own */
 };
 
 /* An operation at work. */
@@ -111,6 +113,11 @@ void lp_run_record(LpRun *run);
 void lp_operation_changed(LpEngine *engine, LpOperation *operation);
 void lp_operation_set_state(LpEngine *engine, LpOperation *operation, LpOpState state);
 void lp_run_free(LpRun *run);
+
+/* foreign.c */
+bool lp_engine_is_foreign(const LpEngine *engine, const LpOperation *operation);
+bool lp_engine_cancel_foreign(LpEngine *engine, LpOperation *operation, GError **error);
+void lp_engine_take_up_foreign(LpEngine *engine, LpOperation *operation);
 
 /* begin.c */
 void lp_run_begin(LpRun *run);

@@ -33,7 +33,7 @@ lp_operation_set_state(LpEngine *engine, LpOperation *operation, LpOpState state
     operation->state = state;
     if (operation->id)
         lp_events_emit(engine->events, "operation",
-                       json_pack("{s:I,s:s,s:s,s:s,s:s?,s:I}", "id", (json_int_t) operation->id,
+                       json_pack("{s:I,s:s,s:s,s:s?,s:s?,s:I}", "id", (json_int_t) operation->id,
                                  "kind", lp_op_kind_name(operation->request->kind), "state",
                                  lp_op_state_name(state), "partition",
                                  operation->request->partition, "message", operation->message,
@@ -85,8 +85,8 @@ lock_timeout(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-static bool
-check_ready(LpEngine *engine, GError **error)
+bool
+lp_engine_ready(LpEngine *engine, GError **error)
 {
     const char *message;
 
@@ -239,9 +239,9 @@ find_by_key(LpEngine *engine, const char *key, GError **error)
 }
 
 /* A repeated key: the same request gets the same operation, another one an error. */
-static bool
-answer_repeated(LpEngine *engine, const LpRequest *request, LpAcceptedFunc accepted, void *data,
-                bool *ret_answered, GError **error)
+bool
+lp_engine_answer_repeated(LpEngine *engine, const LpRequest *request, LpAcceptedFunc accepted,
+                          void *data, bool *ret_answered, GError **error)
 {
     g_autoptr(GError) unknown = NULL;
     LpOperation *operation = request->key ? find_by_key(engine, request->key, &unknown) : NULL;
@@ -301,7 +301,14 @@ submit(LpEngine *engine, LpRequest *request, bool dry, LpAcceptedFunc accepted, 
     LpRun *run;
     bool answered;
 
-    if (!check_ready(engine, error) || !find_both(engine, request, &from, &to, error))
+    if (!request->partition) {
+        g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
+                    "an operation of kind \"%s\" is of the host, not of a partition; it is begun "
+                    "with `lparctl optimize`",
+                    lp_op_kind_name(request->kind));
+        return false;
+    }
+    if (!lp_engine_ready(engine, error) || !find_both(engine, request, &from, &to, error))
         return false;
     /* Names in the record are the domain's own, whatever was typed. */
     g_free(request->partition);
@@ -310,7 +317,7 @@ submit(LpEngine *engine, LpRequest *request, bool dry, LpAcceptedFunc accepted, 
         g_free(request->to);
         request->to = g_strdup(to->view->name);
     }
-    if (!answer_repeated(engine, request, accepted, data, &answered, error))
+    if (!lp_engine_answer_repeated(engine, request, accepted, data, &answered, error))
         return false;
     if (answered)
         return true;
@@ -404,6 +411,8 @@ lp_engine_cancel(LpEngine *engine, int64_t id, GError **error)
                     "them", id);
         return false;
     }
+    if (lp_engine_is_foreign(engine, operation))
+        return lp_engine_cancel_foreign(engine, operation, error);
     run = run_of(engine, operation);
     if (LP_OP_IS_FINAL(operation->state) || !run) {
         g_set_error(error, LP_ERROR, LP_ERROR_CONFLICT,
@@ -515,11 +524,19 @@ lp_engine_new(LpRegistry *registry, LpWorkers *workers, LpJournal *journal, LpEv
     engine->definitions = g_ptr_array_new();
     engine->askers = g_ptr_array_new_with_free_func(g_free);
     engine->endings = g_ptr_array_new_with_free_func(g_free);
+    engine->answers = g_ptr_array_new();
     engine->listeners = g_array_new(FALSE, FALSE, sizeof(Listener));
     engine->asks = g_ptr_array_new_with_free_func(g_free);
     lp_registry_listen(registry, on_change, engine);
     lp_registry_hear(registry, on_guest, engine);
     return engine;
+}
+
+static void
+free_answer(gpointer answer, gpointer data)
+{
+    (void) data;
+    g_free(answer);
 }
 
 void
@@ -539,6 +556,8 @@ lp_engine_free(LpEngine *engine)
     g_ptr_array_unref(engine->definitions);
     g_ptr_array_unref(engine->askers);
     g_ptr_array_unref(engine->endings);
+    g_ptr_array_foreach(engine->answers, free_answer, NULL);
+    g_ptr_array_unref(engine->answers);
     g_ptr_array_unref(engine->runs);
     g_hash_table_unref(engine->operations);
     g_hash_table_unref(engine->lanes);

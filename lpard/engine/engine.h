@@ -57,15 +57,24 @@ typedef struct {
     void *data;
 } LpForeign;
 void lp_engine_serve_foreign(LpEngine *engine, LpOpKind kind, const LpForeign *foreign);
-/* Takes the request; the operation is the engine's, in state `checking`, and durable when `accepted` is
- * called.  Its key makes it idempotent as any other's. */
+/* Whether anything can be begun now: the journal can be written, and the hypervisor is there. */
+bool lp_engine_ready(LpEngine *engine, GError **error);
+/* A key that was used before: for the same request `accepted` is called with its operation, and
+ * *ret_answered set; for another one it is LP_ERROR_CONFLICT. */
+bool lp_engine_answer_repeated(LpEngine *engine, const LpRequest *request,
+                               LpAcceptedFunc accepted, void *data, bool *ret_answered,
+                               GError **error);
+/* Takes the request and the reference; the operation is the engine's, in state `checking`, and durable
+ * when `accepted` is called.  Its key makes it idempotent as any other's.  `kind` must be served. */
 bool lp_engine_add_foreign(LpEngine *engine, LpRequest *request, json_t *optimize,
                            LpAcceptedFunc accepted, void *data, GError **error);
 /* What is to be done next, before it is done (S6): `durable` comes when the operation, as it is now, is on
- * disk. */
+ * disk.  It is `running` from then on. */
 void lp_engine_record_foreign(LpEngine *engine, LpOperation *operation, LpDurableFunc durable,
                               void *data);
-/* It is over; what it has to say. */
+/* Something about it is new; tells whoever waits. */
+void lp_engine_tell_foreign(LpEngine *engine, LpOperation *operation, LpOpState state);
+/* It is over; what it has to say.  Told to others when it is on disk. */
 void lp_engine_end_foreign(LpEngine *engine, LpOperation *operation, LpOpState state,
                            const char *code, const char *message);
 

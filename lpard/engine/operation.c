@@ -106,6 +106,7 @@ lp_operation_free(LpOperation *operation)
     g_free(operation->code);
     g_free(operation->message);
     g_free(operation->waits_for);
+    json_decref(operation->optimize);
     g_free(operation);
 }
 
@@ -268,7 +269,7 @@ lp_operation_to_json(const LpOperation *operation)
     json_object_set_new(json, "state", json_string(lp_op_state_name(operation->state)));
     json_object_set_new(json, "exit_status",
                         json_integer(lp_op_state_exit_status(operation->state)));
-    json_object_set_new(json, "partition", json_string(request->partition));
+    json_object_set_new(json, "partition", text_or_null(request->partition));
     json_object_set_new(json, "to", text_or_null(request->to));
     json_object_set_new(json, "request", lp_request_to_json(request));
     json_object_set_new(json, "code", text_or_null(operation->code));
@@ -282,6 +283,8 @@ lp_operation_to_json(const LpOperation *operation)
     json_object_set_new(json, "created_at", time_or_null(operation->created_sec));
     json_object_set_new(json, "finished_at", time_or_null(operation->finished_sec));
     json_object_set_new(json, "legs", legs);
+    json_object_set_new(json, "optimize",
+                        operation->optimize ? json_incref(operation->optimize) : json_null());
     json_object_set_new(json, "timing", timing_json(operation));
     json_object_set_new(
         json, "deadline_in_msec",
@@ -384,6 +387,19 @@ read_end(LpOperation *operation, const json_t *json)
         g_ptr_array_add(operation->remarks, g_strdup(json_string_value(remark)));
 }
 
+static bool
+is_whole(const LpOperation *operation)
+{
+    switch (operation->request->kind) {
+    case LP_OP_OPTIMIZE:
+        return operation->optimize != NULL;
+    case LP_OP_MOVE:
+        return operation->legs->len >= 2;
+    default:
+        return operation->legs->len >= 1;
+    }
+}
+
 LpOperation *
 lp_operation_from_json(json_t *json, GError **error)
 {
@@ -405,8 +421,9 @@ lp_operation_from_json(json_t *json, GError **error)
         if (leg)
             g_ptr_array_add(operation->legs, leg);
     }
-    if (operation->id > 0
-        && operation->legs->len >= (operation->request->kind == LP_OP_MOVE ? 2u : 1u))
+    if (json_is_object(json_object_get(json, "optimize")))
+        operation->optimize = json_incref(json_object_get(json, "optimize"));
+    if (operation->id > 0 && is_whole(operation))
         return operation;
     g_set_error(error, LP_ERROR, LP_ERROR_JOURNAL, "its id or its legs are missing");
     lp_operation_free(operation);

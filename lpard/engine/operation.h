@@ -40,7 +40,7 @@ typedef enum { LP_AMOUNT_NONE, LP_AMOUNT_SET, LP_AMOUNT_ADD, LP_AMOUNT_REMOVE } 
 /* What was asked, as it came: deltas become absolute when the operation starts. */
 typedef struct {
     LpOpKind kind;
-    char *partition;              /* a name or UUID; MOVE: the giver */
+    char *partition;              /* a name or UUID; MOVE: the giver; OPTIMIZE: NULL */
     char *to;                     /* MOVE: the receiver */
     LpAmountMode cpu_mode, mem_mode;
     uint32_t cpu;
@@ -57,6 +57,7 @@ typedef struct {
     char *key;                    /* Idempotency-Key, or NULL */
     char *requester;              /* who, for the audit: "uid 1000 (operator)" */
     char *why;                    /* a guest's reason for its own request, or NULL */
+    json_t *optimize;             /* OPTIMIZE: what was asked, an object; else NULL */
 } LpRequest;
 
 LpRequest *lp_request_copy(const LpRequest *request);

@@ -30,6 +30,15 @@ recover_one(LpEngine *engine, json_t *row)
     operation->recovered = operation->on_record = true;
     operation->created_usec = g_get_monotonic_time();
     g_hash_table_insert(engine->operations, &operation->id, operation);
+    if (lp_engine_is_foreign(engine, operation)) {
+        lp_engine_take_up_foreign(engine, operation);
+        return;
+    }
+    if (operation->legs->len == 0) {
+        g_warning("operation %" G_GINT64_FORMAT " of kind %s has nobody to take it up",
+                  operation->id, lp_op_kind_name(operation->request->kind));
+        return;
+    }
     run = g_new0(LpRun, 1);
     run->engine = engine;
     run->operation = operation;

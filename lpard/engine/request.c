@@ -12,6 +12,7 @@ static const char *const kind_names[LP_OP_KINDS] = {
     [LP_OP_MOVE] = "move",
     [LP_OP_CAPACITY] = "capacity",
     [LP_OP_RECONCILE] = "reconcile",
+    [LP_OP_OPTIMIZE] = "optimize",
 };
 static const char *const mode_names[] = {"none", "set", "add", "remove"};
 static const char *const via_names[] = {"auto", "virtio-mem", "dimm", "balloon"};
@@ -32,6 +33,7 @@ lp_request_copy(const LpRequest *request)
     copy->key = g_strdup(request->key);
     copy->requester = g_strdup(request->requester);
     copy->why = g_strdup(request->why);
+    copy->optimize = json_deep_copy(request->optimize);
     return copy;
 }
 
@@ -45,6 +47,7 @@ lp_request_free(LpRequest *request)
     g_free(request->key);
     g_free(request->requester);
     g_free(request->why);
+    json_decref(request->optimize);
     g_free(request);
 }
 
@@ -88,6 +91,8 @@ lp_request_to_json(const LpRequest *request)
     put_text(json, "key", request->key);
     put_text(json, "requester", request->requester);
     put_text(json, "why", request->why);
+    if (request->optimize)
+        json_object_set(json, "optimize", request->optimize);
     return json;
 }
 
@@ -191,8 +196,19 @@ read_amount(const json_t *json, const char *key, const char *name, uint64_t max,
     return true;
 }
 
+/* What it holds is the optimizer's to read. */
 static bool
-read_field(LpRequest *request, const char *key, const json_t *value, GError **error)
+read_optimize(json_t *value, const char *key, json_t **ret, GError **error)
+{
+    if (!json_is_object(value))
+        return bad_field(error, key, "must be an object");
+    json_decref(*ret);
+    *ret = json_incref(value);
+    return true;
+}
+
+static bool
+read_field(LpRequest *request, const char *key, json_t *value, GError **error)
 {
     uint64_t number = 0;
     unsigned index = 0;
@@ -213,6 +229,8 @@ read_field(LpRequest *request, const char *key, const json_t *value, GError **er
         return read_text(value, key, &request->requester, error);
     if (g_str_equal(key, "why"))
         return read_text(value, key, &request->why, error);
+    if (g_str_equal(key, "optimize"))
+        return read_optimize(value, key, &request->optimize, error);
     if (g_str_equal(key, "force"))
         return read_bool(value, key, &request->force, error);
     if (g_str_equal(key, "cpu")) {
@@ -265,8 +283,12 @@ check_whole(const LpRequest *request, GError **error)
     bool amounts = request->cpu_mode || request->mem_mode;
     bool capacity = request->has_entitled || request->has_weight || request->has_capped;
 
-    if (!request->partition)
-        return bad_field(error, "partition", "is missing");
+    if ((request->kind == LP_OP_OPTIMIZE) != (request->optimize != NULL))
+        return bad_field(error, "optimize", request->optimize ? "goes with that kind only"
+                                                              : "is missing");
+    if ((request->kind == LP_OP_OPTIMIZE) != (request->partition == NULL))
+        return bad_field(error, "partition", request->partition ? "does not belong here"
+                                                                : "is missing");
     if ((request->kind == LP_OP_MOVE) != (request->to != NULL))
         return bad_field(error, "to", request->to ? "goes with a move only" : "is missing");
     if (request->to && g_str_equal(request->to, request->partition))
