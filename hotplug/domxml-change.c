@@ -348,6 +348,28 @@ change_resource(xmlNode *domain, const char *resource)
         lp_xml_remove(node);
 }
 
+static bool
+change_nodes(xmlNode *domain, const int32_t *node, GError **error)
+{
+    uint32_t n_cells = 0;
+
+    for (xmlNode *cell = lp_xml_child(lp_xml_at(domain, "cpu", "numa", NULL), "cell");
+         cell && n_cells < LP_MAX_CELLS; cell = lp_xml_next(cell, "cell"))
+        n_cells++;
+    return lp_domxml_set_nodes(domain, node, n_cells, error);
+}
+
+/* The definition may have fewer vCPUs than what runs: pins of others would keep it from starting. */
+static void
+change_pins(xmlNode *domain, const LpPins *pins)
+{
+    g_autofree char *text = lp_xml_content(lp_xml_child(domain, "vcpu"));
+    uint64_t max = 1;
+
+    lp_xml_parse_number(text, LP_MAX_CPUS, &max);
+    lp_domxml_set_pins(domain, pins, (uint32_t)max);
+}
+
 char *
 lp_domxml_change(const char *xml, const LpConfigChange *change, GError **error)
 {
@@ -367,5 +389,9 @@ lp_domxml_change(const char *xml, const LpConfigChange *change, GError **error)
         lp_domxml_limits(domain, change->limits);
     if (change->resource)
         change_resource(domain, change->resource);
+    if (change->set_nodes && !change_nodes(domain, change->node, error))
+        return NULL;
+    if (change->pins)
+        change_pins(domain, change->pins);
     return lp_xml_to_text(doc);
 }

@@ -83,6 +83,14 @@ uint32_t lp_domxml_pending_ports(xmlNode *domain);
 bool lp_domxml_is_pcie(xmlNode *domain);
 /* Memory, balloon, channel and ports of enable (domxml-devices.c). */
 bool lp_domxml_enable_devices(xmlNode *domain, const LpShape *shape, GError **error);
+/* The kind of numatune, the node of each cell (and its home, which is the same here), and whether
+ * vCPUs are pinned (domxml-numa.c). */
+void lp_domxml_read_numa(xmlNode *domain, LpView *view);
+/* Each cell prefers its node (id; -1: none); a restrictive domain is held to all of them.
+ * _UNSUPPORTED: the numatune is somebody else's. */
+bool lp_domxml_set_nodes(xmlNode *domain, const int32_t *node, uint32_t n_cells, GError **error);
+/* <vcpupin> and <emulatorpin>: what is empty in `pins`, or not below n_vcpus, is left as it is. */
+void lp_domxml_set_pins(xmlNode *domain, const LpPins *pins, uint32_t n_vcpus);
 /* The vCPU and cell part of enable (domxml-cells.c). */
 void lp_domxml_enable_cells(xmlNode *domain, const LpShape *shape);
 

@@ -118,24 +118,6 @@ read_cells(xmlNode *domain, LpView *view, GError **error)
     return true;
 }
 
-/* Which host node each cell's memory comes from, where that is one node. */
-static void
-read_nodes(xmlNode *domain, LpView *view)
-{
-    xmlNode *numatune = lp_xml_child(domain, "numatune");
-    g_autofree char *all = lp_xml_attr(lp_xml_child(numatune, "memory"), "nodeset");
-    uint64_t node, cell;
-
-    for (uint32_t i = 0; i < LP_MAX_CELLS; i++)
-        view->cells[i].node = lp_xml_parse_number(all, SMALL_MAX, &node) ? (int32_t)node : -1;
-    for (xmlNode *bound = lp_xml_child(numatune, "memnode"); bound;
-         bound = lp_xml_next(bound, "memnode")) {
-        if (lp_xml_attr_number(bound, "cellid", LP_MAX_CELLS - 1, &cell))
-            view->cells[cell].node =
-                lp_xml_attr_number(bound, "nodeset", SMALL_MAX, &node) ? (int32_t)node : -1;
-    }
-}
-
 static bool
 read_virtio_mem(xmlNode *device, LpView *view, uint64_t bytes, uint32_t id, GError **error)
 {
@@ -327,7 +309,7 @@ lp_domxml_read(const char *xml, LpView *view, GError **error)
     read_identity(domain, view);
     if (!read_vcpus(domain, view, error) || !read_cells(domain, view, error))
         return false;
-    read_nodes(domain, view);
+    lp_domxml_read_numa(domain, view);
     if (!read_memory(domain, view, error) || !read_memtune(domain, view, error) ||
         !read_cputune(domain, view, error))
         return false;

@@ -7,6 +7,7 @@ liblp_hotplug_a_SOURCES = hotplug/driver.c hotplug/driver.h hotplug/domxml.h \
 	hotplug/domxml-priv.h hotplug/domxml.c hotplug/domxml-tree.c hotplug/domxml-write.c \
 	hotplug/domxml-ports.c hotplug/domxml-enable.c hotplug/domxml-cells.c \
 	hotplug/domxml-devices.c hotplug/domxml-change.c hotplug/domxml-new.c \
+	hotplug/domxml-numa.c \
 	hotplug/domxml-diff.c hotplug/locality.h hotplug/locality.c \
 	hotplug/resource.h hotplug/resource.c \
 	hotplug/libvirt-priv.h hotplug/libvirt.c hotplug/libvirt-look.c hotplug/libvirt-define.c \
@@ -18,7 +19,8 @@ liblp_hotplug_a_SOURCES = hotplug/driver.c hotplug/driver.h hotplug/domxml.h \
 	hotplug/sim-host.c hotplug/sim-file.c hotplug/sim-state.c hotplug/sim-domain.c \
 	hotplug/sim-guest.c hotplug/sim-xml.c hotplug/sim-watch.c hotplug/sim-tell.c \
 	hotplug/sim-agent.c hotplug/sim-phase.c hotplug/sim-qga.c \
-	hotplug/sim-balloon.c
+	hotplug/sim-balloon.c hotplug/sim-numa.h hotplug/sim-numa.c \
+	hotplug/sim-numa-json.c hotplug/sim-pages.c hotplug/sim-xml-numa.c
 liblp_hotplug_a_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(LIBVIRT_CFLAGS) $(LIBVIRT_GLIB_CFLAGS) \
 	$(LIBXML_CFLAGS) $(JANSSON_CFLAGS)
 LP_HOTPLUG_LIBS = liblp-hotplug.a liblp-wire.a liblp-plan.a liblp-numa.a liblp-layout.a liblp-place.a

@@ -396,6 +396,154 @@ test_enable_numatune(void **state)
     assert_non_null(strstr(b, "<memnode cellid='1' mode='preferred' nodeset='1'/>"));
 }
 
+/* --- where memory and vCPUs are bound --- */
+
+static char *
+with_numatune(const char *text)
+{
+    return replace(live, "<memnode cellid='1' mode='preferred' nodeset='5'/>", text);
+}
+
+static void
+test_read_numatune(void **state)
+{
+    static const struct {
+        const char *text;
+        LpNumatune kind;
+        int32_t node[2];
+    } CASES[] = {
+        { "", LP_NUMATUNE_NONE, { -1, -1 } },
+        { "<memnode cellid='0' mode='preferred' nodeset='33'/>", LP_NUMATUNE_CELLS, { 33, -1 } },
+        { "<memnode cellid='0' mode='preferred' nodeset='0'/>"
+          "<memnode cellid='1' mode='preferred' nodeset='1'/>", LP_NUMATUNE_CELLS, { 0, 1 } },
+        { "<memnode cellid='0' mode='preferred' nodeset='0-1'/>", LP_NUMATUNE_OTHER, { -1, -1 } },
+        { "<memnode cellid='0' mode='strict' nodeset='2'/>", LP_NUMATUNE_OTHER, { 2, -1 } },
+        { "<memory mode='strict' nodeset='1'/>", LP_NUMATUNE_OTHER, { 1, 1 } },
+        { "<memory mode='preferred' nodeset='1'/>", LP_NUMATUNE_OTHER, { 1, 1 } },
+        { "<memory mode='interleave' nodeset='0-1'/>", LP_NUMATUNE_OTHER, { -1, -1 } },
+        { "<memory placement='auto'/>", LP_NUMATUNE_OTHER, { -1, -1 } },
+        { "<memory mode='restrictive' nodeset='0-1'/>", LP_NUMATUNE_RESTRICTIVE, { -1, -1 } },
+        { "<memory mode='restrictive' nodeset='0-1'/>"
+          "<memnode cellid='1' mode='restrictive' nodeset='1'/>", LP_NUMATUNE_RESTRICTIVE,
+          { -1, 1 } },
+        { "<memnode cellid='99' mode='preferred' nodeset='99999999999'/>", LP_NUMATUNE_OTHER,
+          { -1, -1 } },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < G_N_ELEMENTS(CASES); i++) {
+        g_autofree char *xml = with_numatune(CASES[i].text);
+        g_autoptr(LpView) view = read_ok(xml);
+
+        if (view->numatune != CASES[i].kind)
+            fail_msg("%s: kind %d", CASES[i].text, view->numatune);
+        for (int cell = 0; cell < 2; cell++) {
+            assert_int_equal(view->cells[cell].node, CASES[i].node[cell]);
+            assert_int_equal(view->cells[cell].home, CASES[i].node[cell]);
+        }
+    }
+}
+
+static void
+test_read_pins(void **state)
+{
+    g_autofree char *pinned = replace(live, "<shares>512</shares>",
+                                      "<vcpupin vcpu='1' cpuset='0-3,^2'/>");
+    g_autofree char *emulator = replace(live, "<shares>512</shares>", "<emulatorpin cpuset='0'/>");
+    g_autofree char *cpuset = replace(live, "placement='static'", "cpuset='0-3'");
+    g_autofree char *automatic = replace(live, "placement='static'", "placement='auto'");
+    g_autoptr(LpView) a = read_ok(live);
+    g_autoptr(LpView) b = read_ok(pinned);
+    g_autoptr(LpView) c = read_ok(cpuset);
+    g_autoptr(LpView) d = read_ok(automatic);
+    g_autoptr(LpView) e = read_ok(emulator);
+
+    (void)state;
+    assert_false(a->has_pins);
+    assert_true(b->has_pins);
+    assert_true(c->has_pins);
+    assert_true(d->has_pins);
+    assert_false(e->has_pins);
+}
+
+static char *
+change_ok(const char *xml, const LpConfigChange *change)
+{
+    GError *error = NULL;
+    char *out = lp_domxml_change(xml, change, &error);
+
+    if (!out)
+        fail_msg("%s", error->message);
+    return out;
+}
+
+static void
+test_change_nodes(void **state)
+{
+    LpConfigChange change = { .set_nodes = true, .node = { 33, 5, 7 } };    /* there is no cell 2 */
+    LpConfigChange none = { .set_nodes = true, .node = { -1, -1 } };
+    GError *error = NULL;
+    g_autofree char *xml = change_ok(live, &change);
+    g_autofree char *again = change_ok(xml, &change);
+    g_autofree char *unbound = change_ok(xml, &none);
+    g_autofree char *bound = change_ok(unbound, &change);
+    g_autofree char *restrictive =
+        with_numatune("<memory mode='restrictive' nodeset='0-1'/>");
+    g_autofree char *by_cell = with_numatune("<memory mode='restrictive' nodeset='0-1'/>"
+                                             "<memnode cellid='1' mode='restrictive' nodeset='1'/>");
+    g_autofree char *strict = with_numatune("<memory mode='strict' nodeset='0'/>");
+    g_autofree char *moved = change_ok(restrictive, &change);
+    g_autofree char *kept = change_ok(restrictive, &none);
+
+    (void)state;
+    assert_non_null(strstr(xml, "<memnode cellid='1' mode='preferred' nodeset='5'/>\n"
+                                "    <memnode cellid='0' mode='preferred' nodeset='33'/>\n"));
+    assert_null(strstr(xml, "nodeset='7'"));
+    assert_string_equal(again, xml);
+    assert_null(strstr(unbound, "numatune"));
+    assert_non_null(strstr(bound, "<memnode cellid='0' mode='preferred' nodeset='33'/>"));
+    assert_non_null(strstr(moved, "<memory mode='restrictive' nodeset='5,33'/>"));
+    assert_null(strstr(moved, "memnode"));
+    assert_string_equal(kept, restrictive);
+    assert_refused(lp_domxml_change(by_cell, &change, &error), &error, LP_DRIVER_ERROR_UNSUPPORTED);
+    assert_refused(lp_domxml_change(strict, &change, &error), &error, LP_DRIVER_ERROR_UNSUPPORTED);
+}
+
+static void
+test_change_pins(void **state)
+{
+    LpCpuMask cpus[6] = { 0 };
+    LpPins pins = { .n_vcpus = 6, .vcpus = cpus };
+    LpConfigChange change = { .pins = &pins };
+    g_autofree char *old = replace(live, "<shares>512</shares>",
+                                   "<shares>512</shares><vcpupin vcpu='1' cpuset='2,3'/>"
+                                   "<vcpupin vcpu='2' cpuset='9'/><emulatorpin cpuset='9'/>");
+    g_autofree char *plain = replace(live, "<cputune>", "<cputune-not>");
+    g_autofree char *closed = replace(plain, "</cputune>", "</cputune-not>");
+    g_autofree char *xml = NULL, *again = NULL, *new = NULL, *kept = change_ok(old, &change);
+
+    (void)state;
+    assert_string_equal(kept, old);    /* nothing is named */
+    lp_cpumask_parse("0-1,1023", &cpus[0]);
+    lp_cpumask_parse("2-3", &cpus[1]);
+    lp_cpumask_parse("4", &cpus[3]);
+    lp_cpumask_parse("5", &cpus[5]);    /* the definition has vCPUs 0 to 3 */
+    lp_cpumask_parse("0-3", &pins.emulator);
+    xml = change_ok(old, &change);
+    again = change_ok(xml, &change);
+    assert_string_equal(again, xml);
+    assert_non_null(strstr(xml, "<vcpupin vcpu='0' cpuset='0-1,1023'/>"));
+    assert_non_null(strstr(xml, "<vcpupin vcpu='1' cpuset='2,3'/>"));
+    assert_non_null(strstr(xml, "<vcpupin vcpu='2' cpuset='9'/>"));
+    assert_non_null(strstr(xml, "<vcpupin vcpu='3' cpuset='4'/>"));
+    assert_null(strstr(xml, "vcpu='5'"));
+    assert_non_null(strstr(xml, "<emulatorpin cpuset='0-3'/>"));
+    assert_non_null(strstr(xml, "<shares>512</shares>"));
+    new = change_ok(closed, &change);
+    assert_non_null(strstr(new, "<cputune>"));
+    assert_non_null(strstr(new, "<vcpupin vcpu='3' cpuset='4'/>"));
+}
+
 static void
 test_enable_i440fx(void **state)
 {
@@ -762,6 +910,10 @@ main(void)
         cmocka_unit_test(test_enable_same_shape_changes_nothing),
         cmocka_unit_test(test_enable_reshapes),
         cmocka_unit_test(test_enable_numatune),
+        cmocka_unit_test(test_read_numatune),
+        cmocka_unit_test(test_read_pins),
+        cmocka_unit_test(test_change_nodes),
+        cmocka_unit_test(test_change_pins),
         cmocka_unit_test(test_enable_i440fx),
         cmocka_unit_test(test_enable_refuses),
         cmocka_unit_test(test_change),
