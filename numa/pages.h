@@ -19,7 +19,9 @@ typedef struct {
     bool writable;
 } LpPageRange;
 
-/* The process's mappings, by address.  NULL: errno.  Caller frees. */
+/* The memory that the process can write to, by address: program text, files that are only read, and
+ * mappings of devices are left out.  NULL: errno (ESRCH: it is gone, EACCES: not this user's to look
+ * at, ENOMEM).  Caller frees. */
 LpPageRange *lp_pages_ranges(pid_t pid, size_t *ret_n);
 
 /* Where pages lie, in bytes. */
@@ -28,10 +30,14 @@ typedef struct {
     uint64_t absent_bytes;    /* never touched, or swapped out */
     uint64_t on_bytes[LP_MAX_NODES];   /* resident, by the index in `node_id` */
     uint64_t elsewhere_bytes; /* on a node that is not in `node_id` */
+    uint64_t n_resident;      /* pages that were asked about and are resident: what the error is by */
+    bool sampled;             /* else every page was asked about */
 } LpPagesWhere;
 
 /* Asks about `samples` pages spread over the ranges (0: every page), and scales what they say to the
- * whole.  node_id: n_nodes ids, LpTopology's order.  False: errno (ESRCH: it is gone, EPERM). */
+ * whole.  One page is taken out of each of as many equal pieces, at a place in it that looks like chance
+ * but is the same each time: an even stride could keep step with how an interleaved guest lies.
+ * node_id: n_nodes ids, LpTopology's order.  False: errno (ESRCH: it is gone, EPERM). */
 bool lp_pages_where(pid_t pid, const LpPageRange *ranges, size_t n_ranges, uint32_t samples,
                     const uint32_t *node_id, uint32_t n_nodes, LpPagesWhere *ret);
 
@@ -50,12 +56,17 @@ typedef struct {
     size_t range;             /* where to go on: */
     uint64_t offset;          /* ... in ranges[range] */
     bool done;                /* all ranges were gone through */
-    int error;                /* errno that ended it early, or 0: ESRCH, EPERM, ENODEV */
+    /* errno that ended it early, or 0: ESRCH, EPERM, ENODEV (no such node, or offline), EACCES (the
+     * node is outside the process's cpuset) */
+    int error;
 } LpPagesMoved;
 
 /* Moves pages that are on `from` (id; -1: on any other) to the node `to`, from ret->range and ->offset
- * on, until `max_bytes` have moved, `max_look_bytes` were looked at or the end is reached.  False: see
- * ret->error; what was moved until then is told too. */
+ * on, until `max_bytes` have moved, `max_look_bytes` were looked at (each: 0: no limit) or the end is
+ * reached.  Ends early, and not done, where the node is full: a whole batch of pages found no room.  A
+ * transparent huge page moves as a whole, so up to one of those more may have moved than is told.
+ * Memory that others share by a file moves with them where this process may do that (CAP_SYS_NICE).
+ * False: see ret->error; what was moved until then is told too. */
 bool lp_pages_move(pid_t pid, const LpPageRange *ranges, size_t n_ranges, int32_t from, int32_t to,
                    uint64_t max_bytes, uint64_t max_look_bytes, LpPagesMoved *ret);
 
