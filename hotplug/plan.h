@@ -11,6 +11,8 @@
 #include "hotplug/view.h"
 #include "numa/cpumask.h"
 #include "numa/place.h"
+#include "numa/rule.h"
+#include "numa/score.h"
 #include "numa/topology.h"
 
 #define LP_PLAN_MAX_SHORTFALLS 8
@@ -115,7 +117,19 @@ typedef struct {
     uint64_t limit_overhead_bytes;
     uint32_t pool_centi;      /* what the pool it runs in may use; 0: no limit */
     LpCpuMask folded;         /* vCPUs plugged but held offline by lpard */
+    LpNumaRule numa;
 } LpBounds;
+
+/* Where a partition lies and runs: measured, or as it is meant where it was not. */
+typedef struct {
+    const LpTopology *topology;
+    LpSpread cpus;                 /* its running vCPUs, in any unit */
+    const LpSpread *cell_memory;   /* by cell: what it has, in bytes */
+    /* Mean distance, in hundredths, of its vCPUs to each node (by the topology's index), and to where
+     * each cell's pages are; 0: not known. */
+    uint32_t node_distance[LP_MAX_NODES];
+    uint32_t cell_distance[LP_MAX_CELLS];
+} LpWhere;
 
 /* What the host can give this partition in all, what it has included: capacity less reserve less
  * what every other is counted at. */
@@ -127,6 +141,7 @@ typedef struct {
     uint64_t node_room_bytes[LP_MAX_NODES];
     uint32_t room_centi;                     /* processing units not entitled to others;
                                                 includes this partition's own */
+    const LpWhere *where;     /* NULL: the host has one node, or nothing is known */
 } LpRoom;
 
 typedef struct {

@@ -24,7 +24,7 @@ lp_view_new(void)
         abort();
     view->global_quota_usec = view->global_quota_config_usec = -1;
     for (unsigned i = 0; i < LP_MAX_CELLS; i++)
-        view->cells[i].node = -1;
+        view->cells[i].node = view->cells[i].home = -1;
     return view;
 }
 

@@ -28,8 +28,10 @@ note_partition(LpApiChange *change, bool begins)
         partition->defining++;
         return;
     }
-    if (definition->kind == LP_DEFINITION_START)
+    if (definition->kind == LP_DEFINITION_START) {
         partition->starting_bytes = partition->starting_centi = 0;
+        lp_registry_count(change->call->api->registry, partition);
+    }
     /* What was seen meanwhile is seen again, and judged. */
     if (partition->defining > 0 && --partition->defining == 0)
         lp_registry_look(change->call->api->registry, partition->uuid);
@@ -46,6 +48,7 @@ promise(const LpApiChange *change)
         return;
     partition->starting_bytes = definition->boot_bytes;
     partition->starting_centi = definition->profile.capacity.entitled_centi;
+    lp_registry_count(change->call->api->registry, partition);
 }
 
 static void

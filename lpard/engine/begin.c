@@ -259,7 +259,7 @@ add_remarks(LpRun *run, const LpLeg *leg)
 }
 
 static void
-promise(LpPartition *partition, const LpLeg *leg)
+promise(LpRun *run, LpPartition *partition, const LpLeg *leg)
 {
     partition->promised_bytes = MAX(leg->plan->mem_after_bytes, leg->plan->mem_before_bytes);
     /* Also what leaves: until the leg is done it may have to come back. */
@@ -268,6 +268,7 @@ promise(LpPartition *partition, const LpLeg *leg)
                                                 leg->plan->requested_after_bytes[i]);
     if (leg->target.has_capacity)
         partition->promised_centi = leg->target.entitled_centi;
+    lp_registry_count(run->engine->registry, partition);
 }
 
 /* The receiving side of a move, planned before the giving side is touched: what could never
@@ -294,7 +295,7 @@ plan_receiver(LpRun *run, const LpLeg *giver, char **ret_code, char **ret_messag
         const LpViewCell *cell = &run->partition->view->cells[i];
 
         for (uint32_t n = 0; n < room.n_nodes; n++)
-            if (room.node_id[n] == cell->node)
+            if (room.node_id[n] == cell->home)
                 room.node_room_bytes[n] += cell->requested_bytes
                                            - MIN(cell->requested_bytes,
                                                  giver->plan->requested_after_bytes[i]);
@@ -338,7 +339,7 @@ take_receiver(LpRun *run)
 
     add_remarks(run, leg);
     if (!run->dry)
-        promise(lp_registry_by_uuid(run->engine->registry, leg->uuid), leg);
+        promise(run, lp_registry_by_uuid(run->engine->registry, leg->uuid), leg);
 }
 
 static void
@@ -424,7 +425,7 @@ plan_now(LpRun *run)
         return;
     }
     leg->begun = true;
-    promise(run->partition, leg);
+    promise(run, run->partition, leg);
     run->waiting = true;
     lp_journal_put_operation(run->engine->journal, operation->id, leg->uuid,
                              operation->request->key, true, lp_operation_to_json(operation),

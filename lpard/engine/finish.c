@@ -6,11 +6,12 @@
 #include "lpard/journal/journal.h"
 
 static void
-drop_promise(LpPartition *partition)
+drop_promise(LpRun *run, LpPartition *partition)
 {
     partition->promised_bytes = 0;
     partition->promised_centi = 0;
     memset(partition->promised_cell_bytes, 0, sizeof partition->promised_cell_bytes);
+    lp_registry_count(run->engine->registry, partition);
 }
 
 /* Only those of one that has the lanes: while it waits, they are its forerunner's. */
@@ -22,7 +23,7 @@ drop_promises(LpRun *run)
         LpPartition *partition = lp_registry_by_uuid(run->engine->registry, leg->uuid);
 
         if (partition)
-            drop_promise(partition);
+            drop_promise(run, partition);
     }
 }
 
@@ -151,6 +152,7 @@ add_undo_legs(LpRun *run)
         leg->target.capped = done->capacity_before.capped;
         /* Nobody else is promised the room that it comes back to. */
         partition->promised_bytes = MAX(partition->promised_bytes, leg->target.mem_bytes);
+        lp_registry_count(run->engine->registry, partition);
         g_ptr_array_add(operation->legs, leg);
     }
     return operation->legs->len > n;
@@ -260,7 +262,7 @@ lp_run_leg_done(LpRun *run)
     lp_run_qga_note(run, leg);
     /* What was observed to have left is the next leg's room. */
     if (run->partition)
-        drop_promise(run->partition);
+        drop_promise(run, run->partition);
     operation->confirm = operation->leg == 0 ? lp_run_confirm_level(run)
                                              : MIN(operation->confirm, lp_run_confirm_level(run));
     if (next_is_worth_it(run))

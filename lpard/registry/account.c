@@ -131,52 +131,156 @@ lp_registry_bounds(LpRegistry *registry, const LpPartition *partition, LpBounds 
                              ? partition->policy_shares
                              : lp_capacity_shares(&profile->capacity, partition->view->cgroup);
     ret_bounds->folded = profile->folded;
+    ret_bounds->numa = profile->numa;
     ret_bounds->pool_centi = partition->view->pool_centi;
     if (registry->enforce_hard)
         ret_bounds->limit_overhead_bytes = lp_partition_overhead(partition,
                                                                  registry->overhead_bytes);
 }
 
-/* A node's part, by its size, of what is bound to none.  In MiB: 128 bits are not needed then. */
-static uint64_t
-part_of(const LpTopology *topology, uint32_t index, uint64_t bytes)
+bool
+lp_partition_is_placed(const LpPartition *partition)
 {
-    uint64_t all = lp_topology_memory(topology) >> 20;
-
-    return all ? ((bytes >> 20) * (topology->nodes[index].memory_bytes >> 20) / all) << 20 : 0;
+    return lp_partition_has_profile(partition) && partition->view->run != LP_RUN_OFF
+           && partition->view->n_cells > 0;
 }
 
-/* What the cells that are bound to `node` hold, or will. */
-static uint64_t
-bound_bytes(const LpPartition *partition, int32_t node)
+uint64_t
+lp_partition_cell_bytes(const LpPartition *partition, uint32_t cell)
 {
     const LpView *view = partition->view;
-    uint64_t sum = 0;
+    uint64_t sum = view->cells[cell].base_bytes
+                   + MAX(MAX(view->cells[cell].requested_bytes, view->cells[cell].current_bytes),
+                         partition->promised_cell_bytes[cell]);
 
-    for (uint32_t i = 0; i < view->n_cells; i++)
-        if (view->cells[i].node == node)
-            sum += view->cells[i].base_bytes
-                   + MAX(MAX(view->cells[i].requested_bytes, view->cells[i].current_bytes),
-                         partition->promised_cell_bytes[i]);
+    for (uint32_t i = 0; i < view->n_dimms; i++)
+        if (view->dimms[i].cell == cell)
+            sum += view->dimms[i].bytes;
     return sum;
 }
 
-/* Takes what a domain is counted at out of the nodes' rooms: what its cells are bound to there,
- * and the rest (QEMU itself, cells that are not bound, an excess) by the nodes' size. */
-static void
-take_from_nodes(LpRoom *room, const LpTopology *topology, const LpPartition *partition,
-                uint64_t overhead_bytes)
+static int
+node_of(const LpTopology *topology, int32_t id)
 {
-    uint64_t rest = lp_partition_counted_bytes(partition, overhead_bytes);
+    return id < 0 ? -1 : lp_topology_find(topology, (uint32_t) id);
+}
 
-    for (uint32_t n = 0; n < topology->n_nodes; n++) {
-        uint64_t bound = bound_bytes(partition, room->node_id[n]);
+/* vCPUs granted in a cell. */
+static uint32_t
+cell_vcpus(const LpPartition *partition, uint32_t cell)
+{
+    const LpView *view = partition->view;
+    bool profile = lp_partition_has_profile(partition);
+    uint32_t n = 0;
 
-        rest -= MIN(rest, bound);
-        room->node_room_bytes[n] -= MIN(room->node_room_bytes[n], bound);
+    for (size_t w = 0; w < G_N_ELEMENTS(view->plugged.words); w++)
+        n += (uint32_t) __builtin_popcountll(
+            view->plugged.words[w] & view->cells[cell].vcpus.words[w]
+            & ~(profile ? partition->profile.folded.words[w] : 0));
+    return n;
+}
+
+/* By node: its cells by where they lie, and the rest (QEMU itself, cells that are bound to none, an
+ * excess) at none. */
+static void
+fill_charge(const LpTopology *topology, const LpPartition *partition, uint64_t counted,
+            LpCharge *charge)
+{
+    const LpView *view = partition->view;
+    uint32_t vcpus = lp_partition_granted_cpus(partition);
+
+    lp_charge_clear(charge);
+    if (counted == 0)
+        return;
+    charge->placed = lp_partition_is_placed(partition);
+    for (uint32_t i = 0; i < view->n_cells; i++) {
+        uint32_t here = view->run == LP_RUN_OFF ? 0 : cell_vcpus(partition, i);
+        int node = node_of(topology, view->cells[i].home);
+
+        lp_charge_add(charge, topology, node,
+                      node < 0 ? 0 : lp_partition_cell_bytes(partition, i), here, 0);
+        vcpus -= MIN(vcpus, here);
     }
-    for (uint32_t n = 0; n < topology->n_nodes; n++)
-        room->node_room_bytes[n] -= MIN(room->node_room_bytes[n], part_of(topology, n, rest));
+    /* Of a domain without cells. */
+    lp_charge_add(charge, topology, -1, 0, vcpus, 0);
+    if (partition->coming_bytes && view->run != LP_RUN_OFF)
+        lp_charge_add(charge, topology, node_of(topology, partition->coming_node), 0, 0,
+                      partition->coming_bytes);
+    lp_charge_close(charge, counted);
+    if (view->run == LP_RUN_OFF)
+        charge->centi = partition->starting_centi;
+    else if (lp_partition_has_profile(partition))
+        charge->centi = MAX(partition->profile.capacity.entitled_centi, partition->promised_centi);
+}
+
+/* What one partition adds to the host's totals. */
+static void
+fill_use(const LpPartition *partition, uint64_t counted, LpHostUse *use)
+{
+    bool running = partition->view->run != LP_RUN_OFF;
+
+    memset(use, 0, sizeof *use);
+    if (partition->profile_state == LP_PROFILE_STATE_NONE) {
+        use->n_unmanaged = running;
+        use->unmanaged_bytes = counted;
+        return;
+    }
+    use->n_partitions = 1;
+    use->n_running = running;
+    if (!running)
+        return;
+    use->granted_bytes = lp_partition_granted_bytes(partition);
+    use->overhead_bytes = counted - MIN(counted, use->granted_bytes);
+    if (lp_partition_has_profile(partition))
+        use->entitled_centi = partition->profile.capacity.entitled_centi;
+}
+
+/* Unsigned, so that what is taken away again leaves what was: `sign` is 1 or -1. */
+static void
+add_use(LpHostUse *sum, const LpHostUse *use, int sign)
+{
+    uint64_t wide = (uint64_t) sign;
+    uint32_t narrow = (uint32_t) sign;
+
+    sum->granted_bytes += wide * use->granted_bytes;
+    sum->unmanaged_bytes += wide * use->unmanaged_bytes;
+    sum->overhead_bytes += wide * use->overhead_bytes;
+    sum->entitled_centi += narrow * use->entitled_centi;
+    sum->n_partitions += narrow * use->n_partitions;
+    sum->n_running += narrow * use->n_running;
+    sum->n_unmanaged += narrow * use->n_unmanaged;
+}
+
+void
+lp_registry_discount(LpRegistry *registry, LpPartition *partition)
+{
+    struct LpAccount *account = partition->account;
+
+    lp_ledger_remove(&registry->ledger, &account->charge);
+    add_use(&registry->use, &account->use, -1);
+    lp_charge_clear(&account->charge);
+    memset(&account->use, 0, sizeof account->use);
+}
+
+void
+lp_registry_count(LpRegistry *registry, LpPartition *partition)
+{
+    struct LpAccount *account = partition->account;
+    uint64_t counted = lp_partition_counted_bytes(partition, registry->overhead_bytes);
+
+    lp_registry_discount(registry, partition);
+    fill_charge(&registry->host.topology, partition, counted, &account->charge);
+    fill_use(partition, counted, &account->use);
+    lp_ledger_add(&registry->ledger, &account->charge);
+    add_use(&registry->use, &account->use, 1);
+}
+
+void
+lp_registry_expect(LpRegistry *registry, LpPartition *partition, int32_t node, uint64_t bytes)
+{
+    partition->coming_node = node;
+    partition->coming_bytes = bytes;
+    lp_registry_count(registry, partition);
 }
 
 void
@@ -196,36 +300,23 @@ void
 lp_registry_room(LpRegistry *registry, const LpPartition *partition, LpRoom *ret_room)
 {
     const LpTopology *topology = &registry->host.topology;
+    const LpCharge *own = partition ? &partition->account->charge : NULL;
     uint64_t capacity = lp_topology_memory(topology);
-    uint64_t taken = registry->reserve_bytes + registry->overhead_bytes;
+    uint64_t beside = registry->reserve_bytes + registry->overhead_bytes, taken;
     uint32_t cpus = topology->n_cpus * 100, entitled = registry->reserve_centi + registry->pools_centi;
-    GHashTableIter iter;
-    LpPartition *other;
 
     memset(ret_room, 0, sizeof *ret_room);
-    if (partition)
+    if (partition) {
         ret_room->excess_bytes = lp_partition_excess_bytes(partition, registry->overhead_bytes);
-    taken += ret_room->excess_bytes;
+        ret_room->where = lp_partition_where(partition);
+    }
+    beside += ret_room->excess_bytes;
+    taken = beside + registry->ledger.bytes - (own ? own->bytes : 0);
+    entitled += registry->ledger.centi - (own ? own->centi : 0);
     ret_room->n_nodes = topology->n_nodes;
-    for (uint32_t n = 0; n < topology->n_nodes; n++) {
+    for (uint32_t n = 0; n < topology->n_nodes; n++)
         ret_room->node_id[n] = (int32_t) topology->nodes[n].id;
-        ret_room->node_room_bytes[n] = topology->nodes[n].memory_bytes
-                                       - MIN(topology->nodes[n].memory_bytes,
-                                             part_of(topology, n, taken));
-    }
-    g_hash_table_iter_init(&iter, registry->partitions);
-    while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &other)) {
-        uint64_t counted = lp_partition_counted_bytes(other, registry->overhead_bytes);
-
-        if (other == partition || counted == 0)
-            continue;
-        taken += counted;
-        take_from_nodes(ret_room, topology, other, registry->overhead_bytes);
-        if (other->view->run == LP_RUN_OFF)
-            entitled += other->starting_centi;
-        else if (lp_partition_has_profile(other))
-            entitled += MAX(other->profile.capacity.entitled_centi, other->promised_centi);
-    }
+    lp_ledger_rooms(&registry->ledger, topology, beside, own, ret_room->node_room_bytes);
     ret_room->room_bytes = capacity > taken ? capacity - taken : 0;
     ret_room->room_centi = cpus > entitled ? cpus - entitled : 0;
     if (partition && registry->pool_room)
@@ -255,70 +346,66 @@ void
 lp_registry_nodes(LpRegistry *registry, LpNodeUse ret_nodes[LP_MAX_NODES])
 {
     const LpTopology *topology = &registry->host.topology;
-    uint64_t capacity = lp_topology_memory(topology), taken = 0;
-    LpRoom room = {.n_nodes = topology->n_nodes};
-    GHashTableIter iter;
-    LpPartition *partition;
+    uint64_t capacity = lp_topology_memory(topology), taken = registry->ledger.bytes;
+    uint64_t rooms[LP_MAX_NODES];
 
-    for (uint32_t n = 0; n < topology->n_nodes; n++) {
-        room.node_id[n] = (int32_t) topology->nodes[n].id;
-        room.node_room_bytes[n] = topology->nodes[n].memory_bytes;
-    }
-    g_hash_table_iter_init(&iter, registry->partitions);
-    while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &partition)) {
-        uint64_t counted = lp_partition_counted_bytes(partition, registry->overhead_bytes);
-
-        if (counted == 0)
-            continue;
-        taken += counted;
-        take_from_nodes(&room, topology, partition, registry->overhead_bytes);
-    }
+    lp_ledger_rooms(&registry->ledger, topology, 0, NULL, rooms);
     for (uint32_t n = 0; n < topology->n_nodes; n++)
         ret_nodes[n] = (LpNodeUse){
-            .reserve_bytes = part_of(topology, n, registry->reserve_bytes),
-            .free_bytes = room.node_room_bytes[n],
+            .reserve_bytes = lp_ledger_part(topology, n, registry->reserve_bytes),
+            .free_bytes = rooms[n],
         };
     fit_nodes(ret_nodes, topology->n_nodes, capacity > taken ? capacity - taken : 0);
+}
+
+void
+lp_registry_layout_use(LpRegistry *registry, LpLayoutUse ret_use[LP_MAX_NODES])
+{
+    const LpTopology *topology = &registry->host.topology;
+    uint64_t rooms[LP_MAX_NODES];
+    uint32_t vcpus[LP_MAX_NODES];
+
+    /* One more domain is to come, with what QEMU takes for it. */
+    lp_ledger_rooms(&registry->ledger, topology, registry->reserve_bytes + registry->overhead_bytes,
+                    NULL, rooms);
+    lp_ledger_vcpus(&registry->ledger, topology, vcpus);
+    for (uint32_t n = 0; n < topology->n_nodes; n++)
+        ret_use[n] = (LpLayoutUse){.free_bytes = rooms[n], .vcpus = vcpus[n]};
+}
+
+void
+lp_registry_layout_nodes(LpRegistry *registry, LpLayoutNode ret_nodes[LP_MAX_NODES])
+{
+    const LpTopology *topology = &registry->host.topology;
+    uint64_t rooms[LP_MAX_NODES];
+
+    lp_ledger_placeable(&registry->ledger, topology, registry->reserve_bytes, rooms);
+    for (uint32_t n = 0; n < topology->n_nodes; n++) {
+        uint32_t centi = lp_cpumask_count(&topology->nodes[n].cpus) * 100;
+        uint32_t reserve = topology->n_cpus ? (uint32_t) ((uint64_t) registry->reserve_centi * centi
+                                                          / (topology->n_cpus * 100ULL))
+                                            : 0;
+
+        ret_nodes[n] = (LpLayoutNode){
+            .room_bytes = rooms[n], .room_centi = centi - MIN(centi, reserve),
+        };
+    }
 }
 
 void
 lp_registry_use(LpRegistry *registry, LpHostUse *ret_use)
 {
     const LpTopology *topology = &registry->host.topology;
-    uint64_t counted = registry->reserve_bytes;
-    GHashTableIter iter;
-    LpPartition *partition;
+    uint64_t counted = registry->reserve_bytes + registry->ledger.bytes, centi;
 
-    memset(ret_use, 0, sizeof *ret_use);
+    *ret_use = registry->use;
     ret_use->capacity_bytes = lp_topology_memory(topology);
     ret_use->reserve_bytes = registry->reserve_bytes;
     ret_use->capacity_centi = topology->n_cpus * 100;
     ret_use->reserve_centi = registry->reserve_centi;
     ret_use->pools_centi = registry->pools_centi;
-    g_hash_table_iter_init(&iter, registry->partitions);
-    while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &partition)) {
-        uint64_t whole = lp_partition_counted_bytes(partition, registry->overhead_bytes);
-        bool running = partition->view->run != LP_RUN_OFF;
-
-        counted += whole;
-        if (partition->profile_state == LP_PROFILE_STATE_NONE) {
-            ret_use->n_unmanaged += running;
-            ret_use->unmanaged_bytes += whole;
-            continue;
-        }
-        ret_use->n_partitions++;
-        ret_use->n_running += running;
-        if (running) {
-            ret_use->granted_bytes += lp_partition_granted_bytes(partition);
-            ret_use->overhead_bytes += whole - MIN(whole, lp_partition_granted_bytes(partition));
-            if (lp_partition_has_profile(partition))
-                ret_use->entitled_centi += partition->profile.capacity.entitled_centi;
-        }
-    }
-    ret_use->free_bytes = ret_use->capacity_bytes > counted ? ret_use->capacity_bytes - counted
-                                                            : 0;
-    counted = ret_use->entitled_centi + ret_use->reserve_centi + ret_use->pools_centi;
-    ret_use->free_centi = ret_use->capacity_centi > counted
-                              ? ret_use->capacity_centi - (uint32_t) counted
-                              : 0;
+    ret_use->free_bytes = ret_use->capacity_bytes > counted ? ret_use->capacity_bytes - counted : 0;
+    centi = (uint64_t) ret_use->entitled_centi + ret_use->reserve_centi + ret_use->pools_centi;
+    ret_use->free_centi = ret_use->capacity_centi > centi
+                              ? ret_use->capacity_centi - (uint32_t) centi : 0;
 }

@@ -3,11 +3,20 @@
 #define LP_LPARD_REGISTRY_PRIV_H
 
 #include "lpard/registry/registry.h"
+#include "numa/ledger.h"
 
 typedef struct {
     LpChangeFunc func;
     void *data;
 } LpListener;
+
+/* What a partition was last counted at, and where it is. */
+struct LpAccount {
+    LpCharge charge;
+    LpHostUse use;                 /* what it adds to the host's */
+    LpWhere where;                 /* its topology is NULL where there is one node only */
+    LpSpread *cell_memory;
+};
 
 struct LpRegistry {
     LpWorkers *workers;
@@ -31,9 +40,17 @@ struct LpRegistry {
     LpGuestFunc heard;             /* or NULL */
     void *heard_data;
     guint tick_source;
+    /* Sums of all partitions' accounts. */
+    LpLedger ledger;
+    LpHostUse use;
 };
 
 uint64_t lp_partition_overhead(const LpPartition *partition, uint64_t overhead_bytes);
+
+/* locality.c: a fresh view's homes, and all that follows from where it lies. */
+void lp_registry_settle(LpRegistry *registry, LpPartition *partition);
+/* account.c: no longer counted. */
+void lp_registry_discount(LpRegistry *registry, LpPartition *partition);
 
 /* calls.c */
 struct LpCalls *lp_calls_new(LpRegistry *registry, const char *uuid);

@@ -24,6 +24,9 @@ partition_free(gpointer data)
     lp_guest_close(partition);
     lp_calls_free(partition->calls);
     lp_view_free(partition->view);
+    lp_locality_free(partition->locality);
+    g_free(partition->account->cell_memory);
+    g_free(partition->account);
     g_free(partition->profile_message);
     g_free(partition->uuid);
     g_free(partition);
@@ -147,6 +150,7 @@ forget(LpRegistry *registry, const char *uuid)
     if (!partition)
         return;
     g_hash_table_steal(registry->partitions, partition->uuid);
+    lp_registry_discount(registry, partition);
     lp_events_emit(registry->events, "partition",
                    json_pack("{s:s,s:s,s:s}", "name", partition->view->name, "uuid",
                              partition->uuid, "run", "gone"));
@@ -181,6 +185,7 @@ lp_registry_update(LpRegistry *registry, const char *uuid, LpView *view)
         partition = g_new0(LpPartition, 1);
         partition->uuid = g_strdup(uuid);
         partition->calls = lp_calls_new(registry, uuid);
+        partition->account = g_new0(struct LpAccount, 1);
         partition->view = lp_view_new();
         g_hash_table_insert(registry->partitions, partition->uuid, partition);
     }
@@ -191,6 +196,8 @@ lp_registry_update(LpRegistry *registry, const char *uuid, LpView *view)
     lp_view_free(partition->view);
     partition->view = view;
     read_profile(registry, partition);
+    lp_registry_settle(registry, partition);
+    lp_registry_count(registry, partition);
     follow_channel(registry, partition, restarted);
     lp_guest_calibrate(partition);
     check_overrun(registry, partition);
@@ -209,6 +216,7 @@ note_size(LpRegistry *registry, LpPartition *partition, const char *alias, uint6
             partition->size_event_usec[i] = g_get_monotonic_time();
         }
     partition->told_usec = g_get_monotonic_time();
+    lp_registry_count(registry, partition);
     /* A look under way may be from before this. */
     if (lp_calls_busy(partition->calls, partition->told_usec))
         lp_registry_look(registry, partition->uuid);
@@ -372,6 +380,7 @@ on_event(const LpEvent *event, void *data)
         return;
     case LP_EVENT_DEVICE_REMOVED:
         drop_dimm(partition->view, event->alias);
+        lp_registry_count(registry, partition);
         lp_registry_tell(registry, LP_CHANGE_DEVICE_REMOVED, partition, event->alias);
         break;
     case LP_EVENT_DEVICE_REFUSED:
@@ -436,6 +445,7 @@ on_tick(gpointer data)
         if (partition->view->pid <= 0)
             continue;
         read_resident(partition->view);
+        lp_registry_count(registry, partition);
         check_overrun(registry, partition);
     }
     /* Views are large and short-lived; what they leave behind goes back to the host. */

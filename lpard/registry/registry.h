@@ -11,6 +11,7 @@
 #include "agent/wire/wire.h"
 #include "hotplug/driver.h"
 #include "hotplug/plan.h"
+#include "numa/layout.h"
 #include "numa/topology.h"
 #include "lpard/registry/workers.h"
 #include "policy/profile.h"
@@ -103,6 +104,10 @@ typedef struct {
     /* Where it lies, as last measured in this run; NULL: not yet.  Score figures are the optimizer's. */
     LpLocality *locality;
     int64_t locality_usec;        /* monotonic, when that was */
+    /* Pages on their way to a node (its id), where the room is no longer free; 0: none. */
+    uint64_t coming_bytes;
+    int32_t coming_node;
+    struct LpAccount *account;    /* what it was last counted at; account.c */
 } LpPartition;
 
 /* What the machine can do, read once. */
@@ -128,6 +133,12 @@ typedef struct LpRegistry LpRegistry;
 /* Takes what was measured (ownership); one of another run is dropped.  The cells' homes follow it: a cell
  * lies where most of it does, if half of it or more is resident, else where the XML has it. */
 void lp_registry_locate(LpRegistry *registry, LpPartition *partition, LpLocality *locality);
+/* Where it lies and runs, for plans and scores: measured if it was, else as its definition has it.  NULL:
+ * the host has one node.  Good until its next view or measurement. */
+const LpWhere *lp_partition_where(const LpPartition *partition);
+/* Pages of it that are being moved take room on the node (id) where they come to, before they are found
+ * there; 0 bytes: it is over. */
+void lp_registry_expect(LpRegistry *registry, LpPartition *partition, int32_t node, uint64_t bytes);
 
 LpRegistry *lp_registry_new(LpWorkers *workers, LpJournal *journal,
                             LpEvents *events, const LpHost *host, uint64_t reserve_bytes,
@@ -206,6 +217,10 @@ uint64_t lp_partition_excess_bytes(const LpPartition *partition, uint64_t overhe
 void lp_registry_bounds(LpRegistry *registry, const LpPartition *partition, LpBounds *ret_bounds);
 void lp_partition_facts(const LpPartition *partition, LpGuestFacts *ret_facts);
 
+/* Whoever changes what a partition is counted at (promised_*, starting_*, sizes in its view) says so:
+ * the host's sums follow.  Fresh views and measurements do by themselves. */
+void lp_registry_count(LpRegistry *registry, LpPartition *partition);
+
 /* What is left for `partition`: all others are counted, those that are just being started too;
  * itself is not.  NULL: for a domain that is not there yet. */
 void lp_registry_room(LpRegistry *registry, const LpPartition *partition, LpRoom *ret_room);
@@ -216,6 +231,15 @@ typedef struct {
 } LpNodeUse;
 /* By the nodes' order in the topology. */
 void lp_registry_nodes(LpRegistry *registry, LpNodeUse ret_nodes[LP_MAX_NODES]);
+/* What domains may have on each node beside the reserve: that a new one may still have, and the vCPUs
+ * there (lp_layout_choose). */
+void lp_registry_layout_use(LpRegistry *registry, LpLayoutUse ret_use[LP_MAX_NODES]);
+/* And for those that a layout places: all they have is part of it (lp_layout_make). */
+void lp_registry_layout_nodes(LpRegistry *registry, LpLayoutNode ret_nodes[LP_MAX_NODES]);
+/* Whether a layout of this host has it: a running partition with a usable profile and cells. */
+bool lp_partition_is_placed(const LpPartition *partition);
+/* What a cell is counted at: granted, promised, and its DIMMs. */
+uint64_t lp_partition_cell_bytes(const LpPartition *partition, uint32_t cell);
 /* Host totals for display. */
 typedef struct {
     uint64_t capacity_bytes, reserve_bytes, granted_bytes, unmanaged_bytes, overhead_bytes,
