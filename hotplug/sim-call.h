@@ -57,6 +57,15 @@ bool lp_sim_set_stats_period(LpConn *conn, const char *uuid, uint32_t sec, GErro
 bool lp_sim_memory_stats(LpConn *conn, const char *uuid, LpMemoryStats *ret_stats,
                          GError **error);
 
+/* sim-numa.c */
+LpLocality *lp_sim_locate(LpConn *conn, const char *uuid, const LpTopology *topology,
+                          uint32_t samples, GError **error);
+bool lp_sim_move_pages(LpConn *conn, const char *uuid, const LpMoveOrder *order,
+                       LpPagesMoved *ret_moved, GError **error);
+bool lp_sim_set_pins(LpConn *conn, const char *uuid, const LpPins *pins, GError **error);
+bool lp_sim_set_nodeset(LpConn *conn, const char *uuid, const uint32_t *node_ids, uint32_t n,
+                        GError **error);
+
 /* sim-qga.c */
 bool lp_sim_qga_look(LpConn *conn, const char *uuid, LpQgaState *ret_state, GError **error);
 bool lp_sim_qga_set_vcpus(LpConn *conn, const char *uuid, const LpCpuMask *want, GError **error);

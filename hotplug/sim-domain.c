@@ -25,6 +25,7 @@ lp_sim_domain_new(LpSimHost *host, const char *name, const char *uuid)
     domain->uuid = g_strdup(uuid);
     domain->dimms = g_array_new(FALSE, TRUE, sizeof(LpSimDimm));
     domain->manners.agent = true;
+    domain->manners.moving.no_room_node = -1;
     domain->talk = lp_sim_talk_new();
     domain->limits.global_quota_usec = -1;
     return domain;
@@ -43,6 +44,7 @@ lp_sim_domain_free(LpSimDomain *domain)
     g_free(domain->metadata);
     g_free(domain->cells);
     g_array_unref(domain->dimms);
+    lp_sim_numa_stop(domain);
     lp_sim_talk_free(domain->talk);
     g_free(domain);
 }
@@ -92,6 +94,8 @@ take_facts(LpSimDomain *domain, LpView *view)
     domain->stats_period_sec = view->stats_period_sec;
     domain->has_channel = view->has_channel;
     domain->memory_locked = view->memory_locked;
+    domain->numatune = view->numatune;
+    domain->has_pins = view->has_pins;
     g_strlcpy(domain->resource, view->resource, sizeof domain->resource);
     domain->limits = (LpCapacityLimits) {
         .shares = view->cpu_shares, .global_quota_usec = view->global_quota_usec,
@@ -151,6 +155,7 @@ lp_sim_domain_set_live(LpSimDomain *domain, const char *xml, GError **error)
     g_free(domain->live_xml);
     domain->live_xml = copy;
     take_facts(domain, view);
+    lp_sim_numa_start(domain);
     for (uint32_t i = 0, n = 0; i < domain->n_cells; i++)
         if (domain->cells[i].has_device)
             g_snprintf(domain->cells[i].alias, sizeof(domain->cells[i].alias), "virtiomem%u",
@@ -210,6 +215,7 @@ lp_sim_domain_stop(LpSimDomain *domain)
 
     domain->run = LP_RUN_OFF;
     g_clear_pointer(&domain->live_xml, g_free);
+    lp_sim_numa_stop(domain);
     lp_cpumask_clear(&domain->leaving);
     lp_cpumask_clear(&domain->online);
     domain->reply_due = domain->wants_cpus = false;
@@ -226,7 +232,7 @@ view_cells(const LpSimDomain *domain, LpView *view)
         const LpSimCell *from = &domain->cells[i];
         LpViewCell *to = &view->cells[i];
 
-        to->node = from->node;
+        to->node = to->home = from->node;
         to->base_bytes = from->base_bytes;
         to->vcpus = from->vcpus;
         to->has_device = from->has_device;
@@ -302,6 +308,8 @@ lp_sim_domain_view(LpSimDomain *domain)
     view->has_qga = domain->manners.qga;
     view->qga_connected = lp_sim_qga_connected(domain);
     view->memory_locked = domain->memory_locked;
+    view->numatune = domain->numatune;
+    view->has_pins = domain->has_pins || domain->numa.n_pins > 0;
     view->free_pci_ports = domain->free_pci_ports;
     view->resident_bytes = resident(domain);
     return view;

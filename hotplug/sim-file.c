@@ -19,7 +19,9 @@ const char *const lp_sim_manner_keys[] = {
     "late_unplug_msec", "stuck_cpus", "hang_call_msec", "hang_look", "resident_bytes",
     "qga", "qga_msec", "memory_waits", "fail_next", "no_phases", "no_answer", "veto", "veto_pre",
     "post_fails", "answer_msec", "leave", "stop_at_bytes", "stop_back_bytes", "used_bytes", "refaults",
-    "psi_mem_centi", "busy_centi", "stats_total_bytes", "stats_usable_bytes", "stats_age_sec", NULL
+    "psi_mem_centi", "busy_centi", "stats_total_bytes", "stats_usable_bytes", "stats_age_sec",
+    "move_busy_bytes", "move_shared_bytes", "move_stop_bytes", "move_no_room_node", "move_error",
+    "no_locate", NULL
 };
 
 static const char *const error_names[] = {
@@ -224,6 +226,7 @@ lp_sim_manners_read(const json_t *object, LpSimManners *manners, GError **error)
         || !lp_sim_json_u64(object, "stats_usable_bytes", INT64_MAX, &read.stats.usable_bytes,
                             error)
         || !lp_sim_json_u64(object, "stats_age_sec", INT32_MAX, &read.stats.age_sec, error)
+        || !lp_sim_moving_read(object, &read.moving, error)
         || (fail && !read_fail_next(fail, &read, error)))
         return false;
     *manners = read;
@@ -248,6 +251,7 @@ lp_sim_manners_write(const LpSimManners *manners)
         "resident_bytes", (json_int_t) manners->resident_bytes);
 
     lp_sim_consent_write(&manners->consent, json);
+    lp_sim_moving_write(&manners->moving, json);
     json_object_set_new(json, "used_bytes", json_integer((json_int_t) manners->load.used_bytes));
     json_object_set_new(json, "refaults", json_integer((json_int_t) manners->load.refaults));
     json_object_set_new(json, "psi_mem_centi",
@@ -271,7 +275,8 @@ read_delays(const json_t *object, LpSimDelays *delays, GError **error)
 {
     static const char *const known[] = {
         "call_usec", "online_cpu_usec", "unplug_cpu_usec", "unplug_timeout_usec", "detach_usec",
-        "boot_usec", "size_event_usec", "plug_bytes_per_sec", "unplug_bytes_per_sec", NULL
+        "boot_usec", "size_event_usec", "plug_bytes_per_sec", "unplug_bytes_per_sec",
+        "move_bytes_per_sec", NULL
     };
 
     return lp_sim_json_keys(object, "delays", known, error)
@@ -285,13 +290,17 @@ read_delays(const json_t *object, LpSimDelays *delays, GError **error)
         && lp_sim_json_u64(object, "plug_bytes_per_sec", BYTES_MAX, &delays->plug_bytes_per_sec,
                            error)
         && lp_sim_json_u64(object, "unplug_bytes_per_sec", BYTES_MAX,
-                           &delays->unplug_bytes_per_sec, error);
+                           &delays->unplug_bytes_per_sec, error)
+        && lp_sim_json_u64(object, "move_bytes_per_sec", BYTES_MAX, &delays->move_bytes_per_sec,
+                           error);
 }
 
 bool
 lp_sim_host_read(LpSimHost *host, const json_t *root, GError **error)
 {
-    static const char *const known[] = { "seed", "cgroup", "delays", "domains", NULL };
+    static const char *const known[] = {
+        "seed", "cgroup", "delays", "node_bytes", "domains", NULL
+    };
     const json_t *delays = json_object_get(root, "delays");
     const json_t *domains = json_object_get(root, "domains");
     const char *cgroup = "v2";
@@ -301,6 +310,7 @@ lp_sim_host_read(LpSimHost *host, const json_t *root, GError **error)
     if (!lp_sim_json_keys(root, "the file", known, error)
         || !lp_sim_json_u64(root, "seed", INT64_MAX, &host->seed, error)
         || !lp_sim_json_text(root, "cgroup", &cgroup, error)
+        || !lp_sim_nodes_read(root, "node_bytes", &host->node_bytes, error)
         || (delays && !read_delays(delays, &host->delays, error)))
         return false;
     if (strcmp(cgroup, "none") == 0)
@@ -320,7 +330,8 @@ static bool
 read_cell(const json_t *object, LpSimSpecCell *cell, GError **error)
 {
     static const char *const known[] = {
-        "node", "base_bytes", "device_bytes", "requested_bytes", "block_bytes", NULL
+        "node", "base_bytes", "device_bytes", "requested_bytes", "block_bytes", "lies", "cpus",
+        NULL
     };
     uint32_t node = 0;
 
@@ -342,7 +353,7 @@ read_cell(const json_t *object, LpSimSpecCell *cell, GError **error)
         return bad(error, "device_bytes", "a multiple of block_bytes");
     if (cell->requested_bytes > cell->device_bytes || cell->requested_bytes % cell->block_bytes)
         return bad(error, "requested_bytes", "a multiple of block_bytes within device_bytes");
-    return true;
+    return lp_sim_cell_nodes_read(object, cell, error);
 }
 
 static bool
@@ -374,7 +385,8 @@ read_words(const json_t *object, LpSimSpec *spec, GError **error)
     if (!lp_sim_json_text(object, "run", &run, error)
         || !lp_sim_json_text(object, "accel", &accel, error)
         || !lp_sim_json_text(object, "uuid", &uuid, error)
-        || !lp_sim_json_text(object, "metadata", &metadata, error))
+        || !lp_sim_json_text(object, "metadata", &metadata, error)
+        || !lp_sim_spec_nodes_read(object, spec, error))
         return false;
     if (strcmp(run, "running") == 0)
         spec->run = LP_RUN_RUNNING;
@@ -439,7 +451,7 @@ lp_sim_spec_read(const json_t *object, LpSimSpec *ret_spec, GError **error)
 {
     static const char *const own[] = {
         "name", "uuid", "count", "vcpus", "vcpus_max", "base_bytes", "cells", "slots", "run",
-        "accel", "metadata"
+        "accel", "metadata", "own", "numatune", "locked"
     };
     const char *known[G_N_ELEMENTS(own) + G_N_ELEMENTS(lp_sim_manner_keys)];
     const char *name = NULL;
@@ -447,7 +459,7 @@ lp_sim_spec_read(const json_t *object, LpSimSpec *ret_spec, GError **error)
     memcpy(known, own, sizeof(own));
     memcpy(known + G_N_ELEMENTS(own), lp_sim_manner_keys, sizeof(lp_sim_manner_keys));
     *ret_spec = (LpSimSpec) { .count = 1, .vcpus = 1, .slots = 16, .base_bytes = GIB,
-                              .manners.agent = true };
+                              .manners.agent = true, .manners.moving.no_room_node = -1 };
     if (!lp_sim_json_keys(object, "a domain", known, error)
         || !lp_sim_json_text(object, "name", &name, error))
         return false;
@@ -485,4 +497,6 @@ lp_sim_spec_clear(LpSimSpec *spec)
     g_clear_pointer(&spec->name, g_free);
     g_clear_pointer(&spec->uuid, g_free);
     g_clear_pointer(&spec->metadata, g_free);
+    for (uint32_t i = 0; i < LP_MAX_CELLS; i++)
+        g_clear_pointer(&spec->cells[i].lies, g_free);
 }

@@ -191,6 +191,7 @@ lp_sim_guest_advance(LpSimDomain *domain, int64_t now_usec)
     move_cpus(domain, now_usec);
     leave_cpus(domain, now_usec);
     leave_dimms(domain, now_usec);
+    lp_sim_numa_settle(domain);
 }
 
 static void

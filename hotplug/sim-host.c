@@ -42,6 +42,7 @@ add_domain(LpSimHost *host, const LpSimSpec *spec, const char *name, int64_t now
     }
     domain->run = spec->run;
     lp_sim_host_add(host, domain);
+    lp_sim_numa_place(domain, spec);
     return true;
 }
 

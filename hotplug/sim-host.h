@@ -11,6 +11,7 @@
 
 #include "agent/wire/wire.h"
 #include "hotplug/driver.h"
+#include "hotplug/sim-numa.h"
 
 typedef struct LpSimHost LpSimHost;
 typedef struct LpSimDomain LpSimDomain;
@@ -20,7 +21,7 @@ typedef struct LpSimTalk LpSimTalk;
 typedef struct {
     int64_t call_usec, online_cpu_usec, unplug_cpu_usec, unplug_timeout_usec, detach_usec,
         boot_usec, size_event_usec;
-    uint64_t plug_bytes_per_sec, unplug_bytes_per_sec;    /* 0: at once */
+    uint64_t plug_bytes_per_sec, unplug_bytes_per_sec, move_bytes_per_sec; /* 0: at once */
 } LpSimDelays;
 
 /* How its agent takes part in a resize. */
@@ -55,6 +56,7 @@ typedef struct {
     LpSimConsent consent;
     LpSimLoad load;
     LpSimStats stats;
+    LpSimMoving moving;
 } LpSimManners;
 
 typedef struct {
@@ -101,11 +103,13 @@ struct LpSimDomain {
     uint64_t max_memory_bytes, base_bytes, balloon_bytes, memory_limit_bytes;
     uint64_t cpu_shares_config;
     int64_t global_quota_config_usec;
-    bool has_balloon, has_channel, memory_locked;
+    bool has_balloon, has_channel, memory_locked, has_pins;
+    LpNumatune numatune;
     uint32_t stats_period_sec;
     char resource[LP_RESOURCE_MAX], resource_config[LP_RESOURCE_MAX];
     char *metadata;
     LpCapacityLimits limits;
+    LpSimNuma numa;
 
     LpCpuMask leaving;            /* vCPUs whose removal comes late */
     int64_t leaving_usec;
@@ -131,6 +135,7 @@ struct LpSimHost {
     uint64_t seed;
     LpCgroup cgroup;
     LpSimDelays delays;
+    LpSimNodes node_bytes;
     GPtrArray *domains;           /* of LpSimDomain*, owned */
     GHashTable *by_uuid, *by_name;
     GHashTable *moving;           /* LpSimDomain* with something in motion */
@@ -141,18 +146,22 @@ struct LpSimHost {
 };
 
 /* What FILE says of a domain (or of `count` of them). */
-typedef struct {
+typedef struct LpSimSpecCell {
     int32_t node;
     uint64_t base_bytes, device_bytes, requested_bytes, block_bytes;
+    LpSimNodes *lies;             /* owned; NULL: on its node */
+    LpCpuMask cpus;               /* what its vCPUs are pinned to; empty: not pinned */
 } LpSimSpecCell;
 
-typedef struct {
+typedef struct LpSimSpec {
     char *name, *uuid, *metadata;
     uint32_t count, vcpus, vcpus_max, slots, n_cells;
     uint64_t base_bytes;
     LpSimSpecCell cells[LP_MAX_CELLS];
     LpRunState run;
-    bool tcg;
+    bool tcg, locked;
+    LpSimNodes own;
+    LpNumatune numatune;
     LpSimManners manners;
 } LpSimSpec;
 

@@ -138,6 +138,8 @@ lp_sim_state_save(const LpSimDomain *domain, GError **error)
     }
     json_object_set_new(state, "memory_limit", number(domain->memory_limit_bytes));
     json_object_set_new(state, "heard", lp_sim_talk_write(domain->talk));
+    if (domain->live_xml)
+        json_object_set_new(state, "numa", lp_sim_numa_write(domain));
     put_mask(state, "plugged", &domain->plugged);
     put_mask(state, "leaving", &domain->leaving);
     return write_json(domain->host, domain->name, state, error);
@@ -249,6 +251,7 @@ read_live(LpSimDomain *domain, const json_t *state, int64_t now_usec, GError **e
     domain->cpu_since_usec = past(cpu_since, now_usec);
     domain->booted_usec = MIN((int64_t) booted, now_usec + domain->host->delays.boot_usec);
     return read_devices(domain, devices, now_usec, error)
+        && lp_sim_numa_read(domain, json_object_get(state, "numa"), error)
         && lp_sim_json_mask(state, "plugged", &domain->plugged, error)
         && lp_sim_json_mask(state, "leaving", &domain->leaving, error)
         && lp_sim_json_mask(guest, "online", &domain->online, error)

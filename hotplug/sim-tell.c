@@ -6,7 +6,7 @@
 #include "hotplug/sim-host.h"
 #include "hotplug/sim.h"
 
-#define MANNER_KEYS_MAX 32
+#define MANNER_KEYS_MAX 64
 
 static bool
 refuse(GError **error, const char *name, const char *action, const char *why)

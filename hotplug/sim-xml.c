@@ -32,11 +32,8 @@ build_numa(GString *xml, const LpSimSpec *spec)
 
     if (spec->n_cells == 0)
         return;
-    g_string_append(xml, "  <numatune>\n");
-    for (uint32_t i = 0; i < spec->n_cells; i++)
-        g_string_append_printf(xml, "    <memnode cellid='%u' mode='preferred' nodeset='%d'/>\n",
-                               i, spec->cells[i].node);
-    g_string_append(xml, "  </numatune>\n  <cpu mode='host-passthrough'>\n    <numa>\n");
+    lp_sim_xml_build_numatune(xml, spec);
+    g_string_append(xml, "  <cpu mode='host-passthrough'>\n    <numa>\n");
     for (uint32_t i = 0; i < spec->n_cells; i++) {
         uint32_t end = spec->vcpus_max * (i + 1) / spec->n_cells;
 
@@ -97,7 +94,10 @@ lp_sim_xml_build(const LpSimSpec *spec, const char *name, const char *uuid)
     g_string_append_printf(xml, "  <memory unit='KiB'>%" G_GUINT64_FORMAT "</memory>\n"
                            "  <currentMemory unit='KiB'>%" G_GUINT64_FORMAT "</currentMemory>\n",
                            KIB(base_bytes + device_bytes), KIB(base_bytes));
+    if (spec->locked)
+        g_string_append(xml, "  <memoryBacking>\n    <locked/>\n  </memoryBacking>\n");
     build_vcpus(xml, spec);
+    lp_sim_xml_build_pins(xml, spec);
     g_string_append(xml, "  <os>\n    <type arch='x86_64' machine='q35'>hvm</type>\n  </os>\n");
     build_numa(xml, spec);
     build_devices(xml, spec);
@@ -357,5 +357,6 @@ lp_sim_xml_live(const LpSimDomain *domain, GError **error)
     live_vcpus(root, domain);
     live_memory(root, domain);
     live_limits(root, &domain->limits);
+    lp_sim_xml_live_numa(root, domain);
     return print(doc);
 }

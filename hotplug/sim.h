@@ -6,6 +6,8 @@
  *
  *   { "seed": 1,                   UUIDs and boot ids are made from it
  *     "cgroup": "v2",              none, v1 or v2: how capacity is enforced
+ *     "node_bytes": {"0": 8 GiB},  what its nodes hold of guests at most: a page that finds its
+ *                                  node full lies on another.  Absent: there is no end to them
  *     "delays": {                  all 0 (at once) unless said
  *       "call_usec",               every call
  *       "plug_bytes_per_sec",      virtio-mem growing, each device; 0: at once
@@ -15,15 +17,24 @@
  *       "unplug_timeout_usec",     a vCPU removal that the guest refuses
  *       "detach_usec",             a DIMM leaves, or is refused
  *       "boot_usec",               from start or reset until the agent speaks
- *       "size_event_usec" },       at most one size event per device in this time (1000000)
+ *       "size_event_usec",         at most one size event per device in this time (1000000)
+ *       "move_bytes_per_sec" },    pages moved from node to node, each call; 0: at once
  *     "domains": [ {
  *       "name": "web%04u",         with a count: one %u, its width kept
  *       "count": 1, "uuid",
  *       "vcpus": 1, "vcpus_max": 4,
  *       "base_bytes": 1 GiB,       boot memory, when there are no cells
  *       "cells": [ {"node": 0, "base_bytes": 1 GiB, "device_bytes": 3 GiB,
- *                   "requested_bytes": 0, "block_bytes": 2 MiB} ],
+ *                   "requested_bytes": 0, "block_bytes": 2 MiB,
+ *                   "lies": {"1": 1 GiB},   where its pages are at first, by node, in this order;
+ *                                  what is left out of its size was never touched.  Absent: all
+ *                                  of it, on its node
+ *                   "cpus": "0-3"} ],       processors that its vCPUs are pinned to by the XML
  *                                  absent: one such cell; []: a domain without NUMA or devices
+ *       "own": {"0": 64 MiB},      what its hypervisor's process has beside its memory, by node
+ *       "numatune": "cells",       how the XML binds memory: cells (a preferred node for each),
+ *                                  none, restrictive or strict (to the nodes of all cells)
+ *       "locked": false,           its pages are locked in memory
  *       "slots": 16,
  *       "run": "running",          off, running, paused
  *       "accel": "kvm",            kvm or tcg
@@ -33,6 +44,11 @@
  * What happens to the domains is kept in FILE.state/NAME.json, written after each effect, and
  * goes before FILE when the host is opened again: the guests outlive lpard, and what was in
  * motion has moved on meanwhile.  Remove FILE.state to begin anew.
+ *
+ * Nodes are numbers here: what they are made of, and how far apart, says lpard's --topology.  What a
+ * cell gains lies on the node of its cell in the XML (unbound: the first), what it loses is what came
+ * last.  vCPUs that are online have all run the same time; one that is not pinned was last seen on
+ * processor (its id modulo their number).
  *
  * LP_SIM_TELL: what can be changed at run time.  From outside by moving (rename, so that it is
  * whole) a file to FILE.faults/NAME.json; it is taken and removed at once when lpard watches,
@@ -73,6 +89,12 @@
  *   "stats_total_bytes": 0         what its balloon's driver says in place of what it has; 0: that
  *   "stats_usable_bytes": 0        and of what it can use.  It says nothing without used_bytes
  *   "stats_age_sec": 0             so long ago
+ *   "no_locate": false             where its memory lies cannot be seen, nor changed
+ *   "move_busy_bytes": 0           so much at the beginning of each part does not move: busy
+ *   "move_shared_bytes": 0         and of what comes after that: another process has it mapped
+ *   "move_no_room_node": null      a node that takes no more page
+ *   "move_error": ""               EPERM, ESRCH or ENODEV: what ends each move
+ *   "move_stop_bytes": 0           it crashes when so many bytes of it were moved since its start
  *   "do": "reset"                  start, stop, crash, pause, resume, reset: behind lpard's back
  *
  * FILE.faults/.host.json takes {"do": "disconnect"} and {"do": "connect"}. */

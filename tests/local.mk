@@ -17,6 +17,7 @@ include tests/unit/apps.mk
 include tests/unit/classes.mk
 include tests/unit/hotplug.mk
 include tests/unit/sim.mk
+include tests/unit/sim-numa.mk
 include tests/unit/rivals.mk
 include tests/unit/lpard.mk
 include tests/unit/pools.mk
