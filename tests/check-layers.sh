@@ -75,10 +75,10 @@ allowed() {
             '|^lpard/[^/]*[.]h$' | tr -d ' ' ;;
     main) echo '^((hotplug|policy|numa)/|lpard/)' ;;
     # It plays host and guests to the policy, and knows nothing of the daemon.
-    sim) echo '^(policy/|lpard/error[.]h$)' ;;
+    sim) echo '^(policy/|lpard/(error|svg)[.]h$)' ;;
     # Amounts and their limits have one home, so a bad one is refused before it is sent; all else
     # lparctl knows through the API alone.
-    ctl) echo '^(policy/(units|profile|autoscale)|numa/cpumask|lpard/error)[.]h$' ;;
+    ctl) echo '^(policy/(units|profile|autoscale)|numa/(cpumask|rule)|lpard/(error|svg))[.]h$' ;;
     esac
 }
 

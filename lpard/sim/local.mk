@@ -13,7 +13,7 @@ liblp_sim_a_SOURCES = lpard/sim/sim.c lpard/sim/sim.h lpard/sim/sim-priv.h \
 	lpard/sim/options.c lpard/sim/options.h lpard/sim/cmd-run.c lpard/sim/cmd-generate.c \
 	lpard/sim/report.c lpard/sim/report.h lpard/sim/report-priv.h lpard/sim/report-table.c \
 	lpard/sim/report-json.c lpard/sim/report-svg.c lpard/sim/report-panel.c \
-	lpard/sim/report-chart.c lpard/sim/svg.c lpard/sim/svg.h \
+	lpard/sim/report-chart.c lpard/svg.c lpard/svg.h \
 	lpard/sim/replay.c lpard/sim/replay.h lpard/sim/what-if.c \
 	lpard/error.c lpard/error.h
 liblp_sim_a_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(JANSSON_CFLAGS) $(LIBLZMA_CFLAGS)

@@ -5,7 +5,7 @@
 #include <glib.h>
 
 #include "lpard/sim/report.h"
-#include "lpard/sim/svg.h"
+#include "lpard/svg.h"
 
 /* Room for a figure as text. */
 #define LP_REPORT_TEXT 32

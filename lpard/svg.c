@@ -1,5 +1,5 @@
 /* Shapes and text as SVG. */
-#include "lpard/sim/svg.h"
+#include "lpard/svg.h"
 
 #include <math.h>
 
@@ -50,7 +50,7 @@ escaped(GString *out, const char *text)
 void
 lp_svg_begin(LpSvg *svg)
 {
-    svg->body = g_string_new(NULL);
+    *svg = (LpSvg) { .body = g_string_new(NULL) };
 }
 
 char *
@@ -69,11 +69,28 @@ lp_svg_end(LpSvg *svg, double height, const char *title)
     number(svg, height);
     g_string_append(page, "\" font-family=\"" FONTS "\">\n<title>");
     escaped(page, title);
-    g_string_append(page, "</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n");
+    g_string_append(page, "</title>\n");
+    if (svg->style)
+        g_string_append_printf(page, "<style>%s</style>\n", svg->style);
+    g_string_append(page, "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n");
     g_string_append(page, body);
     g_string_append(page, "</svg>\n");
     svg->body = NULL;
     return g_string_free(page, FALSE);
+}
+
+void
+lp_svg_group(LpSvg *svg, const char *title)
+{
+    g_string_append(svg->body, "<g><title>");
+    escaped(svg->body, title);
+    g_string_append(svg->body, "</title>\n");
+}
+
+void
+lp_svg_group_end(LpSvg *svg)
+{
+    g_string_append(svg->body, "</g>\n");
 }
 
 void

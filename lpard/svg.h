@@ -1,7 +1,7 @@
 /* Shapes and text as SVG 1.1.  Numbers are written with a point whatever the locale, text is
  * escaped and made valid: what comes out is well-formed whatever goes in. */
-#ifndef LP_SIM_SVG_H
-#define LP_SIM_SVG_H
+#ifndef LP_LPARD_SVG_H
+#define LP_LPARD_SVG_H
 
 #include <glib.h>
 #include <stdbool.h>
@@ -24,6 +24,7 @@ typedef enum { LP_SVG_START, LP_SVG_MIDDLE, LP_SVG_END } LpSvgAnchor;
 
 typedef struct {
     GString *body;
+    const char *style;            /* CSS that goes before all, or NULL */
 } LpSvg;
 
 typedef struct {
@@ -33,9 +34,14 @@ typedef struct {
     bool bold;
 } LpSvgFont;
 
+/* Sets `style` to NULL; whoever wants one sets it then. */
 void lp_svg_begin(LpSvg *svg);
 /* The whole document (g_free); nothing is left in svg. */
 char *lp_svg_end(LpSvg *svg, double height, const char *title);
+
+/* What is drawn between the two says `title` to whoever points at it; they do not nest. */
+void lp_svg_group(LpSvg *svg, const char *title);
+void lp_svg_group_end(LpSvg *svg);
 
 void lp_svg_text(LpSvg *svg, double x, double y, const LpSvgFont *font, const char *text);
 void lp_svg_line(LpSvg *svg, double x1, double y1, double x2, double y2, const char *colour,
