@@ -6,6 +6,7 @@
 #include "lpard/ctl/client.h"
 #include "lpard/ctl/ctl.h"
 #include "numa/cpumask.h"
+#include "numa/rule.h"
 #include "policy/profile.h"
 #include "policy/units.h"
 
@@ -230,6 +231,50 @@ entitled_field(json_t *body, const char *value, GError **error)
     return true;
 }
 
+static bool
+numa_field(json_t *body, const char *value, GError **error)
+{
+    LpNumaRule rule;
+    char message[200] = "";
+
+    if (!lp_numa_rule_parse(value, &rule, message, sizeof message)) {
+        lp_ctl_error(error, LP_CTL_EXIT_USAGE, "numa=%s: %s", value, message);
+        return false;
+    }
+    json_object_set_new(body, "numa", json_string(value));
+    return true;
+}
+
+/* "80", "80:warn", "80:refuse"; what happens below it stays as it is where it is not said. */
+static bool
+floor_field(json_t *body, const char *value, GError **error)
+{
+    g_auto(GStrv) parts = g_strsplit(value, ":", 2);
+    int action = -1;
+    uint32_t floor;
+
+    if (parts[0] == NULL || lp_units_parse_count(parts[0], 100, &floor) != LP_UNITS_OK) {
+        lp_ctl_error(error, LP_CTL_EXIT_USAGE,
+                     "affinity-floor=%s: write a score from 0 (no floor) to 100, as 80 or "
+                     "80:refuse", value);
+        return false;
+    }
+    for (int i = 0; parts[1] != NULL && i < LP_FLOORS; i++) {
+        if (strcmp(parts[1], lp_floor_names[i]) == 0)
+            action = i;
+    }
+    if (parts[1] != NULL && action < 0) {
+        lp_ctl_error(error, LP_CTL_EXIT_USAGE,
+                     "affinity-floor=%s: behind the colon stands what happens to a resize that "
+                     "would go below: warn or refuse", value);
+        return false;
+    }
+    json_object_set_new(body, "affinity_floor", json_integer(floor));
+    if (action >= 0)
+        json_object_set_new(body, "affinity_floor_action", json_string(lp_floor_names[action]));
+    return true;
+}
+
 /* What the API calls the field, for seeing that it is given once. */
 static const char *
 field_name(const char *key)
@@ -240,6 +285,10 @@ field_name(const char *key)
         return "n_cells";
     if (strcmp(key, "cell-nodes") == 0)
         return "cells";
+    if (strcmp(key, "affinity-floor") == 0)
+        return "affinity_floor";
+    if (strcmp(key, "numa") == 0)
+        return "numa";
     return strcmp(key, "cpu") == 0 || strcmp(key, "mem") == 0 || strcmp(key, "weight") == 0 ?
                key : NULL;
 }
@@ -255,7 +304,7 @@ lp_ctl_profile_field(json_t *body, const char *key, const char *value, bool whol
     if (name == NULL || value == NULL) {
         lp_ctl_error(error, LP_CTL_EXIT_USAGE,
                      "'%s' is not understood: write cpu=, mem=, entitled=, weight=, cells=, "
-                     "cell-nodes=, capped or uncapped", key);
+                     "cell-nodes=, numa=, affinity-floor=, capped or uncapped", key);
         return false;
     }
     if (json_object_get(body, name) != NULL) {
@@ -266,6 +315,10 @@ lp_ctl_profile_field(json_t *body, const char *key, const char *value, bool whol
         return entitled_field(body, value, error);
     if (strcmp(key, "cell-nodes") == 0)
         return nodes_field(body, value, error);
+    if (strcmp(key, "numa") == 0)
+        return numa_field(body, value, error);
+    if (strcmp(key, "affinity-floor") == 0)
+        return floor_field(body, value, error);
     if (strcmp(key, "cpu") == 0 || strcmp(key, "mem") == 0)
         return range_field(body, key, value, whole, error);
     if (strcmp(key, "weight") == 0) {

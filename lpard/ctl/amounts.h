@@ -24,8 +24,8 @@ bool lp_ctl_amounts_parse(char *const *words, guint n_words, bool round, LpCtlAm
                           GError **error);
 
 /* Sets one of a profile's fields in `body`: cpu, mem (MIN:DESIRED:MAX, some left empty unless
- * `whole`), entitled, weight, capped (yes or no), uncapped, cells, cell-nodes.  `value` NULL:
- * a bare word. */
+ * `whole`), entitled, weight, capped (yes or no), uncapped, cells, cell-nodes, numa,
+ * affinity-floor.  `value` NULL: a bare word. */
 bool lp_ctl_profile_field(json_t *body, const char *key, const char *value, bool whole,
                           GError **error);
 

@@ -89,8 +89,8 @@ run_plan(LpCtl *ctl, const char *kind, const char *partition, json_t *body, GErr
                                                                          : LP_CTL_EXIT_DONE;
 }
 
-static int
-run_operation(LpCtl *ctl, const char *path, const json_t *body, GError **error)
+int
+lp_ctl_change_send(LpCtl *ctl, const char *path, const json_t *body, GError **error)
 {
     g_autoptr(LpCtlWait) wait = lp_ctl_wait_new(ctl);
     g_auto(LpCtlAnswer) answer = { 0 };
@@ -130,7 +130,7 @@ lp_ctl_change_run(LpCtl *ctl, const char *kind, const char *partition, const cha
         } else {
             if (action == NULL)
                 json_object_set_new(body, "partition", json_string(partition));
-            status = run_operation(ctl, action ? path : "/v1/move", body, error);
+            status = lp_ctl_change_send(ctl, action ? path : "/v1/move", body, error);
         }
     }
     json_decref(body);

@@ -16,6 +16,9 @@ bool lp_ctl_change_amounts(LpCtl *ctl, guint from, const char *mode, json_t *bod
 int lp_ctl_change_run(LpCtl *ctl, const char *kind, const char *partition, const char *action,
                       json_t *body, GError **error);
 
+/* Sends what becomes an operation, waits as the options say, prints the outcome. */
+int lp_ctl_change_send(LpCtl *ctl, const char *path, const json_t *body, GError **error);
+
 /* set, add and remove: one partition, amounts with `mode`. */
 int lp_ctl_resize_run(LpCtl *ctl, const char *mode, GError **error);
 

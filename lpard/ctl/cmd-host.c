@@ -99,9 +99,13 @@ lp_ctl_cmd_host(LpCtl *ctl, GError **error)
     g_auto(LpCtlAnswer) answer = { 0 };
     g_autofree char *uri = NULL, *packages = NULL, *cores = NULL, *cpus = NULL;
     g_autofree char *partitions = NULL, *others = NULL;
-    int shown = lp_ctl_show(ctl, "GET", "/v1/host", NULL, &answer, error);
-    const json_t *host = answer.json;
+    const json_t *host;
+    int shown;
 
+    if (lp_ctl_has(ctl, LP_CTL_OPT_NODES) || lp_ctl_has(ctl, LP_CTL_OPT_SVG))
+        return lp_ctl_host_numa(ctl, error);
+    shown = lp_ctl_show(ctl, "GET", "/v1/host", NULL, &answer, error);
+    host = answer.json;
     if (shown != LP_CTL_SHOW)
         return shown;
     lp_ctl_warn_away(host);

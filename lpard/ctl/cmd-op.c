@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lpard/ctl/optimize-text.h"
 #include "lpard/ctl/outcome.h"
 #include "lpard/ctl/progress.h"
 #include "lpard/ctl/table.h"
@@ -25,6 +26,8 @@ operation_where(const json_t *operation)
 {
     const char *to = lp_ctl_json_str(operation, "to");
 
+    if (lp_ctl_is_optimize(operation))
+        return g_strdup("the host");
     return g_strdup_printf("%s%s%s", lp_ctl_json_str(operation, "partition"), to[0] ? " -> " : "",
                            to);
 }

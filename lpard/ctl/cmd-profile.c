@@ -62,6 +62,11 @@ show(LpCtl *ctl, const char *name, GError **error)
     g_string_append_printf(out, "entitled %s, weight %s, %s\n", entitled, weight,
                            lp_ctl_json_bool(profile, "capped") ? "capped" : "uncapped");
     lp_ctl_text_wrap(out, "cells ", "  ", cells);
+    if (!lp_ctl_numa_is_default(profile)) {
+        g_autofree char *numa = lp_ctl_numa_text(profile);
+
+        lp_ctl_text_wrap(out, "numa ", "  ", numa);
+    }
     print_hold(profile, out);
     autoscale = lp_ctl_autoscale_text(json_object_get(profile, "autoscale"));
     if (autoscale && !lp_ctl_autoscale_is_default(json_object_get(profile, "autoscale")))
@@ -92,7 +97,7 @@ edit(LpCtl *ctl, const char *name, char **fields, GError **error)
     if (json_object_size(body) == 0) {
         lp_ctl_error(error, LP_CTL_EXIT_USAGE,
                      "nothing to set: write cpu=1:2:8, mem=2G:4G:8G, entitled=1.50, weight=200, "
-                     "capped or uncapped");
+                     "numa=auto, affinity-floor=80, capped or uncapped");
         json_decref(body);
         return -1;
     }

@@ -90,6 +90,41 @@ print_cells(const json_t *cells, GString *out)
         lp_ctl_table_print(table, LP_CTL_COLUMNS, "", out);
 }
 
+/* What no guest with one cell on one node asks about: rule, score, and cells that lie elsewhere. */
+static void
+print_numa(const json_t *p, GString *out)
+{
+    const json_t *profile = json_object_get(p, "profile");
+    const json_t *score = json_object_get(p, "score"), *cells = json_object_get(p, "cells");
+    g_autofree char *rule = lp_ctl_numa_text(profile);
+    g_autoptr(GString) text = g_string_new(strcmp(rule, "-") == 0 ? "" : rule);
+
+    if (json_is_object(score)) {
+        g_autofree char *points = lp_ctl_text_points(score, "score_centi");
+        g_autofree char *local = lp_ctl_text_points(score, "local_centi");
+        g_autofree char *best = lp_ctl_text_points(score, "best_centi");
+        g_autofree char *agreement = lp_ctl_text_points(score, "agreement_centi");
+        g_autofree char *memory = lp_ctl_text_shares(json_object_get(score, "nodes"), "bytes");
+        g_autofree char *cpu = lp_ctl_text_shares(json_object_get(score, "nodes"),
+                                                  "cpu_permyriad");
+
+        g_string_append_printf(text, "%sscore %s (local %s of at best %s), agreement %s, memory "
+                               "on %s, vCPUs on %s", text->len ? "; " : "", points, local, best,
+                               agreement, memory, cpu);
+    }
+    if (text->len > 0)
+        lp_ctl_text_wrap(out, "numa: ", "  ", text->str);
+    for (gsize i = 0; i < json_array_size(cells); i++) {
+        const json_t *cell = json_array_get(cells, i);
+
+        if (lp_ctl_json_bool(cell, "drifted"))
+            g_string_append_printf(out, "  cell %zu lies on node %" G_GINT64_FORMAT "; until the "
+                                   "next start its new pages come from node %" G_GINT64_FORMAT
+                                   " and are moved\n", i, lp_ctl_json_int(cell, "home", -1),
+                                   lp_ctl_json_int(cell, "node", -1));
+    }
+}
+
 static void
 print_memory(const json_t *p, GString *out)
 {
@@ -246,6 +281,7 @@ show_partition(LpCtl *ctl, GError **error)
     print_cells(json_object_get(answer.json, "cells"), out);
     if (!off)
         print_memory(answer.json, out);
+    print_numa(answer.json, out);
     print_capacity(answer.json, out);
     print_autoscale(answer.json, out);
     print_mechanisms(json_object_get(answer.json, "mechanisms"), out);

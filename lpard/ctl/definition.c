@@ -6,6 +6,7 @@
 
 #include "lpard/ctl/amounts.h"
 #include "lpard/ctl/text.h"
+#include "numa/rule.h"
 #include "policy/autoscale.h"
 
 bool
@@ -13,7 +14,8 @@ lp_ctl_definition_options(LpCtl *ctl, json_t *body, GError **error)
 {
     static const LpCtlOption fields[] = {
         LP_CTL_OPT_CPU, LP_CTL_OPT_MEM, LP_CTL_OPT_ENTITLED, LP_CTL_OPT_WEIGHT, LP_CTL_OPT_CAPPED,
-        LP_CTL_OPT_UNCAPPED, LP_CTL_OPT_CELLS, LP_CTL_OPT_CELL_NODES,
+        LP_CTL_OPT_UNCAPPED, LP_CTL_OPT_CELLS, LP_CTL_OPT_CELL_NODES, LP_CTL_OPT_NUMA,
+        LP_CTL_OPT_AFFINITY_FLOOR,
     };
 
     if (!lp_ctl_has(ctl, LP_CTL_OPT_CPU) || !lp_ctl_has(ctl, LP_CTL_OPT_MEM)) {
@@ -102,6 +104,27 @@ lp_ctl_autoscale_text(const json_t *autoscale)
     if (n > 0)
         g_string_append_printf(text, ", %zu schedule%s", n, n == 1 ? "" : "s");
     return g_string_free(text, FALSE);
+}
+
+char *
+lp_ctl_numa_text(const json_t *profile)
+{
+    g_autofree char *rule = lp_ctl_text_str(profile, "numa");
+    gint64 floor = lp_ctl_json_int(profile, "affinity_floor", 0);
+
+    if (floor <= 0)
+        return g_steal_pointer(&rule);
+    return g_strdup_printf("%s, affinity floor %" G_GINT64_FORMAT " (%s)", rule, floor,
+                           lp_ctl_json_str(profile, "affinity_floor_action"));
+}
+
+bool
+lp_ctl_numa_is_default(const json_t *profile)
+{
+    const char *rule = lp_ctl_json_str(profile, "numa");
+
+    return (rule[0] == '\0' || strcmp(rule, lp_numa_mode_names[LP_NUMA_AUTO]) == 0) &&
+           lp_ctl_json_int(profile, "affinity_floor", 0) == 0;
 }
 
 void

@@ -13,11 +13,14 @@ liblp_ctl_a_SOURCES = lpard/ctl/amounts.c lpard/ctl/amounts.h lpard/ctl/change.c
 	lpard/ctl/progress.h lpard/ctl/show.c lpard/ctl/sse.c lpard/ctl/sse.h \
 	lpard/ctl/table.c lpard/ctl/table.h lpard/ctl/text.c lpard/ctl/text.h \
 	lpard/ctl/verbs.c lpard/ctl/verbs.h lpard/ctl/wait.c lpard/ctl/wait.h \
-	lpard/error.c lpard/error.h
+	lpard/ctl/cmd-score.c lpard/ctl/cmd-optimize.c lpard/ctl/optimize-text.c \
+	lpard/ctl/optimize-text.h lpard/ctl/host-numa.c lpard/ctl/picture.c lpard/ctl/picture.h \
+	lpard/ctl/picture-priv.h lpard/ctl/picture-card.c lpard/ctl/picture-distances.c \
+	lpard/svg.c lpard/svg.h lpard/error.c lpard/error.h
 liblp_ctl_a_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(SOUP_CFLAGS) $(JANSSON_CFLAGS)
 
 bin_PROGRAMS += lparctl
 lparctl_SOURCES = lpard/ctl/main.c
 lparctl_CFLAGS = $(liblp_ctl_a_CFLAGS)
-LP_CTL_LIBS = liblp-ctl.a liblp-policy.a $(SOUP_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS)
+LP_CTL_LIBS = liblp-ctl.a liblp-policy.a liblp-place.a $(SOUP_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS)
 lparctl_LDADD = $(LP_CTL_LIBS)

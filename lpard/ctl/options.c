@@ -12,6 +12,7 @@ typedef struct {
     const char *argument;
     const char *summary;
     bool repeats;
+    const char *verb;             /* means this with that verb only; NULL: with all others */
 } Entry;
 
 static const Entry entries[LP_CTL_OPTS] = {
@@ -66,6 +67,19 @@ static const Entry entries[LP_CTL_OPTS] = {
     [LP_CTL_OPT_LEFTOVERS] = { "leftovers", 0, "keep|burst",
                                "memory that nobody needs goes back, or stays with who has it" },
     [LP_CTL_OPT_LIMIT] = { "limit", 0, "N", "at most so many lines" },
+    [LP_CTL_OPT_NUMA] = { "numa", 0, "RULE", "auto, strict:NODES, preferred:NODES, spread, "
+                                             "interleave, keep" },
+    [LP_CTL_OPT_NODES] = { "numa", 0, NULL, "node by node: memory, processors, who lies where",
+                           .verb = "host" },
+    [LP_CTL_OPT_AFFINITY_FLOOR] = { "affinity-floor", 0, "N[:warn|refuse]",
+                                    "least affinity score that a resize may lead to" },
+    [LP_CTL_OPT_SVG] = { "svg", 0, "FILE", "the same as a picture; -: to the standard output" },
+    [LP_CTL_OPT_FRESH] = { "fresh", 0, NULL, "measure now; else as last measured" },
+    [LP_CTL_OPT_REQUEST] = { "request", 0, "NAME,...", "these before all others" },
+    [LP_CTL_OPT_PROTECT] = { "protect", 0, "NAME,...", "these are not to be touched" },
+    [LP_CTL_OPT_MIN_GAIN] = { "min-gain", 0, "POINTS", "who would gain less of its score stays" },
+    [LP_CTL_OPT_MAX_BYTES] = { "max-bytes", 0, "SIZE", "move no more than this, as 64G" },
+    [LP_CTL_OPT_STOP] = { "stop", 0, NULL, "end the one that runs; what has moved stays" },
 };
 
 const char *
@@ -86,14 +100,21 @@ lp_ctl_option_summary(LpCtlOption option)
     return entries[option].summary;
 }
 
+/* `verb` NULL: not known yet. */
 static int
-find_long(const char *name, gsize length)
+find_long(const char *name, gsize length, const char *verb)
 {
+    int found = -1;
+
     for (guint i = 0; i < LP_CTL_OPTS; i++) {
-        if (strlen(entries[i].name) == length && memcmp(entries[i].name, name, length) == 0)
+        if (strlen(entries[i].name) != length || memcmp(entries[i].name, name, length) != 0)
+            continue;
+        if (entries[i].verb == NULL)
+            found = (int)i;
+        else if (g_strcmp0(entries[i].verb, verb) == 0)
             return (int)i;
     }
-    return -1;
+    return found;
 }
 
 static int
@@ -109,7 +130,8 @@ find_letter(char letter)
 /* Takes `argument` and, when it needs a value of its own word, `next`.  Returns how many words
  * were used, or 0 with *error. */
 static guint
-take(const char *argument, const char *next, LpCtlOptions *options, GError **error)
+take(const char *argument, const char *next, const char *verb, LpCtlOptions *options,
+     GError **error)
 {
     bool is_long = argument[1] == '-';
     const char *value = NULL;
@@ -120,7 +142,7 @@ take(const char *argument, const char *next, LpCtlOptions *options, GError **err
         const char *equals = strchr(argument + 2, '=');
         gsize length = equals ? (gsize)(equals - argument - 2) : strlen(argument + 2);
 
-        found = find_long(argument + 2, length);
+        found = find_long(argument + 2, length, verb);
         value = equals ? equals + 1 : NULL;
     } else {
         found = find_letter(argument[1]);
@@ -184,7 +206,8 @@ lp_ctl_options_parse(char **arguments, LpCtlOptions *ret_options, GPtrArray **re
             i++;
             continue;
         }
-        used = take(argument, arguments[i + 1], ret_options, error);
+        used = take(argument, arguments[i + 1], words->len > 0 ? words->pdata[0] : NULL,
+                    ret_options, error);
         if (used == 0)
             return false;
         i += used;
@@ -228,5 +251,6 @@ lp_ctl_options_check(const LpCtlOptions *options, guint64 allowed, const char *v
            !contradicts(options, LP_CTL_OPT_CAPPED, LP_CTL_OPT_UNCAPPED, error) &&
            !contradicts(options, LP_CTL_OPT_CELLS, LP_CTL_OPT_CELL_NODES, error) &&
            !contradicts(options, LP_CTL_OPT_SCHEDULE, LP_CTL_OPT_NO_SCHEDULES, error) &&
+           !contradicts(options, LP_CTL_OPT_STOP, LP_CTL_OPT_DRY_RUN, error) &&
            !contradicts(options, LP_CTL_OPT_UNTIL, LP_CTL_OPT_RELEASE, error);
 }

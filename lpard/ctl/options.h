@@ -54,6 +54,16 @@ typedef enum {
     LP_CTL_OPT_NO_SCHEDULES,
     LP_CTL_OPT_LEFTOVERS,
     LP_CTL_OPT_LIMIT,
+    LP_CTL_OPT_NUMA,              /* a rule */
+    LP_CTL_OPT_NODES,             /* --numa of host, which takes none */
+    LP_CTL_OPT_AFFINITY_FLOOR,
+    LP_CTL_OPT_SVG,
+    LP_CTL_OPT_FRESH,
+    LP_CTL_OPT_REQUEST,
+    LP_CTL_OPT_PROTECT,
+    LP_CTL_OPT_MIN_GAIN,
+    LP_CTL_OPT_MAX_BYTES,
+    LP_CTL_OPT_STOP,
     LP_CTL_OPTS,
 } LpCtlOption;
 
@@ -80,7 +90,8 @@ typedef enum {
      LP_CTL_OPT_BIT(LP_CTL_OPT_CPU) | LP_CTL_OPT_BIT(LP_CTL_OPT_MEM) | \
      LP_CTL_OPT_BIT(LP_CTL_OPT_ENTITLED) | LP_CTL_OPT_BIT(LP_CTL_OPT_WEIGHT) | \
      LP_CTL_OPT_BIT(LP_CTL_OPT_CAPPED) | LP_CTL_OPT_BIT(LP_CTL_OPT_UNCAPPED) | \
-     LP_CTL_OPT_BIT(LP_CTL_OPT_CELLS) | LP_CTL_OPT_BIT(LP_CTL_OPT_CELL_NODES))
+     LP_CTL_OPT_BIT(LP_CTL_OPT_CELLS) | LP_CTL_OPT_BIT(LP_CTL_OPT_CELL_NODES) | \
+     LP_CTL_OPT_BIT(LP_CTL_OPT_NUMA) | LP_CTL_OPT_BIT(LP_CTL_OPT_AFFINITY_FLOOR))
 
 /* More of one option are never meant. */
 #define LP_CTL_REPEATS_MAX 16
@@ -99,7 +110,8 @@ lp_ctl_options_has(const LpCtlOptions *options, LpCtlOption option)
 }
 
 /* Takes options out of `arguments` (NULL-terminated) and leaves the other words, in order, in
- * *ret_words (caller frees the array, not the strings).  "--" ends options. */
+ * *ret_words (caller frees the array, not the strings).  "--" ends options.  The first word is the
+ * verb: an option that means something else with it must follow it. */
 bool lp_ctl_options_parse(char **arguments, LpCtlOptions *ret_options, GPtrArray **ret_words,
                           GError **error);
 /* Whether all seen are in `allowed`, and do not contradict one another. */

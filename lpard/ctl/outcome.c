@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lpard/ctl/ctl.h"
+#include "lpard/ctl/optimize-text.h"
 #include "lpard/ctl/progress.h"
 #include "lpard/ctl/text.h"
 
@@ -174,6 +175,8 @@ lp_ctl_outcome_text(const json_t *operation, GString *out)
     if (lp_ctl_json_bool(operation, "recovered"))
         g_string_append(out, ", taken up again after a restart");
     g_string_append_c(out, '\n');
+    if (lp_ctl_is_optimize(operation) && !refused)
+        lp_ctl_optimize_outcome_text(operation, out);
     /* Of what was refused, by host or guest, nothing is left: the reason is all there is to say. */
     for (gsize i = 0; i < json_array_size(legs) && !refused; i++) {
         const json_t *leg = json_array_get(legs, i);

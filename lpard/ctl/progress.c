@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lpard/ctl/optimize-text.h"
 #include "lpard/ctl/text.h"
 
 /* Stages are few; an answer that claims more is only shown with less exact a time. */
@@ -158,6 +159,15 @@ lp_ctl_progress_text(const json_t *operation, gint64 age_msec, guint columns)
     guint finished, all;
     const json_t *step = count_steps(operation, &finished, &all);
 
+    if (lp_ctl_is_optimize(operation)) {
+        const char *phase = lp_ctl_json_str(operation, "optimize.phase");
+
+        g_string_append_printf(line, "operation %" G_GINT64_FORMAT ", optimize: %s",
+                               lp_ctl_json_int(operation, "id", 0),
+                               phase[0] && strcmp(state, "running") == 0 ? phase : state);
+        lp_ctl_optimize_progress(operation, age_msec, line);
+        return cut(line, columns);
+    }
     if (partition[0] == '\0')
         partition = lp_ctl_json_str(operation, "partition");
     g_string_append_printf(line, "operation %" G_GINT64_FORMAT " on %s: %s",

@@ -144,6 +144,66 @@ lp_ctl_text_centi(const json_t *json, const char *path)
 }
 
 char *
+lp_ctl_text_points(const json_t *json, const char *path)
+{
+    gint64 centi = lp_ctl_json_int(json, path, -1);
+
+    if (centi < 0 || centi > G_MAXINT32)
+        return g_strdup("-");
+    return g_strdup_printf("%d.%d", (int)(centi / 100), (int)(centi % 100 / 10));
+}
+
+/* The index of the largest amount that is not yet `taken`; -1: none is left. */
+static int
+largest(const json_t *nodes, const char *field, const bool *taken)
+{
+    gint64 most = 0;
+    int found = -1;
+
+    for (gsize i = 0; i < json_array_size(nodes); i++) {
+        gint64 amount = lp_ctl_json_int(json_array_get(nodes, i), field, 0);
+
+        if (!taken[i] && amount > most) {
+            most = amount;
+            found = (int)i;
+        }
+    }
+    return found;
+}
+
+char *
+lp_ctl_text_shares(const json_t *nodes, const char *field)
+{
+    gsize n = json_array_size(nodes);
+    g_autofree bool *taken = g_new0(bool, n + 1);
+    GString *text = g_string_new(NULL);
+    double sum = 0;
+
+    for (gsize i = 0; i < n; i++)
+        sum += (double)MAX(lp_ctl_json_int(json_array_get(nodes, i), field, 0), 0);
+    for (guint shown = 0;; shown++) {
+        int i = largest(nodes, field, taken);
+        double share;
+
+        if (i < 0)
+            break;
+        share = (double)lp_ctl_json_int(json_array_get(nodes, (gsize)i), field, 0) * 100 / sum;
+        if (shown == LP_CTL_SHARES_MAX || share < 0.5) {
+            g_string_append(text, " ...");
+            break;
+        }
+        taken[i] = true;
+        /* 100 % is all of it, not nearly all. */
+        g_string_append_printf(text, "%s%" G_GINT64_FORMAT ":%d%%", shown ? " " : "",
+                               lp_ctl_json_int(json_array_get(nodes, (gsize)i), "node", -1),
+                               share < 100 ? MIN((int)(share + 0.5), 99) : 100);
+    }
+    if (text->len == 0)
+        g_string_append_c(text, '-');
+    return g_string_free(text, FALSE);
+}
+
+char *
 lp_ctl_text_msec(gint64 msec)
 {
     if (msec < 0)

@@ -24,6 +24,13 @@ char *lp_ctl_text_mem(const json_t *json, const char *path);
 /* A measured amount, for which the nearest lower hundredth of its unit is enough. */
 char *lp_ctl_text_measured(const json_t *json, const char *path);
 char *lp_ctl_text_centi(const json_t *json, const char *path);
+/* Hundredths of a point of a score, to a tenth: more is not measured.  What is short of 100 never
+ * looks like it. */
+char *lp_ctl_text_points(const json_t *json, const char *path);
+/* The shares of an array of {"node": id, FIELD: amount} as "0:60% 1:40%", the largest first; what is
+ * more than LP_CTL_SHARES_MAX nodes, or under half a percent, is "...".  "-": nothing is anywhere. */
+#define LP_CTL_SHARES_MAX 4
+char *lp_ctl_text_shares(const json_t *nodes, const char *field);
 
 /* The exact form if it is short, else to a hundredth of the unit: "5.87 GiB". */
 char *lp_ctl_text_bytes(guint64 bytes);
