@@ -68,6 +68,56 @@ lp_domxml_read_numa(xmlNode *domain, LpView *view)
                      lp_xml_attr_is(vcpu, "placement", "auto");
 }
 
+/* --- memory backends --- */
+
+static uint32_t
+add_cell_backends(xmlNode *domain, LpBackend *backends, uint32_t max)
+{
+    xmlNode *numa = lp_xml_at(domain, "cpu", "numa", NULL);
+    uint32_t n = 0;
+
+    for (xmlNode *cell = lp_xml_child(numa, "cell"); cell && n < max;
+         cell = lp_xml_next(cell, "cell"), n++) {
+        uint64_t id = n;
+
+        lp_xml_attr_number(cell, "id", LP_MAX_CELLS - 1, &id);
+        backends[n] = (LpBackend) { .cell = (uint32_t)id };
+        lp_xml_attr_bytes(cell, "memory", &backends[n].bytes, NULL);
+    }
+    return n;
+}
+
+int
+lp_domxml_backends(const char *xml, LpBackend *ret_backends, uint32_t max, GError **error)
+{
+    g_autoptr(xmlDoc) doc = lp_xml_parse_domain(xml, error);
+    xmlNode *domain, *devices;
+    uint32_t n;
+
+    if (!doc)
+        return -1;
+    domain = xmlDocGetRootElement(doc);
+    devices = lp_xml_child(domain, "devices");
+    n = add_cell_backends(domain, ret_backends, max);
+    for (xmlNode *device = lp_xml_child(devices, "memory"); device && n < max;
+         device = lp_xml_next(device, "memory")) {
+        xmlNode *target = lp_xml_child(device, "target");
+        g_autofree char *text = lp_xml_content(lp_xml_child(target, "node"));
+        uint64_t cell = 0;
+
+        /* The others are files or enclaves. */
+        if (!lp_xml_attr_is(device, "model", "dimm") &&
+            !lp_xml_attr_is(device, "model", "virtio-mem"))
+            continue;
+        lp_xml_parse_number(text, LP_MAX_CELLS - 1, &cell);
+        ret_backends[n] = (LpBackend) { .cell = (uint32_t)cell };
+        if (!lp_xml_bytes(lp_xml_child(target, "size"), &ret_backends[n].bytes, error))
+            return -1;
+        n++;
+    }
+    return (int)n;
+}
+
 /* --- binding cells --- */
 
 static xmlNode *

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "hotplug/driver.h"
+#include "hotplug/process.h"
 #include "hotplug/view.h"
 
 #define LP_METADATA_URI "https://lpard.org/xmlns/partition/1"
@@ -53,6 +54,11 @@ char *lp_domxml_device_requested(const char *xml, uint32_t cell, uint64_t bytes,
 
 /* lpard's element without its namespace, which virDomainSetMetadata adds itself.  Caller frees. */
 char *lp_domxml_metadata_bare(const char *metadata, GError **error);
+
+/* The memory backends that QEMU makes for the running domain, in the order in which it makes them:
+ * boot memory of each cell, then DIMMs and virtio-mem.  Writes at most `max`; returns their number, or
+ * -1 with an error. */
+int lp_domxml_backends(const char *xml, LpBackend *ret_backends, uint32_t max, GError **error);
 
 /* A new domain from nothing but a kernel or a disk. */
 typedef struct {

@@ -90,8 +90,8 @@ resident_bytes(pid_t pid)
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static void
-fill_process(const LpConn *conn, virDomainPtr domain, LpView *view)
+void
+lp_libvirt_fill_process(const LpConn *conn, virDomainPtr domain, LpView *view)
 {
     unsigned id = virDomainGetID(domain);
 
@@ -280,7 +280,7 @@ view_of(LpConn *conn, virDomainPtr domain, GError **error)
     view->persistent = virDomainIsPersistent(domain) == 1;
     if (!fill_config(conn, domain, view, error))
         return NULL;
-    fill_process(conn, domain, view);
+    lp_libvirt_fill_process(conn, domain, view);
     fill_capacity(conn, domain, view);
     if (view->cgroup != LP_CGROUP_NONE) {
         view->pool_centi = lp_resource_centi(view->resource);

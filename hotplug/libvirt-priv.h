@@ -42,6 +42,9 @@ virDomainPtr lp_libvirt_find(LpConn *conn, const char *uuid, GError **error);
 virDomainPtr lp_libvirt_find_running(LpConn *conn, const char *uuid, GError **error);
 bool lp_libvirt_ready(LpConn *conn, GError **error);
 
+/* Process, resident memory and run id, where view->run is not off. */
+void lp_libvirt_fill_process(const LpConn *conn, virDomainPtr domain, LpView *view);
+
 /* The driver's functions, by part. */
 GPtrArray *lp_libvirt_list(LpConn *conn, GError **error);
 LpView *lp_libvirt_look(LpConn *conn, const char *uuid, GError **error);
@@ -74,6 +77,14 @@ bool lp_libvirt_qga_look(LpConn *conn, const char *uuid, LpQgaState *ret_state, 
 bool lp_libvirt_qga_set_vcpus(LpConn *conn, const char *uuid, const LpCpuMask *want,
                               GError **error);
 bool lp_libvirt_qga_online_memory(LpConn *conn, const char *uuid, GError **error);
+
+LpLocality *lp_libvirt_locate(LpConn *conn, const char *uuid, const LpTopology *topology,
+                              uint32_t samples, GError **error);
+bool lp_libvirt_move_pages(LpConn *conn, const char *uuid, const LpMoveOrder *order,
+                           LpPagesMoved *ret_moved, GError **error);
+bool lp_libvirt_set_pins(LpConn *conn, const char *uuid, const LpPins *pins, GError **error);
+bool lp_libvirt_set_nodeset(LpConn *conn, const char *uuid, const uint32_t *node_ids, uint32_t n,
+                            GError **error);
 
 int lp_libvirt_open_channel(const char *uri, const LpView *view, GError **error);
 LpWatch *lp_libvirt_watch(const char *uri, LpEventFunc func, void *data, GError **error);

@@ -8,11 +8,12 @@ liblp_hotplug_a_SOURCES = hotplug/driver.c hotplug/driver.h hotplug/domxml.h \
 	hotplug/domxml-ports.c hotplug/domxml-enable.c hotplug/domxml-cells.c \
 	hotplug/domxml-devices.c hotplug/domxml-change.c hotplug/domxml-new.c \
 	hotplug/domxml-numa.c \
-	hotplug/domxml-diff.c hotplug/locality.h hotplug/locality.c \
+	hotplug/domxml-diff.c hotplug/locality.h hotplug/locality.c hotplug/process.h \
+	hotplug/process.c hotplug/process-vcpu.c \
 	hotplug/resource.h hotplug/resource.c \
 	hotplug/libvirt-priv.h hotplug/libvirt.c hotplug/libvirt-look.c hotplug/libvirt-define.c \
 	hotplug/libvirt-effects.c hotplug/qga.h hotplug/qga.c hotplug/libvirt-qga.c \
-	hotplug/libvirt-stats.c hotplug/libvirt-channel.c hotplug/libvirt-watch.h \
+	hotplug/libvirt-stats.c hotplug/libvirt-numa.c hotplug/libvirt-channel.c hotplug/libvirt-watch.h \
 	hotplug/libvirt-watch.c hotplug/libvirt-events.c \
 	hotplug/sim.c hotplug/sim.h hotplug/sim-host.h \
 	hotplug/sim-call.h hotplug/sim-call.c hotplug/sim-effects.c \

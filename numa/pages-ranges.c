@@ -152,6 +152,7 @@ lp_pages_ranges(pid_t pid, size_t *ret_n)
         range = (LpPageRange) {
             .start = line.start, .end = line.end, .page_bytes = page_bytes_of(pid, &line, small),
             .shared = line.permissions[3] == 's', .writable = true,
+            .executable = line.permissions[2] == 'x',
         };
         if (!add(&ranges, &n, &room, &range))
             error = ENOMEM;

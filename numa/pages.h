@@ -16,7 +16,7 @@ typedef struct {
     uint64_t start, end;      /* addresses in the process */
     uint64_t page_bytes;      /* 4 KiB, or a huge page's size */
     bool shared;              /* a file or memfd: others may have its pages mapped */
-    bool writable;
+    bool writable, executable;
 } LpPageRange;
 
 /* The memory that the process can write to, by address: program text, files that are only read, and
