@@ -3,8 +3,9 @@
  * Written by lpard, but editable by anybody who may edit the domain: so every attribute is
  * written, every one is required, and nothing else is taken.
  *
- * Version 2 has <autoscale> beside what version 1 has, with a <schedule> for each.  Where it says
- * nothing but defaults it is left out, and the version is 1, which an older lpard can read. */
+ * Version 2 has <autoscale> beside what version 1 has, with a <schedule> for each; version 3 has <numa>
+ * beside that.  What says nothing but defaults is left out, and the version is the least that has the
+ * rest, so that an older lpard can read it. */
 #include "lpard/profile-xml.h"
 
 #include <inttypes.h>
@@ -29,7 +30,7 @@ struct Element {
     const char *attributes[MAX_ATTRIBUTES];   /* all required; ends with NULL */
     gboolean (*read)(xmlNode *node, LpProfile *profile, GError **error);
     gboolean many;
-    uint32_t since;               /* the first version that has it; 2: it may be left out */
+    uint32_t since;               /* the first version that has it; above 1: it may be left out */
     const Element *child;         /* what it may hold; NULL: nothing */
 };
 
@@ -228,6 +229,27 @@ read_schedule(xmlNode *node, LpProfile *profile, GError **error)
     return TRUE;
 }
 
+/* One way to write each rule, as well. */
+static gboolean
+read_numa(xmlNode *node, LpProfile *profile, GError **error)
+{
+    g_autofree char *mode = get_attribute(node, "mode"), *nodes = get_attribute(node, "nodes");
+    g_autofree char *text = *nodes ? g_strconcat(mode, ":", nodes, NULL) : g_strdup(mode);
+    char message[LP_NUMA_RULE_TEXT] = "", form[LP_NUMA_RULE_TEXT];
+    LpNumaRule *rule = &profile->numa;
+    int action;
+
+    if (!lp_numa_rule_parse(text, rule, message, sizeof message))
+        return refuse(error, "'mode' and 'nodes' of <numa> are no rule: %s", message);
+    if (strcmp(text, lp_numa_rule_format(rule, form, sizeof form)) != 0)
+        return refuse(error, "'mode' and 'nodes' of <numa> say '%s' in another form", form);
+    action = read_name(node, "floor-action", lp_floor_names, LP_FLOORS, error);
+    if (action < 0)
+        return FALSE;
+    rule->floor_action = (LpFloor) action;
+    return read_u32(node, "floor", &rule->floor, error);
+}
+
 static const Element SCHEDULE = { .name = "schedule", .attributes = { "when" },
                                   .read = read_schedule };
 
@@ -239,6 +261,7 @@ static const Element ELEMENTS[] = {
     { "hold", { "until" }, read_hold, FALSE, 1, NULL },
     { "autoscale", { "mode", "goal", "priority", "entitled", "release" }, read_autoscale, FALSE, 2,
       &SCHEDULE },
+    { "numa", { "mode", "nodes", "floor", "floor-action" }, read_numa, FALSE, 3, NULL },
 };
 static const Element ROOT = { .name = "partition", .attributes = { "version", "generation" } };
 
@@ -427,6 +450,22 @@ append_autoscale(GString *xml, const LpAutoscale *autoscale)
     g_string_append(xml, "</" LP_METADATA_PREFIX ":autoscale>");
 }
 
+static void
+append_numa(GString *xml, const LpNumaRule *rule)
+{
+    char text[LP_NUMA_RULE_TEXT];
+    const char *nodes;
+
+    if (lp_numa_rule_is_default(rule))
+        return;
+    nodes = strchr(lp_numa_rule_format(rule, text, sizeof text), ':');
+    g_string_append_printf(xml,
+                           "<" LP_METADATA_PREFIX ":numa mode=\"%s\" nodes=\"%s\" floor=\"%u\""
+                           " floor-action=\"%s\"/>",
+                           lp_numa_mode_names[rule->mode], nodes ? nodes + 1 : "", rule->floor,
+                           lp_floor_names[rule->floor_action]);
+}
+
 char *
 lp_profile_to_xml(const LpProfile *profile)
 {
@@ -458,6 +497,7 @@ lp_profile_to_xml(const LpProfile *profile)
     g_string_append_printf(xml, "<" LP_METADATA_PREFIX ":hold until=\"%" PRId64 "\"/>",
                            profile->hold_until_sec);
     append_autoscale(xml, &profile->autoscale);
+    append_numa(xml, &profile->numa);
     g_string_append(xml, "</" LP_METADATA_PREFIX ":partition>");
     return g_string_free(xml, FALSE);
 }

@@ -461,6 +461,17 @@ word_profile_autoscale(LpProfileVerdict verdict, const LpProfile *profile)
     return word_profile_schedule(verdict, profile);
 }
 
+static char *
+word_profile_numa(const LpNumaRule *rule)
+{
+    if (rule->floor > 100)
+        return g_strdup_printf("an affinity floor of %u is out of range; write 0 (none) to 100",
+                               rule->floor);
+    return g_strdup("the rule of where its memory is to be is unknown, or names nodes that it "
+                    "cannot; write auto, strict:NODES, preferred:NODES, spread, interleave or "
+                    "keep, with node ids of 0 to 1023");
+}
+
 char *
 lp_words_profile(LpProfileVerdict verdict, const LpProfile *profile)
 {
@@ -472,6 +483,8 @@ lp_words_profile(LpProfileVerdict verdict, const LpProfile *profile)
         sentence = word_profile_autoscale(verdict, profile);
     if (sentence)
         return sentence;
+    if (verdict == LP_PROFILE_NUMA)
+        return word_profile_numa(&profile->numa);
     if (verdict == LP_PROFILE_OK)
         return g_strdup("the profile keeps all rules; no action is needed");
     if (verdict == LP_PROFILE_VERSION_NEWER)

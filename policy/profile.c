@@ -115,8 +115,10 @@ check_autoscale(const LpProfile *profile)
 uint32_t
 lp_profile_version(const LpProfile *profile)
 {
+    if (!lp_numa_rule_is_default(&profile->numa))
+        return LP_PROFILE_VERSION;
     return lp_autoscale_is_default(&profile->autoscale) ? LP_PROFILE_VERSION_PLAIN
-                                                        : LP_PROFILE_VERSION;
+                                                        : LP_PROFILE_VERSION_AUTOSCALE;
 }
 
 LpProfileVerdict
@@ -137,7 +139,12 @@ lp_profile_check(const LpProfile *profile)
     if (verdict != LP_PROFILE_OK)
         return verdict;
     verdict = check_capacity(&profile->capacity, &profile->cpu);
-    return verdict != LP_PROFILE_OK ? verdict : check_autoscale(profile);
+    if (verdict != LP_PROFILE_OK)
+        return verdict;
+    verdict = check_autoscale(profile);
+    if (verdict != LP_PROFILE_OK)
+        return verdict;
+    return lp_numa_rule_valid(&profile->numa) ? LP_PROFILE_OK : LP_PROFILE_NUMA;
 }
 
 uint64_t

@@ -69,6 +69,24 @@ test_each_rule(void **state)
     CHECK(p.version = LP_PROFILE_VERSION + 1, LP_PROFILE_VERSION_NEWER);
     /* Nothing else of a newer schema is judged. */
     CHECK((p.version = 9, p.cpu.min = 0), LP_PROFILE_VERSION_NEWER);
+}
+
+static void
+test_numa_rules(void **state)
+{
+    LpProfile p;
+
+    (void) state;
+    CHECK(p.numa.mode = LP_NUMA_KEEP, LP_PROFILE_OK);
+    CHECK(p.numa.mode = LP_NUMA_MODES, LP_PROFILE_NUMA);
+    CHECK(p.numa.mode = LP_NUMA_STRICT, LP_PROFILE_NUMA);
+    CHECK((p.numa.mode = LP_NUMA_STRICT, p.numa.n_nodes = 1), LP_PROFILE_OK);
+    CHECK(p.numa.n_nodes = 1, LP_PROFILE_NUMA);
+    CHECK(p.numa.n_nodes = UINT32_MAX, LP_PROFILE_NUMA);
+    CHECK(p.numa.floor = 100, LP_PROFILE_OK);
+    CHECK(p.numa.floor = 101, LP_PROFILE_NUMA);
+    CHECK(p.numa.floor_action = LP_FLOOR_REFUSE, LP_PROFILE_OK);
+    CHECK(p.numa.floor_action = LP_FLOORS, LP_PROFILE_NUMA);
 #undef CHECK
 }
 
@@ -133,6 +151,11 @@ test_version(void **state)
     assert_int_equal(lp_profile_version(&p), 2);
     p.version = 1;
     assert_int_equal(lp_profile_version(&p), 2);
+    p.numa.mode = LP_NUMA_SPREAD;
+    assert_int_equal(lp_profile_version(&p), 3);
+    p = good_profile();
+    p.numa.floor = 1;
+    assert_int_equal(lp_profile_version(&p), 3);
     assert_int_equal(lp_profile_check(&p), LP_PROFILE_OK);
 }
 
@@ -228,6 +251,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_rule),
         cmocka_unit_test(test_autoscale_rules),
+        cmocka_unit_test(test_numa_rules),
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_base_floor),
         cmocka_unit_test(test_base_floor_properties),

@@ -55,6 +55,25 @@ random_autoscale(LpProfile *p)
         a->schedules[i] = random_schedule(p);
 }
 
+/* Likewise half of the rules. */
+static void
+random_numa(LpProfile *p)
+{
+    LpNumaRule *rule = &p->numa;
+    bool some;
+
+    if (rand() % 2)
+        return;
+    rule->mode = (LpNumaMode) (rand() % LP_NUMA_MODES);
+    rule->floor = (uint32_t) rand() % 101;
+    rule->floor_action = (LpFloor) (rand() % LP_FLOORS);
+    some = rule->mode == LP_NUMA_STRICT || rule->mode == LP_NUMA_PREFERRED
+           || (rule->mode != LP_NUMA_AUTO && rule->mode != LP_NUMA_KEEP && rand() % 2);
+    for (unsigned id = (unsigned) rand() % 8; some && rule->n_nodes < 1 + (unsigned) rand() % 64;
+         id += 1 + (unsigned) rand() % 15)
+        rule->node_id[rule->n_nodes++] = (uint16_t) id;
+}
+
 static LpProfile
 random_profile(void)
 {
@@ -80,6 +99,7 @@ random_profile(void)
     }
     p.hold_until_sec = rand() % 3 ? rand() : INT64_MAX;
     random_autoscale(&p);
+    random_numa(&p);
     p.version = lp_profile_version(&p);
     return p;
 }
@@ -95,7 +115,8 @@ same(const LpProfile *a, const LpProfile *b)
            a->n_cells == b->n_cells &&
            memcmp(a->cell_node, b->cell_node, a->n_cells * sizeof(a->cell_node[0])) == 0 &&
            lp_cpumask_equal(&a->folded, &b->folded) && a->hold_until_sec == b->hold_until_sec &&
-           lp_autoscale_equal(&a->autoscale, &b->autoscale);
+           lp_autoscale_equal(&a->autoscale, &b->autoscale) &&
+           lp_numa_rule_equal(&a->numa, &b->numa);
 }
 
 static const char GOOD[] =
@@ -304,9 +325,9 @@ test_rules_apply(void **state)
     check_changed("folded=\"2-3\"", "folded=\"2-4\"", "folded");
     check_changed("desired=\"2147483648\"", "desired=\"2147483649\"", "blocks");
     check_changed("version=\"1\"", "version=\"0\"", "version");
-    check_changed("version=\"1\"", "version=\"3\"", "newer");
+    check_changed("version=\"1\"", "version=\"4\"", "newer");
     /* Of a newer schema nothing else is looked at. */
-    check_refused("<partition version=\"3\"><shape/></partition>", "newer");
+    check_refused("<partition version=\"4\"><shape/></partition>", "newer");
 }
 
 static void
@@ -402,6 +423,74 @@ test_autoscale_refused(void **state)
     g_string_free(many, TRUE);
 }
 
+#define NUMA_XML \
+    "<lpard:numa mode=\"strict\" nodes=\"0-1,4\" floor=\"80\" floor-action=\"refuse\"/>"
+
+/* GOOD_2 in version 3, with a rule. */
+static char *
+good_3(void)
+{
+    g_autofree char *three = replace(GOOD_2, "version=\"2\"", "version=\"3\"");
+
+    return replace(three, "</lpard:partition>", NUMA_XML "</lpard:partition>");
+}
+
+static void
+test_numa_form(void **state)
+{
+    g_autofree char *whole = good_3(), *xml = NULL;
+    g_autofree char *without = replace(whole, NUMA_XML, "");
+    g_autofree char *older = replace(whole, "version=\"3\"", "version=\"2\"");
+    g_autofree char *usual = replace(whole, NUMA_XML, "<lpard:numa mode=\"auto\" nodes=\"\" "
+                                                      "floor=\"0\" floor-action=\"warn\"/>");
+    LpProfile p, two;
+
+    (void) state;
+    assert_true(lp_profile_from_xml(whole, &p, NULL));
+    assert_int_equal(p.version, 3);
+    assert_int_equal(p.numa.mode, LP_NUMA_STRICT);
+    assert_int_equal(p.numa.n_nodes, 3);
+    assert_int_equal(p.numa.node_id[2], 4);
+    assert_int_equal(p.numa.floor, 80);
+    assert_int_equal(p.numa.floor_action, LP_FLOOR_REFUSE);
+    xml = lp_profile_to_xml(&p);
+    assert_string_equal(xml, whole);
+    /* What says nothing new is of the version before. */
+    assert_true(lp_profile_from_xml(GOOD_2, &two, NULL));
+    assert_true(lp_profile_from_xml(without, &p, NULL) && same(&p, &two));
+    assert_true(lp_profile_from_xml(usual, &p, NULL) && same(&p, &two));
+    check_refused(older, "numa");
+}
+
+static void
+test_numa_refused(void **state)
+{
+    static const struct { const char *from, *to, *named; } BAD[] = {
+        { " mode=\"strict\"", "", "mode" }, { " mode=\"strict\"", " mode=\"Strict\"", "Strict" },
+        { " mode=\"strict\"", " mode=\"strict:0\"", "rule" },
+        { " mode=\"strict\"", " mode=\"auto\"", "auto" },
+        { " nodes=\"0-1,4\"", "", "nodes" }, { " nodes=\"0-1,4\"", " nodes=\"\"", "strict" },
+        { " nodes=\"0-1,4\"", " nodes=\"0,1,4\"", "form" },
+        { " nodes=\"0-1,4\"", " nodes=\"4,0-1\"", "form" },
+        { " nodes=\"0-1,4\"", " nodes=\"x\"", "nodes" },
+        { " nodes=\"0-1,4\"", " nodes=\"0-1023\"", "64" },
+        { " floor=\"80\"", "", "floor" }, { " floor=\"80\"", " floor=\"101\"", "floor" },
+        { " floor=\"80\"", " floor=\"-1\"", "floor" },
+        { " floor-action=\"refuse\"", "", "floor-action" },
+        { " floor-action=\"refuse\"", " floor-action=\"die\"", "floor-action" },
+        { " floor-action=\"refuse\"", " floor-action=\"refuse\" x=\"1\"", "'x'" },
+        { NUMA_XML, NUMA_XML NUMA_XML, "twice" },
+    };
+    g_autofree char *whole = good_3();
+
+    (void) state;
+    for (size_t i = 0; i < G_N_ELEMENTS(BAD); i++) {
+        g_autofree char *xml = replace(whole, BAD[i].from, BAD[i].to);
+
+        check_refused(xml, BAD[i].named);
+    }
+}
+
 static void
 test_not_a_profile(void **state)
 {
@@ -482,6 +571,8 @@ main(void)
         cmocka_unit_test(test_autoscale_form),
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_autoscale_refused),
+        cmocka_unit_test(test_numa_form),
+        cmocka_unit_test(test_numa_refused),
         cmocka_unit_test(test_not_a_profile),
         cmocka_unit_test(test_random_bytes),
     };

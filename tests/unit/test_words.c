@@ -160,7 +160,7 @@ static void
 test_profile_verdicts(void **state)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    LpProfile profile = { .version = 3, .cpu = { UINT32_MAX, UINT32_MAX, UINT32_MAX },
+    LpProfile profile = { .version = 4, .cpu = { UINT32_MAX, UINT32_MAX, UINT32_MAX },
                           .mem = { UINT64_MAX, UINT64_MAX, UINT64_MAX },
                           .capacity = { UINT32_MAX, UINT32_MAX, true }, .n_cells = 64 };
 
