@@ -209,19 +209,22 @@ bool
 lp_sim_move_pages(LpConn *conn, const char *uuid, const LpMoveOrder *order,
                   LpPagesMoved *ret_moved, GError **error)
 {
+    LpMoveOrder limited = *order;
     const LpSimMoving *faults;
     LpSimCall call;
     bool ok;
 
+    if (limited.max_bytes == 0)
+        limited.max_bytes = UINT64_MAX;
     *ret_moved = (LpPagesMoved) { .range = order->range, .offset = order->offset };
     if (!lp_sim_begin(&call, conn, uuid, "move_pages", LP_SIM_RUNNING, error))
         return false;
     ok = can_move(&call, order, ret_moved, error)
-         && take_time(&call, uuid, lp_sim_numa_movable(call.domain, order), ret_moved, error);
+         && take_time(&call, uuid, lp_sim_numa_movable(call.domain, &limited), ret_moved, error);
     if (!ok)
         return lp_sim_end(&call, false, error);
     lp_sim_numa_settle(call.domain);
-    lp_sim_numa_move(call.domain, order, ret_moved);
+    lp_sim_numa_move(call.domain, &limited, ret_moved);
     faults = &call.domain->manners.moving;
     if (faults->stop_bytes && call.domain->numa.moved_bytes >= faults->stop_bytes)
         return crash(&call, ret_moved, error);
