@@ -182,9 +182,22 @@ node_held_bytes(const Walk *walk, const LpView *view, int32_t node)
     uint64_t sum = 0;
 
     for (uint32_t i = 0; i < view->n_cells; i++)
-        if (view->cells[i].node == node)
+        if (view->cells[i].home == node)
             sum += cell_held_bytes(walk, view, i);
     return sum;
+}
+
+/* Whether a rule that holds to some nodes would have memory on none of the cell's. */
+static bool
+is_off_limits(const LpNumaRule *rule, int32_t node)
+{
+    bool holds = rule->mode == LP_NUMA_STRICT || rule->mode == LP_NUMA_SPREAD
+                 || rule->mode == LP_NUMA_INTERLEAVE;
+
+    for (uint32_t i = 0; i < rule->n_nodes; i++)
+        if ((int32_t) rule->node_id[i] == node)
+            return false;
+    return holds && rule->n_nodes > 0;
 }
 
 /* What a step does is told from before and after, not from what the step says of itself.  A
@@ -202,6 +215,10 @@ check_memory(const Walk *before, const Walk *after, const LpView *view, const Lp
         return LP_ADMIT_S2_ABOVE_MAX;
     if (held <= total_held_bytes(before, view))
         return LP_ADMIT_OK;
+    for (uint32_t i = 0; i < view->n_cells; i++)
+        if (cell_held_bytes(after, view, i) > cell_held_bytes(before, view, i)
+            && is_off_limits(&bounds->numa, view->cells[i].home))
+            return LP_ADMIT_NODE_RULE;
     if (held > room->room_bytes)
         return LP_ADMIT_S3_HOST_MEMORY;
     for (uint32_t n = 0; n < room->n_nodes; n++) {
@@ -291,6 +308,8 @@ lp_admit_verdict_text(LpAdmitVerdict verdict)
         return "S3: a host node's memory does not hold it";
     case LP_ADMIT_S8_CAPACITY:
         return "S8: the entitlements would exceed the host's processors";
+    case LP_ADMIT_NODE_RULE:
+        return "memory would come to a node that the partition's rule does not name";
     case LP_ADMIT_MALFORMED:
         return "the plan names something that the domain does not have";
     }

@@ -12,6 +12,7 @@ typedef enum {
     LP_ADMIT_S3_HOST_MEMORY,
     LP_ADMIT_S3_NODE_MEMORY,
     LP_ADMIT_S8_CAPACITY,
+    LP_ADMIT_NODE_RULE,           /* memory on a node that its rule does not allow */
     LP_ADMIT_MALFORMED,           /* a step that names no such cell, vCPU, device, or goes
                                      backwards in stages */
 } LpAdmitVerdict;

@@ -69,61 +69,130 @@ fill_held(const LpPlan *plan, const LpView *view, uint64_t *ret_held)
             ret_held[view->dimms[i].cell] += view->dimms[i].bytes;
 }
 
-/* The cells as candidates, as the plan has them so far.  A node's room is what it has for this
- * partition less what the partition's cells hold of it already; cells that are bound to no node
- * share the host's. */
+/* By the room's order; -1: not one of the host's nodes, or not known. */
+static int
+node_index(const LpRoom *room, int32_t id)
+{
+    for (uint32_t n = 0; room && id >= 0 && n < room->n_nodes; n++)
+        if (room->node_id[n] == id)
+            return (int) n;
+    return -1;
+}
+
+/* What a cell's node has for this partition less what the partition's cells hold of it already; cells
+ * that are bound to no node share the host's. */
+static uint64_t
+node_room(const LpView *view, const LpRoom *room, const uint64_t *held, int node, uint64_t base_room)
+{
+    uint64_t sum = 0;
+
+    if (node < 0)
+        return base_room;
+    for (uint32_t i = 0; i < view->n_cells; i++)
+        if (view->cells[i].home == room->node_id[node])
+            sum += held[i];
+    return room->node_room_bytes[node] > sum ? room->node_room_bytes[node] - sum : 0;
+}
+
+/* As it runs now: what a guest wishes of its vCPUs decides nothing about memory. */
+static uint32_t
+running_vcpus(const LpView *view, const LpBounds *bounds, uint32_t cell)
+{
+    uint32_t n = 0;
+
+    for (unsigned w = 0; w < LP_MAX_CPUS / 64; w++)
+        n += (uint32_t) __builtin_popcountll(view->plugged.words[w] & ~bounds->folded.words[w]
+                                             & view->cells[cell].vcpus.words[w]);
+    return n;
+}
+
+/* What the cell has as the plan has it so far, DIMMs included. */
+static uint64_t
+size_after(const LpPlan *plan, const LpView *view, uint32_t cell)
+{
+    uint64_t sum = view->cells[cell].base_bytes + plan->requested_after_bytes[cell];
+
+    for (uint32_t i = 0; i < view->n_dimms; i++)
+        if (view->dimms[i].cell == cell)
+            sum += view->dimms[i].bytes;
+    return sum;
+}
+
+/* The cells as candidates to grow, as the plan has them so far. */
 static void
-fill_cells(const LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t base_room,
-           LpPlaceCell *cells)
+fill_cells(const LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpRoom *room,
+           uint64_t base_room, LpPlaceCell *cells)
 {
     uint64_t held[LP_MAX_CELLS];
 
     fill_held(plan, view, held);
     for (uint32_t i = 0; i < view->n_cells; i++) {
         const LpViewCell *cell = &view->cells[i];
-        uint64_t requested = plan->requested_after_bytes[i], node_room = base_room, sum = 0;
+        uint64_t requested = plan->requested_after_bytes[i];
+        int node = node_index(room, cell->home);
+        uint64_t free = node_room(view, room, held, node, base_room);
+        bool named = lp_plan_names_node(&bounds->numa, cell->home);
 
-        for (uint32_t n = 0; room && n < room->n_nodes; n++) {
-            if (room->node_id[n] != cell->node)
-                continue;
-            for (uint32_t j = 0; j < view->n_cells; j++)
-                if (view->cells[j].node == cell->node)
-                    sum += held[j];
-            node_room = room->node_room_bytes[n] > sum ? room->node_room_bytes[n] - sum : 0;
-            break;
-        }
         cells[i] = (LpPlaceCell){
-            .room_bytes = node_room < base_room ? node_room : base_room,
-            .size_bytes = cell->base_bytes + requested,
+            .room_bytes = free < base_room ? free : base_room,
+            .free_bytes = free,
+            .size_bytes = size_after(plan, view, i),
             .grow_bytes = cell->has_device && cell->device_bytes > requested
                               ? cell->device_bytes - requested : 0,
             .shrink_bytes = requested,
             .block_bytes = cell->block_bytes ? cell->block_bytes : 2ULL << 20,
-            .node = cell->node,
+            .node = cell->home,
+            .distance = room && room->where && node >= 0 ? room->where->node_distance[node] : 0,
+            .vcpus = running_vcpus(view, bounds, i),
+            .outside = !named,
         };
+        /* Unbound memory may come from anywhere, which no rule that holds can allow. */
+        if (!named && lp_plan_is_held(&bounds->numa))
+            cells[i].room_bytes = cells[i].free_bytes = 0;
     }
 }
 
+/* And to shrink: by where each cell's memory is. */
 static void
-grow_devices(LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t spare, uint64_t bytes)
+fill_giving_cells(const LpPlan *plan, const LpView *view, const LpBounds *bounds,
+                  const LpRoom *room, LpPlaceCell *cells)
+{
+    fill_cells(plan, view, bounds, room, UINT64_MAX, cells);
+    for (uint32_t i = 0; i < view->n_cells; i++)
+        cells[i].distance = room && room->where && !lp_plan_is_level(&bounds->numa)
+                                ? room->where->cell_distance[i] : 0;
+}
+
+/* The total was checked, so it is a node, or the bound devices on it, that lacks: the roomiest. */
+static void
+lacks_node(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpPlaceCell *cells,
+           uint64_t bytes, uint64_t placed)
+{
+    int32_t where = lp_plan_is_held(&bounds->numa) ? (int32_t) bounds->numa.node_id[0] : -1;
+    uint64_t most = 0;
+
+    for (uint32_t i = 0; i < view->n_cells; i++)
+        if (cells[i].room_bytes >= most && lp_plan_names_node(&bounds->numa, cells[i].node)) {
+            most = cells[i].room_bytes;
+            where = cells[i].node;
+        }
+    lp_plan_add_shortfall(plan, LP_SHORT_NODE_MEMORY, LP_RESOURCE_MEM, true, bytes, placed, where);
+}
+
+static void
+grow_devices(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpRoom *room,
+             uint64_t spare, uint64_t bytes)
 {
     LpPlaceCell cells[LP_MAX_CELLS];
     uint64_t shares[LP_MAX_CELLS] = {0}, placed;
 
-    fill_cells(plan, view, room, spare, cells);
-    placed = lp_place_grow(cells, view->n_cells, bytes, shares);
+    fill_cells(plan, view, bounds, room, spare, cells);
+    if (lp_plan_is_level(&bounds->numa))
+        placed = lp_place_level(cells, view->n_cells, bytes, shares);
+    else
+        placed = lp_place_grow(cells, view->n_cells, bytes, shares);
     if (placed < bytes) {
-        /* The total was checked, so it is a node, or the bound devices on it, that lacks. */
-        uint64_t most = 0;
-        int32_t where = -1;
-
-        for (uint32_t i = 0; i < view->n_cells; i++)
-            if (cells[i].room_bytes >= most) {
-                most = cells[i].room_bytes;
-                where = cells[i].node;
-            }
-        lp_plan_add_shortfall(plan, LP_SHORT_NODE_MEMORY, LP_RESOURCE_MEM, true, bytes, placed,
-                              where);
+        lacks_node(plan, view, bounds, cells, bytes, placed);
         return;
     }
     for (uint32_t i = 0; i < view->n_cells; i++)
@@ -132,12 +201,13 @@ grow_devices(LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t spar
 }
 
 static uint64_t
-shrink_devices(LpPlan *plan, const LpView *view, uint64_t bytes)
+shrink_devices(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpRoom *room,
+               uint64_t bytes)
 {
     LpPlaceCell cells[LP_MAX_CELLS];
     uint64_t shares[LP_MAX_CELLS] = {0}, taken;
 
-    fill_cells(plan, view, NULL, UINT64_MAX, cells);
+    fill_giving_cells(plan, view, bounds, room, cells);
     taken = lp_place_shrink(cells, view->n_cells, bytes, shares);
     for (uint32_t i = 0; i < view->n_cells; i++)
         plan->requested_after_bytes[i] -= shares[i];
@@ -169,11 +239,11 @@ shrink_dimms(LpPlan *plan, const LpView *view, uint64_t bytes)
 }
 
 static void
-grow_dimm(LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t spare, uint64_t bytes)
+grow_dimm(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpRoom *room,
+          uint64_t spare, uint64_t bytes)
 {
     LpPlaceCell cells[LP_MAX_CELLS];
-    uint64_t ceiling = lp_view_ceiling_bytes(view);
-    uint32_t best = 0;
+    uint64_t shares[LP_MAX_CELLS] = {0}, ceiling = lp_view_ceiling_bytes(view);
 
     if (view->n_cells == 0 || view->slots == 0) {
         lp_plan_add_shortfall(plan, LP_SHORT_NO_DEVICE, LP_RESOURCE_MEM, true, bytes, 0, -1);
@@ -190,16 +260,21 @@ grow_dimm(LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t spare, 
                                   ? 0 : view->max_memory_bytes - ceiling, -1);
         return;
     }
-    fill_cells(plan, view, room, spare, cells);
-    for (uint32_t i = 1; i < view->n_cells; i++)
-        if (cells[i].room_bytes > cells[best].room_bytes)
-            best = i;
-    if (cells[best].room_bytes < bytes) {
-        lp_plan_add_shortfall(plan, LP_SHORT_NODE_MEMORY, LP_RESOURCE_MEM, true, bytes,
-                              cells[best].room_bytes, cells[best].node);
+    fill_cells(plan, view, bounds, room, spare, cells);
+    /* It is of one piece, and any cell can have it. */
+    for (uint32_t i = 0; i < view->n_cells; i++)
+        cells[i].grow_bytes = cells[i].block_bytes = bytes;
+    if (lp_place_grow(cells, view->n_cells, bytes, shares) < bytes) {
+        uint64_t most = 0;
+
+        for (uint32_t i = 0; i < view->n_cells; i++)
+            most = cells[i].room_bytes > most ? cells[i].room_bytes : most;
+        lacks_node(plan, view, bounds, cells, bytes, most);
         return;
     }
-    plan->dimm_cell = best;
+    for (uint32_t i = 0; i < view->n_cells; i++)
+        if (shares[i])
+            plan->dimm_cell = i;
     plan->dimm_bytes = bytes;
     plan->mem_after_bytes += bytes;
 }
@@ -258,7 +333,8 @@ take_back(LpPlan *plan, const LpView *view, uint64_t bytes)
 }
 
 static void
-choose_growth(LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t bytes, LpVia via)
+choose_growth(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpRoom *room,
+              uint64_t bytes, LpVia via)
 {
     uint64_t counted = plan->mem_before_bytes;
     uint64_t spare = room->room_bytes > counted ? room->room_bytes - counted : 0;
@@ -279,11 +355,13 @@ choose_growth(LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t byt
                               -1);
         return;
     }
+    if (!lp_plan_check_nodes(plan, &bounds->numa, room, bytes))
+        return;
     if (via == LP_VIA_DIMM || !has_device(view)) {
         if (via == LP_VIA_VIRTIO_MEM)
             lp_plan_add_shortfall(plan, LP_SHORT_NO_DEVICE, LP_RESOURCE_MEM, true, bytes, 0, -1);
         else
-            grow_dimm(plan, view, room, spare, bytes);
+            grow_dimm(plan, view, bounds, room, spare, bytes);
         return;
     }
     if (plan->mem_after_bytes + bytes > lp_view_ceiling_bytes(view)) {
@@ -291,16 +369,17 @@ choose_growth(LpPlan *plan, const LpView *view, const LpRoom *room, uint64_t byt
                               plan->mem_after_bytes + bytes, lp_view_ceiling_bytes(view), -1);
         return;
     }
-    grow_devices(plan, view, room, spare, bytes);
+    grow_devices(plan, view, bounds, room, spare, bytes);
 }
 
 static void
-choose_shrink(LpPlan *plan, const LpView *view, uint64_t bytes, LpVia via)
+choose_shrink(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpRoom *room,
+              uint64_t bytes, LpVia via)
 {
     uint64_t taken = 0;
 
     if (via == LP_VIA_AUTO || via == LP_VIA_VIRTIO_MEM)
-        taken += shrink_devices(plan, view, bytes);
+        taken += shrink_devices(plan, view, bounds, room, bytes);
     if ((via == LP_VIA_AUTO || via == LP_VIA_DIMM) && taken < bytes)
         taken += shrink_dimms(plan, view, bytes - taken);
     /* What a balloon holds beyond this comes back, or both together would go below. */
@@ -327,9 +406,10 @@ choose_shrink(LpPlan *plan, const LpView *view, uint64_t bytes, LpVia via)
                           -1);
 }
 
-/* The persistent definition of a domain that is off: shared out afresh. */
+/* The persistent definition of a domain that is off: shared out afresh, and evenly, for where the
+ * host will have room is not known. */
 static void
-choose_offline(LpPlan *plan, const LpView *view, uint64_t wanted)
+choose_offline(LpPlan *plan, const LpView *view, const LpBounds *bounds, uint64_t wanted)
 {
     LpPlaceCell cells[LP_MAX_CELLS];
     uint64_t fixed = view->base_bytes + dimm_bytes(view);
@@ -342,8 +422,10 @@ choose_offline(LpPlan *plan, const LpView *view, uint64_t wanted)
         return;
     }
     memset(plan->requested_after_bytes, 0, sizeof plan->requested_after_bytes);
-    fill_cells(plan, view, NULL, UINT64_MAX, cells);
-    placed = lp_place_grow(cells, view->n_cells, bytes, plan->requested_after_bytes);
+    fill_cells(plan, view, bounds, NULL, UINT64_MAX, cells);
+    for (uint32_t i = 0; i < view->n_cells; i++)
+        cells[i].room_bytes = UINT64_MAX;
+    placed = lp_place_level(cells, view->n_cells, bytes, plan->requested_after_bytes);
     plan->mem_after_bytes = fixed + placed;
     if (placed < bytes)
         lp_plan_add_shortfall(plan, LP_SHORT_BLOCK, LP_RESOURCE_MEM, true, wanted,
@@ -361,16 +443,16 @@ lp_plan_choose_memory(LpPlan *plan, const LpView *view, const LpBounds *bounds,
         || !check_memory_bounds(plan, view, bounds, target->mem_bytes, options->via))
         return;
     if (view->run == LP_RUN_OFF) {
-        choose_offline(plan, view, target->mem_bytes);
+        choose_offline(plan, view, bounds, target->mem_bytes);
         return;
     }
     /* From what is asked of the guest, not from what it still holds: a shrink under way that
      * is asked for again must not be asked for twice. */
     plan->mem_after_bytes = now;
     if (target->mem_bytes > now)
-        choose_growth(plan, view, room, target->mem_bytes - now, options->via);
+        choose_growth(plan, view, bounds, room, target->mem_bytes - now, options->via);
     else if (target->mem_bytes < now)
-        choose_shrink(plan, view, now - target->mem_bytes, options->via);
+        choose_shrink(plan, view, bounds, room, now - target->mem_bytes, options->via);
     else
         plan->balloon_after_bytes = 0;
 }

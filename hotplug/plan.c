@@ -415,6 +415,7 @@ lp_plan_make(const LpView *view, const LpBounds *bounds, const LpRoom *room,
     lp_plan_choose_cpus(plan, view, bounds, guest, target, &cpu);
     lp_plan_choose_memory(plan, view, bounds, room, target, options);
     check_capacity(plan, view, bounds, room, target);
+    lp_plan_check_affinity(plan, view, bounds, room, target);
     if (plan->refused)
         return;
     if (view->run != LP_RUN_OFF)

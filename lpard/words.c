@@ -169,6 +169,32 @@ word_memory(const LpShortfall *shortfall, const Terms *terms)
     return NULL;
 }
 
+/* Where memory and processors are to be. */
+static char *
+word_place(const LpShortfall *shortfall, const Terms *terms)
+{
+    const char *name = terms->name;
+
+    switch ((int) shortfall->reason) {
+    case LP_SHORT_AFFINITY:
+        return g_strdup_printf("%s: its affinity score would be %" PRIu64 ", below its floor of "
+                               "%" PRIu64 "; make room with `lparctl optimize --request %s`, or "
+                               "lower the floor (`lparctl profile set --affinity-floor`)",
+                               name, shortfall->bound, shortfall->asked, name);
+    case LP_SHORT_NODES_ABSENT:
+        if (!shortfall->fatal)
+            return g_strdup_printf("%s: its rule names host node %d, which this host has not, so "
+                                   "the others it names serve alone; correct the rule with "
+                                   "`lparctl profile set %s --numa RULE`",
+                                   name, shortfall->where, name);
+        return g_strdup_printf("%s: its rule holds it to host node %d, and this host has neither "
+                               "that one nor any other it names, so that no memory can come; "
+                               "correct the rule with `lparctl profile set %s --numa RULE`",
+                               name, shortfall->where, name);
+    }
+    return NULL;
+}
+
 static char *
 word_cpu(const LpShortfall *shortfall, const Terms *terms)
 {
@@ -226,7 +252,7 @@ char *
 lp_words_shortfall(const LpShortfall *shortfall, const char *partition)
 {
     static char *(*const WORDERS[])(const LpShortfall *, const Terms *) = {
-        word_bounds, word_host, word_memory, word_cpu, word_state,
+        word_bounds, word_host, word_memory, word_place, word_cpu, word_state,
     };
     static const char *const RESOURCES[] = { "cpu", "mem", "entitled" };
     g_autofree char *name = clip_name(partition);

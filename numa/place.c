@@ -1,7 +1,16 @@
-/* Placement by levels: what a node gives is spread so that its cells end up alike. */
+/* Placement by nodes, the best first, and within a node by levels: what it gives is spread so that its
+ * cells end up alike. */
 #include "numa/place.h"
 
 #include <string.h>
+
+const LpPlaceWeights lp_place_weights = {
+    .distance = 4000, .uneven = 3000, .split = 1000, .hole = 1000, .reserve = 1000,
+};
+
+#define PERMILLE 1000
+/* Amounts are halved until a thousandfold of their sum fits 64 bits. */
+#define AMOUNT_BITS 53
 
 /* The cells being levelled, in an order of their own (by node, then by what they are), so that
  * the result does not depend on the order in which the caller lists them. */
@@ -56,8 +65,16 @@ try_top(const Levels *levels, uint64_t top, uint64_t budget, uint64_t *ret_extra
 static uint64_t
 find_stride(const Levels *levels, uint64_t budget, uint64_t *ret_extra)
 {
-    uint64_t low = 0, high = UINT64_MAX, sum = 0;
+    uint64_t low = UINT64_MAX, high = 0, sum = 0;
 
+    /* Below the lowest nothing is given, and no level is above the highest by more than all. */
+    for (size_t i = 0; i < levels->n; i++) {
+        uint64_t level = levels->level[i] + levels->share[i];
+
+        low = min_u64(low, level);
+        high = level > high ? level : high;
+    }
+    high = min_u64(high, UINT64_MAX - budget) + budget;
     while (low < high) {
         uint64_t middle = high - (high - low) / 2;
 
@@ -66,7 +83,7 @@ find_stride(const Levels *levels, uint64_t budget, uint64_t *ret_extra)
         else
             high = middle - 1;
     }
-    /* The top 0 gives nothing, which fits any budget. */
+    /* The lowest level gives nothing, which fits any budget. */
     try_top(levels, low, budget, ret_extra, &sum);
     return sum;
 }
@@ -99,24 +116,28 @@ level_out(Levels *levels, uint64_t budget)
 {
     uint64_t given = 0;
 
-    for (;;) {
-        uint64_t left = budget - given, extra[LP_MAX_CELLS];
-        uint64_t stride = find_stride(levels, left, extra);
-        size_t lowest;
-
-        if (stride > 0) {
-            for (size_t i = 0; i < levels->n; i++)
-                levels->share[i] += extra[i];
-            given += stride;
-            continue;
-        }
-        /* Too little for all that stand at this level: single blocks. */
-        lowest = find_lowest(levels, left);
-        if (lowest == levels->n)
-            return given;
-        levels->share[lowest] += levels->block[lowest];
-        given += levels->block[lowest];
+    if (levels->n == 1) {
+        given = min_u64(levels->limit[0], budget);
+        levels->share[0] = given -= given % levels->block[0];
+        return given;
     }
+    while (levels->n > 0) {
+        uint64_t extra[LP_MAX_CELLS], stride = find_stride(levels, budget - given, extra);
+
+        for (size_t i = 0; i < levels->n; i++)
+            levels->share[i] += extra[i];
+        given += stride;
+        /* Too little for all that stand at this level: single blocks, one a cell or so. */
+        for (size_t n = 0; stride == 0 && n < levels->n; n++) {
+            size_t lowest = find_lowest(levels, budget - given);
+
+            if (lowest == levels->n)
+                return given;
+            levels->share[lowest] += levels->block[lowest];
+            given += levels->block[lowest];
+        }
+    }
+    return given;
 }
 
 /* Adds a cell in its place: lowest first, and by its other properties where that is equal. */
@@ -147,7 +168,7 @@ levels_insert(Levels *levels, size_t index, uint64_t level, uint64_t limit, uint
     levels->level[at] = level;
     levels->limit[at] = limit;
     levels->block[at] = block;
-    levels->n++;
+    levels->share[levels->n++] = 0;
 }
 
 static void
@@ -157,83 +178,261 @@ levels_store(const Levels *levels, uint64_t *ret_shares)
         ret_shares[levels->index[i]] = levels->share[i];
 }
 
-/* The room of the node behind cell i: cells of one node should all state the same; the least
- * is believed. */
-static uint64_t
-node_room(const LpPlaceCell *cells, size_t n_cells, size_t i)
-{
-    uint64_t room = cells[i].room_bytes;
+/* A node as a candidate: what its cells have together. */
+typedef struct {
+    size_t first;             /* of its cells */
+    int32_t id;
+    bool outside, is_done;
+    uint64_t room, free;      /* cells of one node should all state the same; the least is believed */
+    uint64_t grow, size;      /* of its cells, at most UINT64_MAX */
+    uint64_t distance, vcpus;
+} Node;
 
-    for (size_t j = 0; j < n_cells; j++) {
-        if (cells[j].node == cells[i].node)
-            room = min_u64(room, cells[j].room_bytes);
-    }
-    return room;
+typedef struct {
+    size_t n;
+    Node nodes[LP_MAX_CELLS];
+    size_t node_of[LP_MAX_CELLS];      /* by cell */
+    uint64_t size, vcpus;              /* of all cells */
+    uint64_t nearest;                  /* distance of the nearest that can still give; 0: not known */
+    uint64_t biggest;                  /* hole */
+} Nodes;
+
+static uint64_t
+add_u64(uint64_t a, uint64_t b)
+{
+    return a < UINT64_MAX - b ? a + b : UINT64_MAX;
 }
 
-/* A cell of the node to fill next, or n_cells: most room, then lowest node id. */
-static size_t
-find_node(const LpPlaceCell *cells, size_t n_cells, const bool *is_done)
+static void
+gather_nodes(const LpPlaceCell *cells, size_t n_cells, Nodes *ret)
 {
-    size_t best = n_cells;
-    uint64_t best_room = 0;
-
+    ret->n = 0;
+    ret->size = ret->vcpus = 0;
     for (size_t i = 0; i < n_cells; i++) {
-        uint64_t room;
+        const LpPlaceCell *cell = &cells[i];
+        uint64_t free = cell->free_bytes ? cell->free_bytes : cell->room_bytes;
+        size_t at = 0;
+        Node *node;
 
-        if (is_done[i])
+        while (at < ret->n && ret->nodes[at].id != cell->node)
+            at++;
+        node = &ret->nodes[at];
+        if (at == ret->n) {
+            *node = (Node) { .first = i, .id = cell->node, .room = UINT64_MAX, .free = UINT64_MAX,
+                             .distance = cell->distance, .outside = true };
+            ret->n++;
+        }
+        ret->node_of[i] = at;
+        node->outside = node->outside && cell->outside;
+        node->room = min_u64(node->room, cell->room_bytes);
+        node->free = min_u64(node->free, free);
+        node->grow = add_u64(node->grow, cell->grow_bytes);
+        node->size = add_u64(node->size, cell->size_bytes);
+        node->vcpus += cell->vcpus;
+        ret->size = add_u64(ret->size, cell->size_bytes);
+        ret->vcpus += cell->vcpus;
+    }
+}
+
+static uint64_t
+permille(uint64_t part, uint64_t whole)
+{
+    while (part >> AMOUNT_BITS || whole >> AMOUNT_BITS) {
+        part >>= 1;
+        whole >>= 1;
+    }
+    return whole ? part * PERMILLE / whole : 0;
+}
+
+/* What the node could give of `bytes`. */
+static uint64_t
+can_give(const Node *node, uint64_t bytes)
+{
+    return min_u64(bytes, min_u64(node->room, node->grow));
+}
+
+/* How much worse the host is off for `bytes` from there. */
+static uint64_t
+cost_of(const Nodes *nodes, const Node *node, uint64_t bytes)
+{
+    uint64_t gives = can_give(node, bytes), left = node->free > gives ? node->free - gives : 0;
+    uint64_t cost = lp_place_weights.split * permille(bytes - gives, bytes) +
+                    lp_place_weights.hole * permille(left, nodes->biggest);
+
+    if (left < bytes)
+        cost += lp_place_weights.reserve * permille(bytes - left, bytes);
+    if (nodes->nearest && node->distance > nodes->nearest)
+        cost += lp_place_weights.distance * (node->distance - nodes->nearest);
+    if (nodes->vcpus) {
+        uint64_t share = permille(add_u64(node->size, gives), add_u64(nodes->size, bytes));
+        uint64_t due = permille(node->vcpus, nodes->vcpus);
+
+        cost += lp_place_weights.uneven * (share > due ? share - due : 0);
+    }
+    return cost;
+}
+
+/* Of the nodes that can still give: which is the nearest, and the biggest hole. */
+static void
+survey_nodes(Nodes *nodes, uint64_t bytes)
+{
+    nodes->nearest = UINT64_MAX;
+    nodes->biggest = 0;
+    for (size_t i = 0; i < nodes->n; i++) {
+        Node *node = &nodes->nodes[i];
+
+        node->is_done |= can_give(node, bytes) == 0;
+        if (node->is_done)
             continue;
-        room = node_room(cells, n_cells, i);
-        if (best == n_cells || room > best_room ||
-            (room == best_room && cells[i].node < cells[best].node)) {
-            best = i;
-            best_room = room;
+        nodes->nearest = min_u64(nodes->nearest, node->distance);
+        if (node->free > nodes->biggest)
+            nodes->biggest = node->free;
+    }
+}
+
+/* The node to fill next, or NULL. */
+static Node *
+find_node(Nodes *nodes, uint64_t bytes)
+{
+    Node *best = NULL;
+    uint64_t least = 0;
+
+    survey_nodes(nodes, bytes);
+    for (size_t i = 0; i < nodes->n; i++) {
+        Node *node = &nodes->nodes[i];
+        uint64_t cost;
+
+        if (node->is_done)
+            continue;
+        cost = cost_of(nodes, node, bytes);
+        if (!best || node->outside < best->outside ||
+            (node->outside == best->outside &&
+             (cost < least || (cost == least && node->id < best->id)))) {
+            best = node;
+            least = cost;
         }
     }
     return best;
 }
 
+/* Levels the cells of one node, within `budget` and its room. */
+static uint64_t
+fill_node(const LpPlaceCell *cells, size_t n_cells, const Nodes *nodes, const Node *node,
+          uint64_t budget, uint64_t *ret_shares)
+{
+    size_t at = (size_t) (node - nodes->nodes);
+    uint64_t given;
+    Levels levels;
+
+    levels.n = 0;
+    for (size_t i = node->first; i < n_cells; i++) {
+        if (nodes->node_of[i] == at)
+            levels_insert(&levels, i, cells[i].size_bytes, cells[i].grow_bytes,
+                          cells[i].block_bytes);
+    }
+    given = level_out(&levels, min_u64(budget, node->room));
+    levels_store(&levels, ret_shares);
+    return given;
+}
+
 uint64_t
 lp_place_grow(const LpPlaceCell *cells, size_t n_cells, uint64_t bytes, uint64_t *ret_shares)
 {
-    bool is_done[LP_MAX_CELLS] = { false };
     uint64_t sum = 0;
-    size_t chosen;
+    Nodes nodes;
+    Node *node;
 
     memset(ret_shares, 0, n_cells * sizeof(*ret_shares));
     if (n_cells > LP_MAX_CELLS)
         return 0;
-    while ((chosen = find_node(cells, n_cells, is_done)) < n_cells) {
-        Levels levels = { 0 };
-
-        for (size_t i = 0; i < n_cells; i++) {
-            if (cells[i].node != cells[chosen].node)
-                continue;
-            is_done[i] = true;
-            levels_insert(&levels, i, cells[i].size_bytes, cells[i].grow_bytes,
-                          cells[i].block_bytes);
-        }
-        sum += level_out(&levels, min_u64(bytes - sum, node_room(cells, n_cells, chosen)));
-        levels_store(&levels, ret_shares);
+    gather_nodes(cells, n_cells, &nodes);
+    while (sum < bytes && (node = find_node(&nodes, bytes - sum))) {
+        node->is_done = true;
+        sum += fill_node(cells, n_cells, &nodes, node, bytes - sum, ret_shares);
     }
     return sum;
 }
 
 uint64_t
-lp_place_shrink(const LpPlaceCell *cells, size_t n_cells, uint64_t bytes, uint64_t *ret_shares)
+lp_place_level(const LpPlaceCell *cells, size_t n_cells, uint64_t bytes, uint64_t *ret_shares)
 {
-    Levels levels = { 0 };
-    uint64_t sum;
+    uint64_t fixed = 0;
+    Nodes nodes;
 
     memset(ret_shares, 0, n_cells * sizeof(*ret_shares));
     if (n_cells > LP_MAX_CELLS)
         return 0;
-    /* Counted from above, the biggest cell is the lowest, and taking is filling. */
+    gather_nodes(cells, n_cells, &nodes);
+    /* A node that is asked for more than it has gives that, and the others share the rest: their
+     * level only rises, so that it stays full. */
+    for (;;) {
+        uint64_t asked[LP_MAX_CELLS] = { 0 }, given;
+        bool is_over = false;
+        Levels levels;
+
+        levels.n = 0;
+        for (size_t i = 0; i < n_cells; i++) {
+            if (!nodes.nodes[nodes.node_of[i]].is_done)
+                levels_insert(&levels, i, cells[i].size_bytes, cells[i].grow_bytes,
+                              cells[i].block_bytes);
+        }
+        given = level_out(&levels, bytes - fixed);
+        for (size_t i = 0; i < levels.n; i++)
+            asked[nodes.node_of[levels.index[i]]] += levels.share[i];
+        for (size_t n = 0; n < nodes.n; n++) {
+            if (asked[n] <= nodes.nodes[n].room)
+                continue;
+            fixed += fill_node(cells, n_cells, &nodes, &nodes.nodes[n], UINT64_MAX, ret_shares);
+            nodes.nodes[n].is_done = is_over = true;
+        }
+        if (is_over)
+            continue;
+        levels_store(&levels, ret_shares);
+        return fixed + given;
+    }
+}
+
+/* What is to go first: the cells that a rule would rather not have, then the remotest. */
+static uint64_t
+remoteness(const LpPlaceCell *cell, bool are_known)
+{
+    return (cell->outside ? 1ULL << 32 : 0) + (are_known ? cell->distance : 0);
+}
+
+uint64_t
+lp_place_shrink(const LpPlaceCell *cells, size_t n_cells, uint64_t bytes, uint64_t *ret_shares)
+{
+    bool is_done[LP_MAX_CELLS] = { false }, are_known = true;
+    size_t n_done = 0;
+    uint64_t sum = 0;
+
+    memset(ret_shares, 0, n_cells * sizeof(*ret_shares));
+    if (n_cells > LP_MAX_CELLS)
+        return 0;
     for (size_t i = 0; i < n_cells; i++)
-        levels_insert(&levels, i, UINT64_MAX - cells[i].size_bytes,
-                      min_u64(cells[i].shrink_bytes, cells[i].size_bytes), cells[i].block_bytes);
-    sum = level_out(&levels, bytes);
-    levels_store(&levels, ret_shares);
+        are_known = are_known && cells[i].distance > 0;
+    while (n_done < n_cells && sum < bytes) {
+        uint64_t farthest = 0;
+        Levels levels;
+
+        for (size_t i = 0; i < n_cells; i++) {
+            if (!is_done[i] && remoteness(&cells[i], are_known) > farthest)
+                farthest = remoteness(&cells[i], are_known);
+        }
+        levels.n = 0;
+        for (size_t i = 0; i < n_cells; i++) {
+            if (is_done[i] || remoteness(&cells[i], are_known) + LP_PLACE_NEAR < farthest)
+                continue;
+            is_done[i] = true;
+            n_done++;
+            /* Counted from above, the biggest cell is the lowest, and taking is filling. */
+            levels_insert(&levels, i, UINT64_MAX - cells[i].size_bytes,
+                          min_u64(cells[i].shrink_bytes, cells[i].size_bytes),
+                          cells[i].block_bytes);
+        }
+        sum += level_out(&levels, bytes - sum);
+        levels_store(&levels, ret_shares);
+    }
     return sum;
 }
 

@@ -67,6 +67,9 @@ make_cells(LpView *view, Random *random)
 
         memset(cell, 0, sizeof *cell);
         cell->node = nodes[random_below(random, sizeof nodes / sizeof *nodes)];
+        /* Its pages may have been moved away. */
+        cell->home = random_percent(random, 85)
+                         ? cell->node : nodes[random_below(random, sizeof nodes / sizeof *nodes)];
         cell->base_bytes = DIMM_UNIT * (1 + random_below(random, 8));
         view->base_bytes += cell->base_bytes;
         cell->has_device = devices && random_percent(random, 90);
@@ -209,11 +212,80 @@ make_room(PlanCase *pcase, Random *random)
     for (uint32_t n = 0; n < room->n_nodes; n++) {
         room->node_id[n] = nodes[n];
         for (uint32_t i = 0; i < view->n_cells; i++)
-            if (view->cells[i].node == nodes[n])
+            if (view->cells[i].home == nodes[n])
                 room->node_room_bytes[n] += view->cells[i].base_bytes
                                             + view->cells[i].requested_bytes;
         room->node_room_bytes[n] += random_below(random, 24) * DIMM_UNIT;
     }
+}
+
+/* Four nodes, their processors and distances as on a machine of two boards. */
+static const LpTopology *
+the_topology(void)
+{
+    static const uint32_t ids[] = {0, 1, 7, 63};
+    static const uint32_t far[4][4] = {
+        {10, 16, 28, 28}, {16, 10, 28, 28}, {28, 28, 10, 16}, {28, 28, 16, 10},
+    };
+    static LpTopology topology;
+
+    if (topology.n_nodes)
+        return &topology;
+    topology.n_nodes = 4;
+    topology.n_cpus = 64;
+    for (uint32_t n = 0; n < 4; n++) {
+        topology.nodes[n].id = ids[n];
+        topology.nodes[n].memory_bytes = 16 * GIB;
+        for (unsigned c = 0; c < 16; c++)
+            lp_cpumask_add(&topology.nodes[n].cpus, n * 16 + c);
+        memcpy(topology.distance[n], far[n], sizeof far[n]);
+    }
+    return &topology;
+}
+
+/* Where it lies is anything at all: nothing here need fit the homes. */
+static void
+make_where(PlanCase *pcase, Random *random)
+{
+    static LpSpread cell_memory[LP_MAX_CELLS];
+    static LpWhere the_where;
+    LpWhere *where = &the_where;
+
+    if (pcase->room.n_nodes < 4 || random_percent(random, 20))
+        return;
+    pcase->room.where = where;
+    where->topology = the_topology();
+    where->cell_memory = cell_memory;
+    for (uint32_t n = 0; n < 4; n++) {
+        where->cpus.on[n] = random_below(random, 3) * 1000;
+        where->node_distance[n] = random_percent(random, 5)
+                                      ? 0 : 1000 + (uint32_t) random_below(random, 19) * 100;
+    }
+    for (uint32_t i = 0; i < pcase->view.n_cells; i++) {
+        where->cell_distance[i] = 1000 + (uint32_t) random_below(random, 19) * 100;
+        for (uint32_t n = 0; n < 4; n++)
+            cell_memory[i].on[n] = random_below(random, 3) * GIB;
+    }
+    pcase->view.has_pins = random_percent(random, 50);
+}
+
+static void
+make_rule(PlanCase *pcase, Random *random)
+{
+    static const uint16_t ids[] = {0, 1, 5, 7, 63, 900};
+    LpNumaRule *rule = &pcase->bounds.numa;
+
+    if (random_percent(random, 60))
+        return;
+    rule->mode = (LpNumaMode) random_below(random, LP_NUMA_MODES);
+    if (rule->mode != LP_NUMA_AUTO && rule->mode != LP_NUMA_KEEP)
+        for (uint32_t i = 0; i < sizeof ids / sizeof *ids; i++)
+            if (random_percent(random, 45))
+                rule->node_id[rule->n_nodes++] = ids[i];
+    if ((rule->mode == LP_NUMA_STRICT || rule->mode == LP_NUMA_PREFERRED) && rule->n_nodes == 0)
+        rule->node_id[rule->n_nodes++] = 7;
+    rule->floor = random_percent(random, 50) ? 1 + (uint32_t) random_below(random, 100) : 0;
+    rule->floor_action = random_percent(random, 50) ? LP_FLOOR_WARN : LP_FLOOR_REFUSE;
 }
 
 static void
@@ -270,6 +342,8 @@ plan_case_make(PlanCase *pcase, Random *random)
                                                          : (int64_t) random_below(random, 900000);
     make_bounds(pcase, random);
     make_room(pcase, random);
+    make_where(pcase, random);
+    make_rule(pcase, random);
     make_target(pcase, random);
 }
 

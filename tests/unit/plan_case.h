@@ -12,7 +12,7 @@
 typedef struct {
     LpView view;
     LpBounds bounds;
-    LpRoom room;
+    LpRoom room;              /* its `where` is that of the case made last */
     LpGuestFacts guest;
     LpTarget target;
     LpPlanOptions options;

@@ -24,7 +24,7 @@ held(const LpView *view, const int32_t *node)
     for (uint32_t i = 0; i < view->n_cells; i++) {
         const LpViewCell *cell = &view->cells[i];
 
-        if (node && cell->node != *node)
+        if (node && cell->home != *node)
             continue;
         sum += cell->base_bytes + (cell->current_bytes > cell->requested_bytes
                                        ? cell->current_bytes : cell->requested_bytes);
@@ -204,6 +204,26 @@ judge_vcpus(uint32_t before, uint32_t after, const LpBounds *bounds)
     return after > before && after > bounds->cpu_max ? LP_ADMIT_S2_ABOVE_MAX : LP_ADMIT_OK;
 }
 
+/* Memory that a rule of placement forbids where it came to. */
+static bool
+strays(const LpView *before, const LpView *after, const LpNumaRule *rule)
+{
+    if (rule->n_nodes == 0
+        || (rule->mode != LP_NUMA_STRICT && rule->mode != LP_NUMA_SPREAD
+            && rule->mode != LP_NUMA_INTERLEAVE))
+        return false;
+    for (uint32_t c = 0; c < after->n_cells; c++) {
+        const int32_t *node = &after->cells[c].home;
+        bool named = false;
+
+        for (uint32_t i = 0; i < rule->n_nodes; i++)
+            named |= rule->node_id[i] == *node;
+        if (!named && held(after, node) > held(before, node))
+            return true;
+    }
+    return false;
+}
+
 static LpAdmitVerdict
 judge_memory(const LpView *before, const LpView *after, const PlanCase *pcase)
 {
@@ -215,6 +235,8 @@ judge_memory(const LpView *before, const LpView *after, const PlanCase *pcase)
         return LP_ADMIT_S1_BELOW_MIN;
     if (is > was && is > pcase->bounds.mem_max_bytes)
         return LP_ADMIT_S2_ABOVE_MAX;
+    if (held(after, NULL) > held(before, NULL) && strays(before, after, &pcase->bounds.numa))
+        return LP_ADMIT_NODE_RULE;
     if (held(after, NULL) > held(before, NULL) && held(after, NULL) > pcase->room.room_bytes)
         return LP_ADMIT_S3_HOST_MEMORY;
     for (uint32_t n = 0; n < pcase->room.n_nodes; n++) {

@@ -107,6 +107,8 @@ tighten(PlanCase *pcase, Random *random)
         pcase->bounds.mem_min_bytes *= 2;
     if (random_percent(random, 5))
         pcase->bounds.mem_max_bytes /= 2;
+    if (random_percent(random, 5))
+        pcase->bounds.numa = (LpNumaRule){.mode = LP_NUMA_STRICT, .n_nodes = 1, .node_id = {7}};
 }
 
 static void

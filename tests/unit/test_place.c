@@ -106,6 +106,137 @@ test_nothing_to_place(void **state)
     assert_int_equal(share, 0);
 }
 
+/* Three cells on nodes of their own, all with room: what decides is named, one after the other. */
+static void
+test_what_makes_a_node_better(void **state)
+{
+    const LpPlaceCell plain[3] = {
+        { .room_bytes = 8000, .grow_bytes = 9000, .block_bytes = 100, .node = 0 },
+        { .room_bytes = 8000, .grow_bytes = 9000, .block_bytes = 100, .node = 1 },
+        { .room_bytes = 8000, .grow_bytes = 9000, .block_bytes = 100, .node = 2 },
+    };
+    LpPlaceCell cells[3];
+    uint64_t shares[3];
+
+    (void) state;
+    /* Nothing: the lowest id. */
+    assert_int_equal(lp_place_grow(plain, 3, 1000, shares), 1000);
+    assert_int_equal(shares[0], 1000);
+    /* Where it fits closely, so that the big holes stay; but not to the last. */
+    memcpy(cells, plain, sizeof(cells));
+    cells[1].room_bytes = 3000;
+    cells[2].room_bytes = 1000;
+    assert_int_equal(lp_place_grow(cells, 3, 1000, shares), 1000);
+    assert_int_equal(shares[1], 1000);
+    /* Where it fits whole. */
+    assert_int_equal(lp_place_grow(cells, 3, 4000, shares), 4000);
+    assert_int_equal(shares[0], 4000);
+    /* What the node has free for anybody makes the hole, not this partition's part of it. */
+    cells[1].free_bytes = 50000;
+    cells[2].room_bytes = 5000;
+    assert_int_equal(lp_place_grow(cells, 3, 1000, shares), 1000);
+    assert_int_equal(shares[2], 1000);
+    /* A cell with little memory for its vCPUs goes before that. */
+    for (size_t i = 0; i < 3; i++) {
+        cells[i].vcpus = 4;
+        cells[i].size_bytes = 4000;
+    }
+    cells[0].size_bytes = 1000;
+    assert_int_equal(lp_place_grow(cells, 3, 1000, shares), 1000);
+    assert_int_equal(shares[0], 1000);
+    /* And distance before all: the near one as far as it goes, the rest where it is next best. */
+    for (size_t i = 0; i < 3; i++)
+        cells[i].distance = 2100;
+    cells[2].distance = 1000;
+    assert_int_equal(lp_place_grow(cells, 3, 6000, shares), 6000);
+    assert_int_equal(shares[2], 5000);
+    assert_int_equal(shares[0], 1000);
+    /* Not where one of them is not known. */
+    cells[0].distance = 0;
+    assert_int_equal(lp_place_grow(cells, 3, 1000, shares), 1000);
+    assert_int_equal(shares[0], 1000);
+    /* What a rule would rather not have comes last, whatever else. */
+    cells[0].distance = 2100;
+    cells[2].outside = cells[0].outside = true;
+    assert_int_equal(lp_place_grow(cells, 3, 4000, shares), 4000);
+    assert_int_equal(shares[1], 3000);
+    assert_int_equal(shares[2], 1000);
+}
+
+/* The first node is full: the second cell grows. */
+static void
+test_grows_where_there_is_room(void **state)
+{
+    LpPlaceCell cells[2] = {
+        { .room_bytes = 0, .size_bytes = 100, .grow_bytes = 900, .block_bytes = 100, .node = 0,
+          .distance = 1000 },
+        { .room_bytes = 500, .size_bytes = 800, .grow_bytes = 900, .block_bytes = 100, .node = 1,
+          .distance = 2100 },
+    };
+    uint64_t shares[2];
+
+    (void) state;
+    assert_int_equal(lp_place_grow(cells, 2, 400, shares), 400);
+    assert_int_equal(shares[1], 400);
+    assert_int_equal(lp_place_grow(cells, 2, 600, shares), 500);
+    cells[0].room_bytes = 200;
+    assert_int_equal(lp_place_grow(cells, 2, 600, shares), 600);
+    assert_int_equal(shares[0], 200);
+}
+
+static void
+test_levels_over_nodes(void **state)
+{
+    LpPlaceCell cells[4] = {
+        { .room_bytes = 900, .size_bytes = 100, .grow_bytes = 900, .block_bytes = 10, .node = 0 },
+        { .room_bytes = 100, .size_bytes = 100, .grow_bytes = 900, .block_bytes = 10, .node = 1 },
+        { .room_bytes = 900, .size_bytes = 400, .grow_bytes = 900, .block_bytes = 10, .node = 2 },
+        { .room_bytes = 100, .size_bytes = 0, .grow_bytes = 900, .block_bytes = 10, .node = 1 },
+    };
+    uint64_t shares[4];
+
+    (void) state;
+    assert_int_equal(lp_place_level(cells, 4, 600, shares), 600);
+    /* Node 1 gives its 100 to the lower of its cells, the others stand level. */
+    assert_int_equal(shares[3], 100);
+    assert_int_equal(shares[1], 0);
+    assert_int_equal(shares[0], 400);
+    assert_int_equal(shares[2], 100);
+    assert_int_equal(lp_place_level(cells, 4, UINT64_MAX, shares), 1900);
+    assert_int_equal(lp_place_level(cells, 4, 0, shares), 0);
+    assert_int_equal(lp_place_level(NULL, 0, 10, shares), 0);
+}
+
+static void
+test_shrinks_the_remotest_first(void **state)
+{
+    LpPlaceCell cells[4] = {
+        { .size_bytes = 1000, .shrink_bytes = 900, .block_bytes = 100, .distance = 1000 },
+        { .size_bytes = 300, .shrink_bytes = 300, .block_bytes = 100, .distance = 2100 },
+        { .size_bytes = 500, .shrink_bytes = 500, .block_bytes = 100, .distance = 2040 },
+        { .size_bytes = 400, .shrink_bytes = 100, .block_bytes = 100, .distance = 1300 },
+    };
+    uint64_t shares[4];
+
+    (void) state;
+    /* Nearly as far is as far: those two are levelled. */
+    assert_int_equal(lp_place_shrink(cells, 4, 400, shares), 400);
+    assert_int_equal(shares[1], 100);
+    assert_int_equal(shares[2], 300);
+    assert_int_equal(lp_place_shrink(cells, 4, 1000, shares), 1000);
+    assert_int_equal(shares[3], 100);
+    assert_int_equal(shares[0], 100);
+    /* What its rule would not have there goes before. */
+    cells[3].outside = true;
+    assert_int_equal(lp_place_shrink(cells, 4, 100, shares), 100);
+    assert_int_equal(shares[3], 100);
+    /* One that is not known: all are alike. */
+    cells[3].outside = false;
+    cells[1].distance = 0;
+    assert_int_equal(lp_place_shrink(cells, 4, 500, shares), 500);
+    assert_int_equal(shares[0], 500);
+}
+
 /* The rule itself, a block at a time: of the cells of a node that can take one, the one that is
  * then lowest. */
 static uint64_t
@@ -191,10 +322,16 @@ random_amount(void)
 static void
 random_cells(LpPlaceCell *cells, size_t n)
 {
-    uint64_t room[4];
+    uint64_t room[4], free[4];
+    uint32_t distance[4];
+    bool outside[4];
 
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++) {
         room[i] = random_amount();
+        free[i] = rand() % 2 ? 0 : room[i] + random_amount();
+        distance[i] = rand() % 8 ? 1000 + (uint32_t) rand() % 30 * 50 : 0;
+        outside[i] = rand() % 4 == 0;
+    }
     for (size_t i = 0; i < n; i++) {
         cells[i].node = rand() % 4;
         cells[i].room_bytes = room[cells[i].node];
@@ -202,6 +339,10 @@ random_cells(LpPlaceCell *cells, size_t n)
         cells[i].grow_bytes = random_amount();
         cells[i].shrink_bytes = random_amount();
         cells[i].block_bytes = rand() % 4 ? 2 * MIB : 1 + random_amount();
+        cells[i].distance = distance[cells[i].node];
+        cells[i].free_bytes = free[cells[i].node];
+        cells[i].vcpus = (uint32_t) rand() % 3;
+        cells[i].outside = outside[cells[i].node];
     }
 }
 
@@ -236,6 +377,75 @@ check_shares(const LpPlaceCell *cells, size_t n, uint64_t bytes, const uint64_t 
     }
 }
 
+static uint64_t
+limit_of(const LpPlaceCell *cell, uint64_t bytes)
+{
+    return bytes - bytes % cell->block_bytes;
+}
+
+/* Nothing comes to where the rule would not have it while another can take a block more. */
+static void
+check_rule_first(const LpPlaceCell *cells, size_t n, const uint64_t *shares)
+{
+    uint64_t on[4] = { 0 }, given = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        on[cells[i].node] += shares[i];
+        given += cells[i].outside ? shares[i] : 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint64_t most = min_u64(cells[i].grow_bytes, UINT64_MAX - cells[i].size_bytes);
+
+        assert_false(!cells[i].outside && cells[i].block_bytes <= given &&
+                     shares[i] + cells[i].block_bytes <= most &&
+                     on[cells[i].node] + cells[i].block_bytes <= cells[i].room_bytes);
+    }
+}
+
+/* No cell that was given something stands higher than one which could have had it. */
+static void
+check_level(const LpPlaceCell *cells, size_t n, const uint64_t *shares)
+{
+    uint64_t on[4] = { 0 };
+
+    for (size_t i = 0; i < n; i++)
+        on[cells[i].node] += shares[i];
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < n; j++) {
+            uint64_t most = min_u64(cells[j].grow_bytes, UINT64_MAX - cells[j].size_bytes);
+
+            if (shares[i] == 0 || cells[i].block_bytes != cells[j].block_bytes ||
+                shares[j] + cells[j].block_bytes > most ||
+                on[cells[j].node] + cells[j].block_bytes > cells[j].room_bytes)
+                continue;
+            assert_true(cells[i].size_bytes + shares[i] <=
+                        cells[j].size_bytes + shares[j] + cells[j].block_bytes);
+        }
+    }
+}
+
+/* Nothing leaves a near cell while a clearly remoter one has a block to give. */
+static void
+check_remotest_first(const LpPlaceCell *cells, size_t n, const uint64_t *shares)
+{
+    bool are_known = true;
+
+    for (size_t i = 0; i < n; i++)
+        are_known &= cells[i].distance > 0;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < n; j++) {
+            uint64_t most = limit_of(&cells[j], min_u64(cells[j].shrink_bytes,
+                                                        cells[j].size_bytes));
+            bool before = cells[j].outside != cells[i].outside
+                              ? cells[j].outside
+                              : are_known && cells[j].distance > cells[i].distance + LP_PLACE_NEAR;
+
+            if (before && shares[i] > 0 && shares[j] < most)
+                assert_true(cells[j].block_bytes > shares[i]);
+        }
+    }
+}
+
 static void
 test_properties(void **state)
 {
@@ -252,8 +462,13 @@ test_properties(void **state)
         random_cells(cells, n);
         sum = lp_place_grow(cells, n, bytes, shares);
         check_shares(cells, n, bytes, shares, sum, true);
+        check_rule_first(cells, n, shares);
+        sum = lp_place_level(cells, n, bytes, shares);
+        check_shares(cells, n, bytes, shares, sum, true);
+        check_level(cells, n, shares);
         sum = lp_place_shrink(cells, n, bytes, shares);
         check_shares(cells, n, bytes, shares, sum, false);
+        check_remotest_first(cells, n, shares);
     }
 }
 
@@ -399,6 +614,10 @@ main(void)
         cmocka_unit_test(test_levels_cells_of_one_node),
         cmocka_unit_test(test_fills_the_roomiest_node_first),
         cmocka_unit_test(test_shrinks_the_biggest_first),
+        cmocka_unit_test(test_what_makes_a_node_better),
+        cmocka_unit_test(test_grows_where_there_is_room),
+        cmocka_unit_test(test_levels_over_nodes),
+        cmocka_unit_test(test_shrinks_the_remotest_first),
         cmocka_unit_test(test_nothing_to_place),
         cmocka_unit_test(test_small_cases_against_the_model),
         cmocka_unit_test(test_properties),

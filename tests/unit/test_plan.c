@@ -61,8 +61,8 @@ set_up(void **state)
     set_mask(&view.hotpluggable, "2-3");
     view.n_cells = 2;
     for (uint32_t i = 0; i < 2; i++) {
-        view.cells[i] = (LpViewCell){.node = (int32_t) i, .base_bytes = GIB, .has_device = true,
-                                     .device_bytes = 4 * GIB, .block_bytes = 2 * MIB,
+        view.cells[i] = (LpViewCell){.node = (int32_t) i, .home = (int32_t) i, .base_bytes = GIB,
+                                     .has_device = true, .device_bytes = 4 * GIB, .block_bytes = 2 * MIB,
                                      .requested_bytes = GIB, .current_bytes = GIB};
         set_mask(&view.cells[i].vcpus, i ? "1,3,5,7" : "0,2,4,6");
     }

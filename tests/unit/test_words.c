@@ -92,8 +92,19 @@ test_says_what_why_and_cure(void **state)
     g_autofree char *a = lp_words_shortfall(&above, "web1");
     g_autofree char *b = lp_words_shortfall(&node, "web1");
     g_autofree char *c = lp_words_shortfall(&one, "web1");
+    LpShortfall far = { .reason = LP_SHORT_AFFINITY, .resource = LP_RESOURCE_MEM, .asked = 80,
+                        .bound = 62, .where = -1 };
+    LpShortfall absent = { .reason = LP_SHORT_NODES_ABSENT, .resource = LP_RESOURCE_MEM,
+                           .fatal = true, .where = 7 };
+    g_autofree char *d = lp_words_shortfall(&far, "web1");
+    g_autofree char *e = lp_words_shortfall(&absent, "web1");
 
     (void) state;
+    assert_string_equal(d, "web1: its affinity score would be 62, below its floor of 80; make room "
+                           "with `lparctl optimize --request web1`, or lower the floor (`lparctl "
+                           "profile set --affinity-floor`)");
+    assert_non_null(strstr(e, "holds it to host node 7"));
+    assert_non_null(strstr(e, "`lparctl profile set web1 --numa RULE`"));
     assert_string_equal(a, "web1: 9 GiB is above its maximum of 8 GiB; raise it with `lparctl "
                            "profile set web1 mem=MIN:DESIRED:MAX` (at once as far as the "
                            "running domain has devices for it, beyond that at its next start)");
