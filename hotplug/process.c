@@ -104,11 +104,12 @@ memory_clear(Memory *memory)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Memory, memory_clear)
 
 static bool
-memory_read(const LpProcess *process, Memory *memory, GError **error)
+memory_read(const LpProcess *process, Memory *memory, int *ret_number, GError **error)
 {
     memory->ranges = lp_pages_ranges(process->pid, &memory->n);
+    *ret_number = memory->ranges ? 0 : errno;
     if (!memory->ranges)
-        return fail(errno, "the mappings of the hypervisor's process cannot be read", error);
+        return fail(*ret_number, "the mappings of the hypervisor's process cannot be read", error);
     memory->part = g_new(uint32_t, memory->n + 1);
     memory->chosen = g_new(LpPageRange, memory->n + 1);
     memory->exact = lp_process_sort(process, memory->ranges, memory->n, memory->part);
@@ -200,8 +201,9 @@ lp_process_locate(const LpProcess *process, const LpTopology *topology, uint32_t
 {
     uint64_t n_resident[LP_MAX_CELLS + 1];
     g_auto(Memory) memory = { 0 };
+    int number;
 
-    if (!memory_read(process, &memory, error))
+    if (!memory_read(process, &memory, &number, error))
         return false;
     ret->n_parts = process->n_cells + 1;
     ret->parts = calloc(ret->n_parts, sizeof *ret->parts);
@@ -244,10 +246,11 @@ lp_process_move(const LpProcess *process, const LpMoveOrder *order, LpPagesMoved
 {
     g_auto(Memory) memory = { 0 };
     size_t n;
+    int number;
 
     *ret_moved = (LpPagesMoved) { .range = order->range, .offset = order->offset };
-    if (!memory_read(process, &memory, error)) {
-        ret_moved->error = ESRCH;
+    if (!memory_read(process, &memory, &number, error)) {
+        ret_moved->error = number == EACCES ? EPERM : number;
         return false;
     }
     n = choose(&memory, MIN(order->part, process->n_cells));

@@ -15,8 +15,8 @@
 /* What a transparent huge page covers, which moves as a whole. */
 #define HUGE_BYTES (UINT64_C(2) << 20)
 /* The kernel stops at the first pages that will not go and leaves the rest untried: how often the rest
- * of a batch is tried again. */
-#define MAX_TRIES 8
+ * of a batch is tried again.  What is not tried by then counts as busy, too. */
+#define MAX_TRIES 32
 /* No status that the kernel gives: it said nothing of this page. */
 #define UNSAID INT32_MAX
 /* Node ids are below MAX_NUMNODES, 1024 on x86. */
@@ -223,14 +223,40 @@ keep_movable(Batch *batch)
     batch->n = kept;
 }
 
-/* One call that moves, what it said of each page, and where each is now: a page that is said to be
- * busy may have moved together with its neighbours in a huge one.  Takes those that are settled out of
- * the batch and into *moved; returns their number, or -1 with *error. */
+/* Sorts what became of each page into *moved, and keeps those that are yet to be tried.  Where a page
+ * is now counts first: one that is said to be busy may have moved with its neighbours in a huge one.  Of
+ * a page that was tried and will not go the kernel says nothing; but it goes through them in order, so
+ * what lies before one that it spoke of was tried.  Returns how many are settled. */
+static long
+settle(Batch *batch, const int *said, bool no_room, LpPagesMoved *moved)
+{
+    unsigned long kept = 0, tried = 0, n = batch->n;
+
+    for (unsigned long i = 0; i < n; i++) {
+        if (said[i] != UNSAID)
+            tried = i;
+    }
+    for (unsigned long i = 0; i < n; i++) {
+        int silent = no_room ? -ENOMEM : -EBUSY;
+
+        if (batch->status[i] == batch->to)
+            moved->moved_bytes += batch->page_bytes;
+        else if (is_absent(batch->status[i]))
+            continue;    /* given back meanwhile */
+        else if (said[i] < 0 || i < tried)
+            moved->stuck_bytes[stuck_of(said[i] < 0 ? said[i] : silent)] += batch->page_bytes;
+        else
+            batch->pages[kept++] = batch->pages[i];
+    }
+    batch->n = kept;
+    return (long) (n - kept);
+}
+
+/* One call that moves.  Returns how many pages are settled by it, or -1 with *error. */
 static long
 try_once(Batch *batch, LpPagesMoved *moved, int *error, bool *no_room)
 {
     int nodes[BATCH], said[BATCH];
-    unsigned long kept = 0;
     long result;
 
     for (unsigned long i = 0; i < batch->n; i++) {
@@ -247,20 +273,7 @@ try_once(Batch *batch, LpPagesMoved *moved, int *error, bool *no_room)
         *error = errno_of_call();
         return -1;
     }
-    for (unsigned long i = 0; i < batch->n; i++) {
-        if (batch->status[i] == batch->to) {
-            moved->moved_bytes += batch->page_bytes;
-        } else if (is_absent(batch->status[i])) {
-            /* Given back meanwhile. */
-        } else if (said[i] < 0) {
-            moved->stuck_bytes[stuck_of(said[i])] += batch->page_bytes;
-        } else {
-            batch->pages[kept++] = batch->pages[i];
-        }
-    }
-    result = (long) (batch->n - kept);
-    batch->n = kept;
-    return result;
+    return settle(batch, said, *no_room, moved);
 }
 
 /* Moves the pages of a batch.  *ret_full: none went, for want of room. */

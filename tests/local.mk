@@ -1,5 +1,8 @@
-# Each room's tests in a part of their own.  They are run in this order: those that wait longest
-# come first, so that none is left alone at the end.
+# Tests are run in this order.  Those that take longest (20 to 50 s, most of it waiting) come first,
+# so that none is left alone at the end.
+TESTS += tests/unit/test_autoscale_daemon tests/unit/test_engine_consent \
+	tests/unit/test_agent_phase tests/unit/test_engine tests/e2e-sim.sh tests/e2e-replay.sh
+# Each room's tests in a part of their own.
 include tests/unit/engine.mk
 include tests/unit/autoscale-daemon.mk
 include tests/unit/pure.mk
@@ -16,6 +19,7 @@ include tests/unit/judge.mk
 include tests/unit/apps.mk
 include tests/unit/classes.mk
 include tests/unit/hotplug.mk
+include tests/unit/pages.mk
 include tests/unit/sim.mk
 include tests/unit/sim-numa.mk
 include tests/unit/rivals.mk
