@@ -466,6 +466,32 @@ test_read_pins(void **state)
     assert_false(e->has_pins);
 }
 
+/* In the order in which QEMU makes them. */
+static void
+test_backends(void **state)
+{
+    static const LpBackend EXPECTED[] = {
+        { 0, 256 * MIB }, { 1, 256 * MIB }, { 1, 128 * MIB }, { 0, 512 * MIB }, { 1, 512 * MIB },
+    };
+    g_autofree char *nvdimm = replace(live, "model='dimm'", "model='nvdimm'");
+    LpBackend backends[8];
+    GError *error = NULL;
+
+    (void)state;
+    assert_int_equal(lp_domxml_backends(live, backends, 8, &error), 5);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(backends[i].cell, EXPECTED[i].cell);
+        assert_int_equal(backends[i].bytes, EXPECTED[i].bytes);
+    }
+    assert_int_equal(lp_domxml_backends(nvdimm, backends, 8, &error), 4);
+    assert_int_equal(lp_domxml_backends(live, backends, 1, &error), 1);
+    assert_int_equal(lp_domxml_backends(live, backends, 3, &error), 3);
+    assert_int_equal(lp_domxml_backends("<domain/>", backends, 8, &error), 0);
+    assert_int_equal(lp_domxml_backends("<network/>", backends, 8, &error), -1);
+    assert_int_equal(error->code, LP_DRIVER_ERROR_INVALID);
+    g_clear_error(&error);
+}
+
 static char *
 change_ok(const char *xml, const LpConfigChange *change)
 {
@@ -912,6 +938,7 @@ main(void)
         cmocka_unit_test(test_enable_numatune),
         cmocka_unit_test(test_read_numatune),
         cmocka_unit_test(test_read_pins),
+        cmocka_unit_test(test_backends),
         cmocka_unit_test(test_change_nodes),
         cmocka_unit_test(test_change_pins),
         cmocka_unit_test(test_enable_i440fx),
