@@ -12,12 +12,13 @@
 
 /* A guest cell: memory and vCPUs that belong together. */
 typedef struct {
-    uint64_t bytes;           /* granted now: what is to be placed */
+    uint64_t bytes;           /* granted now: what is to be placed (or what lies, if that is more) */
     uint64_t max_bytes;       /* what it may grow to */
     uint32_t vcpus, max_vcpus;         /* that run; that it may have */
     int32_t home;             /* index of the node its next pages come from; -1: to be chosen */
     bool movable;             /* else its pages stay where they are (locked, hugetlb, VFIO) */
-    /* Where it lies: bytes by the index of nodes[].  NULL: nowhere yet. */
+    /* Where it lies: bytes by the index of nodes[].  NULL: nowhere yet.  What is granted beyond their
+     * sum was never touched: it is counted at `home`, and no move copies it. */
     const uint64_t *now_bytes;
     LpNodeSet now_cpus;       /* nodes its vCPUs may run on; 0: all */
 } LpLayoutCell;
@@ -74,7 +75,8 @@ typedef struct {
     uint32_t *score_now, *score, *best;
     uint32_t host_now, host;  /* of the whole host */
     uint64_t moved_bytes;
-    uint64_t unplaced_bytes;  /* for which no node had room (new cells only) */
+    uint64_t unplaced_bytes;  /* for which no node had room: new cells, and pages granted that were never
+                                 touched (what lies somewhere stays there at worst) */
 } LpLayout;
 
 LpLayout *lp_layout_new(void);

@@ -7,6 +7,7 @@ include tests/unit/engine.mk
 include tests/unit/autoscale-daemon.mk
 include tests/unit/pure.mk
 include tests/unit/score.mk
+include tests/unit/layout.mk
 include tests/unit/policy-demand.mk
 include tests/unit/autoscale.mk
 include tests/unit/plan.mk

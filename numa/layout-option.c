@@ -1,0 +1,319 @@
+/* Where a cell could lie. */
+#include "numa/layout-priv.h"
+
+/* How many sets of processors around its memory are tried for a cell. */
+#define CPU_SETS 4
+/* With more nodes than this, a cell's vCPUs are tried on the nearest ones only. */
+#define NEAR_NODES 8
+
+/* The nearest nodes to its memory that have a processor for each of its vCPUs. */
+LpNodeSet
+layout_cpus_for(const State *state, uint32_t index, uint32_t node)
+{
+    const CellState *cell = &state->cells[index];
+    LpNodeSet allowed = state->parts[cell->part].allowed_cpus, cpus = 0;
+    uint32_t n_all = (uint32_t) __builtin_popcountll(state->all_cpus), sum = 0;
+
+    for (uint32_t i = 0; i < n_all; i++) {
+        uint32_t at = state->nodes[node].cpus_by_distance[i];
+
+        if (!(allowed & NODE_BIT(at)))
+            continue;
+        cpus |= NODE_BIT(at);
+        sum += state->nodes[at].n_cpus;
+        if (sum >= cell->vcpus)
+            break;
+    }
+    return cpus ? cpus : state->all_cpus;
+}
+
+void
+layout_whole(const State *state, uint32_t index, uint32_t node, Spot *spot)
+{
+    spot->mem = NODE_BIT(node);
+    spot->bytes[node] = state->cells[index].bytes;
+    spot->home = (int32_t) node;
+    spot->cpus = layout_cpus_for(state, index, node);
+}
+
+/* What the cell could have on the node at most. */
+static uint64_t
+room_for(const State *state, uint32_t index, uint32_t node)
+{
+    const CellState *cell = &state->cells[index];
+    uint64_t own = cell->mem & NODE_BIT(node) ? state->bytes[(size_t) index * state->n + node] : 0;
+    uint64_t cap = state->nodes[node].cap, others = state->nodes[node].used - own;
+
+    return others < cap ? cap - others : 0;
+}
+
+static void
+set_home(const State *state, uint32_t index, Spot *spot)
+{
+    uint64_t most = 0;
+    uint32_t j;
+
+    FOR_NODES (j, spot->mem) {
+        if (spot->bytes[j] > most) {
+            most = spot->bytes[j];
+            spot->home = (int32_t) j;
+        }
+    }
+    spot->cpus = layout_cpus_for(state, index, (uint32_t) spot->home);
+}
+
+static void
+add_bytes(Spot *spot, uint32_t node, uint64_t bytes)
+{
+    if (bytes == 0)
+        return;
+    if (!(spot->mem & NODE_BIT(node)))
+        spot->bytes[node] = 0;
+    spot->mem |= NODE_BIT(node);
+    spot->bytes[node] += bytes;
+}
+
+bool
+layout_split(const State *state, uint32_t index, uint32_t node, Spot *spot)
+{
+    const CellState *cell = &state->cells[index];
+    const PartState *part = &state->parts[cell->part];
+    uint64_t left = cell->bytes;
+
+    spot->mem = 0;
+    spot->home = (int32_t) node;
+    for (uint32_t round = 0; round < 2 && left; round++) {
+        for (uint32_t i = 0; i < state->n && left; i++) {
+            uint32_t at = state->nodes[node].by_distance[i];
+            bool named = (part->allowed & NODE_BIT(at)) != 0;
+            uint64_t here;
+
+            if (named != (round == 0))
+                continue;
+            here = min_u64(left, room_for(state, index, at));
+            add_bytes(spot, at, here);
+            left -= here;
+        }
+        if (part->mode == LP_NUMA_STRICT)
+            break;
+    }
+    if (left || !spot->mem)
+        return false;
+    set_home(state, index, spot);
+    return true;
+}
+
+bool
+layout_even(const State *state, uint32_t index, Spot *spot)
+{
+    const CellState *cell = &state->cells[index];
+    LpNodeSet left_nodes = state->parts[cell->part].allowed, cpus = 0;
+    uint64_t left = cell->bytes;
+    uint32_t j;
+
+    spot->mem = 0;
+    spot->home = -1;
+    while (left && left_nodes) {
+        uint32_t n = (uint32_t) __builtin_popcountll(left_nodes);
+        uint64_t each = left / n + (left % n != 0);
+        LpNodeSet round = left_nodes;
+
+        FOR_NODES (j, round) {
+            uint64_t have = spot->mem & NODE_BIT(j) ? spot->bytes[j] : 0;
+            uint64_t here = min_u64(min_u64(each, left), room_for(state, index, j) - have);
+
+            add_bytes(spot, j, here);
+            left -= here;
+            if (here < each)
+                left_nodes &= ~NODE_BIT(j);
+        }
+    }
+    if (left || !spot->mem)
+        return false;
+    set_home(state, index, spot);
+    FOR_NODES (j, state->parts[cell->part].allowed) {
+        if (state->nodes[j].near >= 0)
+            cpus |= NODE_BIT(state->nodes[j].near);
+    }
+    if (cpus)
+        spot->cpus = cpus;
+    return true;
+}
+
+/* Takes up to `bytes` off the nodes of the spot, from those that its rule does not name first, then
+ * from the most distant from `node`. */
+static void
+take_far(const State *state, const PartState *part, uint32_t node, uint64_t bytes, Spot *spot)
+{
+    for (uint32_t round = 0; round < 2; round++) {
+        for (uint32_t i = state->n; i-- > 0 && bytes;) {
+            uint32_t at = state->nodes[node].by_distance[i];
+            bool named = (part->allowed & NODE_BIT(at)) != 0;
+            uint64_t here;
+
+            if (at == node || !(spot->mem & NODE_BIT(at)) || named != (round == 1))
+                continue;
+            here = min_u64(bytes, spot->bytes[at]);
+            spot->bytes[at] -= here;
+            if (spot->bytes[at] == 0)
+                spot->mem &= ~NODE_BIT(at);
+            bytes -= here;
+        }
+    }
+}
+
+bool
+layout_pull(const State *state, uint32_t index, uint32_t node, Spot *spot)
+{
+    const CellState *cell = &state->cells[index];
+    uint64_t have, want;
+
+    layout_spot(state, index, spot);
+    have = spot->mem & NODE_BIT(node) ? spot->bytes[node] : 0;
+    want = min_u64(room_for(state, index, node), cell->bytes);
+    if (state->max_moved < UINT64_MAX)
+        want = min_u64(want, have + (state->max_moved > state->moved
+                                         ? state->max_moved - state->moved
+                                         : 0));
+    if (want <= have)
+        return false;
+    take_far(state, &state->parts[cell->part], node, want - have, spot);
+    add_bytes(spot, node, want - have);
+    set_home(state, index, spot);
+    return true;
+}
+
+/* ------------------------------------------------------------------ choosing */
+
+typedef struct {
+    const State *state;
+    uint32_t cell;
+    int64_t best;
+    Spot *spot;
+} Choice;
+
+/* Whether it takes something off each node that is being cleared. */
+static bool
+leaves_closed(const State *state, uint32_t index, const Spot *spot)
+{
+    LpNodeSet closed = state->closed & spot->mem;
+    uint32_t j;
+
+    FOR_NODES (j, closed) {
+        if (spot->bytes[j] >= state->bytes[(size_t) index * state->n + j])
+            return false;
+    }
+    return true;
+}
+
+static void
+consider(Choice *choice, const Spot *spot)
+{
+    int64_t delta;
+
+    if (choice->state->closed && !leaves_closed(choice->state, choice->cell, spot))
+        return;
+    if (!layout_fits(choice->state, choice->cell, spot))
+        return;
+    delta = layout_delta(choice->state, choice->cell, spot);
+    if (delta < choice->best) {
+        uint32_t j;
+
+        choice->best = delta;
+        choice->spot->mem = spot->mem;
+        choice->spot->cpus = spot->cpus;
+        choice->spot->home = spot->home;
+        FOR_NODES (j, spot->mem)
+            choice->spot->bytes[j] = spot->bytes[j];
+    }
+}
+
+/* Its memory where it is, its vCPUs elsewhere. */
+static void
+consider_cpus(Choice *choice)
+{
+    const State *state = choice->state;
+    const CellState *cell = &state->cells[choice->cell];
+    LpNodeSet allowed = state->parts[cell->part].allowed_cpus, set = 0;
+    uint32_t n_all = (uint32_t) __builtin_popcountll(state->all_cpus);
+    Spot spot;
+
+    if (cell->home < 0 || cell->vcpus == 0)
+        return;
+    layout_spot(state, choice->cell, &spot);
+    for (uint32_t i = 0, found = 0; i < n_all && found < NEAR_NODES; i++) {
+        uint32_t at = state->nodes[cell->home].cpus_by_distance[i];
+
+        if (!(allowed & NODE_BIT(at)))
+            continue;
+        found++;
+        set |= NODE_BIT(at);
+        spot.cpus = NODE_BIT(at);
+        consider(choice, &spot);
+        spot.cpus = layout_cpus_for(state, choice->cell, at);
+        consider(choice, &spot);
+        if (found > 1 && found <= CPU_SETS) {
+            spot.cpus = set;
+            consider(choice, &spot);
+        }
+    }
+}
+
+static void
+consider_memory(Choice *choice)
+{
+    const State *state = choice->state;
+    const CellState *cell = &state->cells[choice->cell];
+    const PartState *part = &state->parts[cell->part];
+    LpNodeSet nodes = part->allowed;
+    bool whole = false, over = false;
+    Spot spot;
+    uint32_t j;
+
+    if (part->mode == LP_NUMA_PREFERRED)
+        nodes |= cell->mem;
+    FOR_NODES (j, cell->mem)
+        over |= state->nodes[j].used > state->nodes[j].cap;
+    FOR_NODES (j, nodes) {
+        if (room_for(state, choice->cell, j) >= cell->bytes) {
+            layout_whole(state, choice->cell, j, &spot);
+            consider(choice, &spot);
+            whole = true;
+        } else if (cell->home >= 0 && layout_pull(state, choice->cell, j, &spot)) {
+            consider(choice, &spot);
+        }
+    }
+    if (!whole || over || part->mode == LP_NUMA_PREFERRED) {
+        for (j = 0; j < state->n; j++) {
+            if (state->nodes[j].cap && layout_split(state, choice->cell, j, &spot))
+                consider(choice, &spot);
+        }
+    }
+}
+
+int64_t
+layout_best_option(const State *state, uint32_t index, int64_t bound, Spot *spot)
+{
+    const CellState *cell = &state->cells[index];
+    const PartState *part = &state->parts[cell->part];
+    Choice choice = { state, index, bound, spot };
+    Spot other;
+
+    if (part->fixed)
+        return bound;
+    if (cell->was && layout_changed(state, index)) {
+        layout_now(state, index, &other);
+        consider(&choice, &other);
+    }
+    if (part->mode == LP_NUMA_INTERLEAVE) {
+        if (!cell->pinned && layout_even(state, index, &other))
+            consider(&choice, &other);
+        if (cell->pinned)
+            consider_cpus(&choice);
+        return choice.best;
+    }
+    if (!cell->pinned)
+        consider_memory(&choice);
+    consider_cpus(&choice);
+    return choice.best;
+}
