@@ -189,7 +189,7 @@ lp_libvirt_set_nodeset(LpConn *conn, const char *uuid, const uint32_t *node_ids,
                        GError **error)
 {
     g_autoptr(LpVirDomain) domain = lp_libvirt_find_running(conn, uuid, error);
-    g_auto(Target) target = { 0 };
+    g_autoptr(LpView) view = lp_view_new();
     g_autofree char *xml = NULL;
     virTypedParameterPtr params = NULL;
     char text[LP_CPUMASK_TEXT];
@@ -201,10 +201,9 @@ lp_libvirt_set_nodeset(LpConn *conn, const char *uuid, const uint32_t *node_ids,
     xml = virDomainGetXMLDesc(domain, 0);
     if (!xml)
         return lp_libvirt_fail(conn, false, "the domain's XML cannot be read", error);
-    target.view = lp_view_new();
-    if (!lp_domxml_read(xml, target.view, error))
+    if (!lp_domxml_read(xml, view, error))
         return false;
-    if (target.view->numatune != LP_NUMATUNE_RESTRICTIVE)
+    if (view->numatune != LP_NUMATUNE_RESTRICTIVE)
         return refuse(LP_DRIVER_ERROR_UNSUPPORTED, error,
                       "the domain was not started with numatune mode 'restrictive', so its nodes "
                       "cannot be set while it runs");

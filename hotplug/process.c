@@ -142,7 +142,8 @@ resident_bytes(const LpLocalityPart *part)
 
 static bool
 locate_part(const LpProcess *process, Memory *memory, uint32_t which, const LpTopology *topology,
-            uint32_t samples, LpLocalityPart *part, uint64_t *ret_n, GError **error)
+            uint32_t samples, LpLocalityPart *part, uint64_t *ret_n, bool *sampled,
+            GError **error)
 {
     size_t n = choose(memory, which);
     uint32_t ids[LP_MAX_NODES];
@@ -160,6 +161,7 @@ locate_part(const LpProcess *process, Memory *memory, uint32_t which, const LpTo
         part->shared = part->shared || (which < process->n_cells && memory->chosen[i].shared);
     }
     *ret_n = where.sampled ? where.n_resident : 0;
+    *sampled = *sampled || where.sampled;
     return true;
 }
 
@@ -178,12 +180,14 @@ square_root(uint64_t number)
 /* Two standard deviations of a share that is the sum of the parts' shares, at worst (a half): with w the
  * part of the memory that a part is, and n its resident samples, sqrt(sum of w^2 / n). */
 static uint32_t
-error_of(const LpLocality *locality, const uint64_t *n_resident)
+error_of(const LpLocality *locality, const uint64_t *n_resident, bool sampled)
 {
     uint64_t whole = 0, sum = 0;
 
     for (uint32_t i = 0; i < locality->n_parts; i++)
         whole += resident_bytes(&locality->parts[i]);
+    if (sampled && whole == 0)
+        return 10000;    /* no sample met a resident page: nothing is known */
     for (uint32_t i = 0; i < locality->n_parts; i++) {
         uint64_t weight;
 
@@ -201,6 +205,7 @@ lp_process_locate(const LpProcess *process, const LpTopology *topology, uint32_t
 {
     uint64_t n_resident[LP_MAX_CELLS + 1];
     g_auto(Memory) memory = { 0 };
+    bool sampled = false;
     int number;
 
     if (!memory_read(process, &memory, &number, error))
@@ -211,11 +216,11 @@ lp_process_locate(const LpProcess *process, const LpTopology *topology, uint32_t
         g_error("out of memory");
     for (uint32_t i = 0; i < ret->n_parts; i++) {
         if (!locate_part(process, &memory, i, topology, samples, &ret->parts[i], &n_resident[i],
-                         error))
+                         &sampled, error))
             return false;
     }
     ret->exact_cells = memory.exact;
-    ret->error_permyriad = error_of(ret, n_resident);
+    ret->error_permyriad = error_of(ret, n_resident, sampled);
     return true;
 }
 

@@ -231,6 +231,32 @@ test_memory_stats(void **state)
 
 /* --- the channel --- */
 
+/* A domain without a process has no place on any node. */
+static void
+test_locality(void **state)
+{
+    LpTopology topology = { .n_nodes = 1 };
+    LpMoveOrder order = { .from = -1 };
+    LpCpuMask cpus[1] = { 0 };
+    LpPins pins = { .n_vcpus = 1, .vcpus = cpus };
+    uint32_t node = 0;
+    LpPagesMoved moved;
+    GError *error = NULL;
+
+    assert_null(driver->locate(*state, DOMAIN_UUID, &topology, 16, &error));
+    assert_error(false, &error, LP_DRIVER_ERROR_UNSUPPORTED);
+    assert_error(driver->move_pages(*state, DOMAIN_UUID, &order, &moved, &error), &error,
+                 LP_DRIVER_ERROR_UNSUPPORTED);
+    assert_int_equal(moved.moved_bytes, 0);
+    lp_cpumask_add(&cpus[0], 0);
+    assert_error(driver->set_pins(*state, DOMAIN_UUID, &pins, &error), &error,
+                 LP_DRIVER_ERROR_UNSUPPORTED);
+    assert_error(driver->set_nodeset(*state, DOMAIN_UUID, &node, 1, &error), &error,
+                 LP_DRIVER_ERROR_UNSUPPORTED);
+    assert_null(driver->locate(*state, "6695eb01-f6a4-8304-79aa-97f2502e1930", &topology, 16, &error));
+    assert_error(false, &error, LP_DRIVER_ERROR_NO_DOMAIN);
+}
+
 static void
 test_channel(void **state)
 {
@@ -373,6 +399,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_metadata, open_conn, close_conn),
         cmocka_unit_test_setup_teardown(test_what_the_mock_cannot, open_conn, close_conn),
         cmocka_unit_test_setup_teardown(test_memory_stats, open_conn, close_conn),
+        cmocka_unit_test_setup_teardown(test_locality, open_conn, close_conn),
         cmocka_unit_test(test_channel),
         cmocka_unit_test_setup_teardown(test_watch, open_conn, close_conn),
         cmocka_unit_test(test_watch_without_daemon),
