@@ -35,8 +35,9 @@ check_make() {
     local name=$1 budget=$2 dir=$3 target=$4 log=$log_dir/$1.log started=$SECONDS
     local status passed failed skipped
     say "$name: make $target"
-    # Many tests wait more than they work: one more than there are processors.
-    timeout -k 10 "$budget" make -s -C "$dir" -j"$(($(nproc) + 1))" "$target" >"$log" 2>&1 </dev/null
+    # The longest tests come first and wait more than they work: there is to be room for all of them
+    # at once, and for those that work.
+    timeout -k 10 "$budget" make -s -C "$dir" -j"$(($(nproc) + 4))" "$target" >"$log" 2>&1 </dev/null
     status=$?
     passed=$(($(automake_sum PASS "$log") + $(automake_sum XFAIL "$log")))
     failed=$(($(automake_sum FAIL "$log") + $(automake_sum ERROR "$log") + \

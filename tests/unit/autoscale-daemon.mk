@@ -1,6 +1,6 @@
 # The autoscaler on a simulated host.
 check_PROGRAMS += tests/unit/test_autoscale_daemon tests/unit/test_history
-TESTS += tests/unit/test_autoscale_daemon tests/unit/test_history
+TESTS += tests/unit/test_history
 tests_unit_test_autoscale_daemon_SOURCES = tests/unit/test_autoscale_daemon.c $(LP_ENGINE_FIXTURE) \
 	tests/unit/schema.c tests/unit/schema.h
 tests_unit_test_autoscale_daemon_CFLAGS = $(liblp_daemon_a_CFLAGS) $(CMOCKA_CFLAGS)

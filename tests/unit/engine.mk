@@ -1,6 +1,5 @@
 # The operation engine on a simulated host: in one process, and as the real programs.
 check_PROGRAMS += tests/unit/test_engine tests/unit/test_engine_consent
-TESTS += tests/unit/test_engine tests/unit/test_engine_consent
 LP_ENGINE_FIXTURE = tests/unit/engine_fixture.c tests/unit/engine_fixture.h
 # Deadlines pass at the test's own pace.
 LP_ENGINE_LDFLAGS = -Wl,--wrap=g_get_monotonic_time -Wl,--wrap=g_timeout_add \
@@ -15,5 +14,4 @@ tests_unit_test_engine_consent_CFLAGS = $(liblp_daemon_a_CFLAGS) $(CMOCKA_CFLAGS
 tests_unit_test_engine_consent_LDFLAGS = $(LP_ENGINE_LDFLAGS)
 tests_unit_test_engine_consent_LDADD = $(LP_DAEMON_LIBS) $(LP_DAEMON_SYSLIBS) $(CMOCKA_LIBS)
 
-TESTS += tests/e2e-sim.sh
 dist_check_SCRIPTS += tests/e2e-sim.sh

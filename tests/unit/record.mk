@@ -13,6 +13,5 @@ tests_unit_test_replay_SOURCES = tests/unit/test_replay.c tests/unit/record_rand
 tests_unit_test_replay_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_replay_LDADD = $(LP_SIM_LIBS) $(CMOCKA_LIBS)
 # The daemon's history, and the same decisions again.
-TESTS += tests/e2e-replay.sh
 dist_check_SCRIPTS += tests/e2e-replay.sh
 tests/e2e-replay.log: lpard/lpard$(EXEEXT) lparctl$(EXEEXT) lpar-sim$(EXEEXT)

@@ -525,6 +525,7 @@ test_each_fault(void **state)
                                          "unknown", "invalid"};
 
     (void) state;
+    set_clock(FAST / 2);
     start_world(1, 64 * GIB, AT_ONCE, "");
     UNTIL(all_connected());
     for (unsigned i = 0; i < G_N_ELEMENTS(calls) * G_N_ELEMENTS(errors) * 4; i++) {
