@@ -16,15 +16,16 @@ liblp_daemon_a_SOURCES = \
 	lpard/api/export.c lpard/api/export.h lpard/api/export-guest.c lpard/api/drift.c lpard/api/drift.h \
 	lpard/api/check.c lpard/api/check.h lpard/api/metrics.c lpard/api/metrics.h \
 	lpard/define/autoscale-change.c lpard/define/autoscale-change.h \
-	lpard/define/profile-change.c lpard/define/profile-change.h lpard/define/shape.c lpard/define/shape.h \
+	lpard/define/profile-change.c lpard/define/profile-change.h \
+	lpard/define/placement.c lpard/define/placement.h lpard/define/shape.c lpard/define/shape.h \
 	lpard/define/definition.c lpard/define/definition.h lpard/define/definition-text.c lpard/define/definition-text.h \
 	lpard/define/definition-apply.c lpard/api/api.c lpard/api/api.h lpard/api/api-private.h \
 	lpard/api/api-call.c lpard/api/api-routes.c lpard/api/api-socket.c lpard/api/api-socket.h \
 	lpard/api/api-work.c lpard/api/api-work.h lpard/api/api-host.c lpard/api/api-partitions.c \
-	lpard/api/api-operations.c lpard/api/api-profile.c lpard/api/api-change.c lpard/api/api-change.h \
+	lpard/api/api-operations.c lpard/api/api-profile.c lpard/api/api-change.c lpard/api/api-change.h lpard/api/api-place.c \
 	lpard/api/api-admit.c lpard/api/api-events.c lpard/api/openapi.h \
 	lpard/api/api-policy.c lpard/api/export-policy.c lpard/api/export-policy.h \
-	lpard/api/metrics-policy.c \
+	lpard/api/metrics-policy.c lpard/api/metrics-affinity.c lpard/api/api-numa.c lpard/api/export-numa.c \
 	lpard/autoscale/autoscale.c lpard/autoscale/autoscale.h lpard/autoscale/autoscale-priv.h \
 	lpard/autoscale/balloon.c lpard/autoscale/sense.c lpard/autoscale/cpu-use.c lpard/autoscale/cpu-use.h \
 	lpard/autoscale/heed.c lpard/autoscale/act.c lpard/autoscale/chronicle.c \

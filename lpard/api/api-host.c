@@ -7,6 +7,7 @@
 #include "lpard/api/export.h"
 #include "lpard/api/metrics.h"
 #include "lpard/api/openapi.h"
+#include "lpard/optimize/optimize.h"
 
 /* The version in the paths. */
 #define API_VERSION 1
@@ -86,23 +87,27 @@ lp_api_get_root(LpCall *call)
         "stuck_lanes", (int)lp_registry_n_stuck(api->registry)));
 }
 
-/* Memory that partitions may hold on each node, by the nodes' order in the topology. */
+/* Memory of each node, by the nodes' order in the topology. */
 static void
-granted_by_node(LpApi *api, const LpTopology *topology, uint64_t *ret_bytes)
+use_by_node(LpApi *api, const GPtrArray *list, const LpTopology *topology,
+            LpExportNode ret_nodes[LP_MAX_NODES])
 {
-    g_autoptr(GPtrArray) list = lp_registry_list(api->registry);
+    LpNodeUse uses[LP_MAX_NODES];
 
-    memset(ret_bytes, 0, LP_MAX_NODES * sizeof *ret_bytes);
+    memset(ret_nodes, 0, LP_MAX_NODES * sizeof *ret_nodes);
+    lp_registry_nodes(api->registry, uses);
+    for (uint32_t i = 0; i < topology->n_nodes; i++)
+        ret_nodes[i].use = uses[i];
     for (guint i = 0; i < list->len; i++) {
         const LpView *view = ((const LpPartition *)g_ptr_array_index(list, i))->view;
 
         for (uint32_t c = 0; view->run != LP_RUN_OFF && c < view->n_cells; c++) {
             const LpViewCell *cell = &view->cells[c];
-            int index = cell->node < 0 ? -1 : lp_topology_find(topology, (uint32_t)cell->node);
+            int index = cell->home < 0 ? -1 : lp_topology_find(topology, (uint32_t)cell->home);
 
             if (index >= 0)
-                ret_bytes[index] += cell->base_bytes +
-                                    MAX(cell->requested_bytes, cell->current_bytes);
+                ret_nodes[index].granted_bytes += cell->base_bytes +
+                                                  MAX(cell->requested_bytes, cell->current_bytes);
         }
     }
 }
@@ -129,15 +134,27 @@ lp_api_get_host(LpCall *call)
 {
     LpApi *api = call->api;
     const LpHost *host = lp_registry_host(api->registry);
-    uint64_t granted[LP_MAX_NODES];
+    g_autoptr(GPtrArray) list = lp_registry_list(api->registry);
+    g_autoptr(GError) error = NULL;
+    LpExportNode nodes[LP_MAX_NODES];
+    LpOptimizerFigures figures = {.host_centi = LP_SCORE_NONE};
+    bool contents = false;
     LpHostUse use;
+    json_t *json;
 
+    if (!lp_call_query_flag(call, "contents", &contents, &error)) {
+        lp_call_fail(call, error);
+        return;
+    }
     lp_registry_use(api->registry, &use);
-    granted_by_node(api, &host->topology, granted);
-    lp_call_answer(call, SOUP_STATUS_OK,
-                   lp_export_host(lp_registry_uri(api->registry),
-                                  lp_registry_connected(api->registry), cpu_enforced(api), host,
-                                  &use, granted));
+    use_by_node(api, list, &host->topology, nodes);
+    if (api->optimizer)
+        lp_optimizer_figures(api->optimizer, &figures);
+    json = lp_export_host(lp_registry_uri(api->registry), lp_registry_connected(api->registry),
+                          cpu_enforced(api), host, &use, nodes, figures.host_centi);
+    if (contents)
+        json_object_set_new(json, "contents", lp_export_contents(list, &host->topology));
+    lp_call_answer(call, SOUP_STATUS_OK, json);
 }
 
 void
@@ -147,6 +164,8 @@ lp_api_get_metrics(LpCall *call)
     g_autoptr(GPtrArray) list = lp_registry_list(api->registry);
     g_autoptr(GPtrArray) operations = lp_engine_list(api->engine);
     g_autofree char *text = NULL;
+    g_autoptr(GPtrArray) scores = g_ptr_array_new_with_free_func((GDestroyNotify)json_decref);
+    LpOptimizerFigures figures = {.host_centi = LP_SCORE_NONE};
     LpHostUse use;
     LpMetrics metrics = {
         .partitions = list, .operations = operations, .use = &use, .counts = api->counts,
@@ -157,6 +176,17 @@ lp_api_get_metrics(LpCall *call)
         .version = PACKAGE_VERSION,
     };
 
+    if (api->optimizer) {
+        lp_optimizer_figures(api->optimizer, &figures);
+        for (guint i = 0; i < list->len; i++) {
+            json_t *score = lp_optimizer_score_of(api->optimizer, g_ptr_array_index(list, i));
+
+            if (score)
+                g_ptr_array_add(scores, score);
+        }
+        metrics.affinity = &(LpMetricsAffinity){scores, figures.host_centi, figures.moved_bytes,
+                                                figures.runs};
+    }
     lp_registry_use(api->registry, &use);
     text = lp_metrics_text(&metrics);
     lp_call_answer_text(call, SOUP_STATUS_OK, "text/plain; version=0.0.4; charset=utf-8", text,

@@ -150,6 +150,21 @@ lp_api_post_plan(LpCall *call)
         lp_call_unref(call);
 }
 
+/* Among the partitions that an optimization touches. */
+static bool
+optimize_concerns(const json_t *optimize, const char *uuid)
+{
+    const json_t *partitions = json_object_get(optimize, "partitions");
+
+    for (size_t i = 0; i < json_array_size(partitions); i++) {
+        const json_t *each = json_object_get(json_array_get(partitions, i), "uuid");
+
+        if (g_strcmp0(json_string_value(each), uuid) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool
 concerns(const LpOperation *operation, const char *uuid, const char *name)
 {
@@ -159,7 +174,8 @@ concerns(const LpOperation *operation, const char *uuid, const char *name)
         if (g_strcmp0(((const LpLeg *)g_ptr_array_index(operation->legs, i))->uuid, uuid) == 0)
             return true;
     }
-    return g_strcmp0(request->partition, uuid) == 0 || g_strcmp0(request->partition, name) == 0 ||
+    return optimize_concerns(operation->optimize, uuid) ||
+           g_strcmp0(request->partition, uuid) == 0 || g_strcmp0(request->partition, name) == 0 ||
            g_strcmp0(request->to, uuid) == 0 || g_strcmp0(request->to, name) == 0;
 }
 
@@ -177,7 +193,7 @@ row_concerns(const json_t *row, const char *uuid)
         if (g_strcmp0(json_string_value(leg), uuid) == 0)
             return true;
     }
-    return false;
+    return optimize_concerns(json_object_get(json_object_get(row, "body"), "optimize"), uuid);
 }
 
 static int64_t

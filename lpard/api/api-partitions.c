@@ -2,6 +2,7 @@
 #include "lpard/api/api-private.h"
 #include "lpard/api/check.h"
 #include "lpard/api/export.h"
+#include "lpard/optimize/optimize.h"
 
 json_t *
 lp_api_partition_json(LpApi *api, const LpPartition *partition)
@@ -11,6 +12,7 @@ lp_api_partition_json(LpApi *api, const LpPartition *partition)
         .operations_open = lp_engine_lane_depth(api->engine, partition->uuid),
         .stuck = lp_engine_lane_stuck(api->engine, partition->uuid),
         .connected = lp_registry_connected(api->registry),
+        .score = api->optimizer ? lp_optimizer_score_of(api->optimizer, partition) : NULL,
     };
 
     return lp_export_partition(partition, &facts);

@@ -24,6 +24,7 @@ struct LpApi {
     LpAccess *access;
     LpScaler *scaler;             /* NULL: no policy */
     LpPools *pools;               /* NULL: none */
+    LpOptimizer *optimizer;       /* NULL: none */
     SoupServer *server;
     char *bound_path;             /* the socket's; NULL: not bound by us */
     char *hypervisor;             /* "QEMU 7.2 (libvirt 9.0.0)", or NULL while unknown */
@@ -140,6 +141,9 @@ void lp_api_put_policy(LpCall *call);
 void lp_api_get_plan(LpCall *call);
 void lp_api_get_policy_log(LpCall *call);
 void lp_api_get_partition_policy(LpCall *call);
+
+void lp_api_get_score(LpCall *call);
+void lp_api_post_optimize(LpCall *call);
 
 void lp_api_get_pools(LpCall *call);
 void lp_api_get_pool(LpCall *call);

@@ -6,7 +6,7 @@
 
 const LpRoute lp_api_routes[] = {
     {"GET", "/v1/", LP_ROLE_VIEWER, LP_BODY_NONE, "", lp_api_get_root},
-    {"GET", "/v1/host", LP_ROLE_VIEWER, LP_BODY_NONE, "", lp_api_get_host},
+    {"GET", "/v1/host", LP_ROLE_VIEWER, LP_BODY_NONE, "contents", lp_api_get_host},
     {"GET", "/v1/domains", LP_ROLE_VIEWER, LP_BODY_NONE, "", lp_api_get_domains},
     {"GET", "/v1/partitions", LP_ROLE_VIEWER, LP_BODY_NONE, "", lp_api_get_partitions},
     {"POST", "/v1/partitions", LP_ROLE_ADMIN, LP_BODY_NEEDED, "", lp_api_post_partitions},
@@ -45,6 +45,8 @@ const LpRoute lp_api_routes[] = {
     {"GET", "/v1/policy/plan", LP_ROLE_VIEWER, LP_BODY_NONE, "", lp_api_get_plan},
     {"GET", "/v1/policy/log", LP_ROLE_VIEWER, LP_BODY_NONE, "partition limit",
      lp_api_get_policy_log},
+    {"GET", "/v1/score", LP_ROLE_VIEWER, LP_BODY_NONE, "fresh", lp_api_get_score},
+    {"POST", "/v1/optimize", OPTIONS, lp_api_post_optimize},
     {"GET", "/v1/pools", LP_ROLE_VIEWER, LP_BODY_NONE, "", lp_api_get_pools},
     {"GET", "/v1/pools/{name}", LP_ROLE_VIEWER, LP_BODY_NONE, "", lp_api_get_pool},
     {"PUT", "/v1/pools/{name}", LP_ROLE_ADMIN, LP_BODY_NEEDED, "", lp_api_put_pool},

@@ -304,6 +304,12 @@ lp_api_serve_pools(LpApi *api, LpPools *pools)
 }
 
 void
+lp_api_serve_optimizer(LpApi *api, LpOptimizer *optimizer)
+{
+    api->optimizer = optimizer;
+}
+
+void
 lp_api_serve_policy(LpApi *api, LpScaler *scaler)
 {
     api->scaler = scaler;

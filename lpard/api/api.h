@@ -8,6 +8,7 @@
 #include "lpard/engine/engine.h"
 #include "lpard/events.h"
 #include "lpard/journal/journal.h"
+#include "lpard/optimize/optimize.h"
 #include "lpard/pools/pools.h"
 #include "lpard/registry/registry.h"
 #include "lpard/settings.h"
@@ -16,6 +17,13 @@
 #define LP_API_BODY_MAX 65536
 /* The longest that a GET of an operation waits. */
 #define LP_API_WAIT_MAX_SEC 60
+
+/* Until that room is in the archive. */
+#pragma weak lp_optimizer_scores
+#pragma weak lp_optimizer_score_of
+#pragma weak lp_optimizer_figures
+#pragma weak lp_optimizer_start
+#pragma weak lp_optimize_request_from_json
 
 typedef struct LpApi LpApi;
 
@@ -28,6 +36,8 @@ LpApi *lp_api_new(LpSettings *settings, LpRegistry *registry, LpEngine *engine,
 void lp_api_serve_policy(LpApi *api, LpScaler *scaler);
 /* The same for pools; to be freed after the API. */
 void lp_api_serve_pools(LpApi *api, LpPools *pools);
+/* The same for scores and the optimization of the host. */
+void lp_api_serve_optimizer(LpApi *api, LpOptimizer *optimizer);
 /* The engine may not run any operation further after this: free it next. */
 void lp_api_free(LpApi *api);
 

@@ -4,6 +4,7 @@
 #include "lpard/registry/channel.h"
 #include "lpard/api/drift.h"
 #include "lpard/define/autoscale-change.h"
+#include "numa/score.h"
 
 const char *
 lp_profile_state_name(LpProfileState state)
@@ -93,11 +94,13 @@ json_t *
 lp_export_profile(const LpProfile *profile)
 {
     json_t *nodes = json_array();
+    char rule[LP_NUMA_RULE_TEXT];
 
     for (uint32_t i = 0; i < profile->n_cells && i < LP_MAX_CELLS; i++)
         json_array_append_new(nodes, json_integer(profile->cell_node[i]));
+    lp_numa_rule_format(&profile->numa, rule, sizeof rule);
     return json_pack("{s:i, s:o, s:{s:i, s:i, s:i}, s:{s:o, s:o, s:o}, s:i, s:i, s:b, s:o, s:o, "
-                     "s:o, s:o}",
+                     "s:o, s:o, s:s, s:i, s:s}",
                      "version", (int)profile->version,
                      "generation", integer(profile->generation),
                      "cpu", "min", (int)profile->cpu.min, "desired", (int)profile->cpu.desired,
@@ -111,7 +114,10 @@ lp_export_profile(const LpProfile *profile)
                      "cells", nodes,
                      "folded", mask_text(&profile->folded),
                      "hold_until_sec", integer((uint64_t)MAX(profile->hold_until_sec, 0)),
-                     "autoscale", lp_autoscale_json(&profile->autoscale));
+                     "autoscale", lp_autoscale_json(&profile->autoscale),
+                     "numa", rule, "affinity_floor", (int)profile->numa.floor,
+                     "affinity_floor_action",
+                     lp_floor_names[MIN((unsigned)profile->numa.floor_action, LP_FLOORS - 1)]);
 }
 
 /* vCPUs held back by folding are held by the quota; without one only by the guest's goodwill. */
@@ -191,8 +197,9 @@ cells_json(const LpPartition *partition)
         for (size_t w = 0; w < G_N_ELEMENTS(plugged.words); w++)
             plugged.words[w] &= view->plugged.words[w];
         json_array_append_new(cells, json_pack(
-            "{s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}",
-            "cell", (int)i, "node", (int)cell->node,
+            "{s:i, s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}",
+            "cell", (int)i, "node", (int)cell->node, "home", (int)cell->home,
+            "drifted", cell->node >= 0 && cell->home >= 0 && cell->home != cell->node,
             "base_bytes", integer(cell->base_bytes),
             "requested_bytes", integer(cell->requested_bytes),
             "plugged_bytes", integer(cell->current_bytes),
@@ -311,7 +318,7 @@ lp_export_partition(const LpPartition *partition, const LpExportFacts *facts)
 
     return json_pack(
         "{s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, "
-        "s:b, s:i, s:b}",
+        "s:b, s:i, s:b, s:o}",
         "name", text_or_null(view->name), "uuid", partition->uuid,
         "run", lp_run_state_name(view->run), "accel", accel_name(view->accel),
         "profile_state", lp_profile_state_name(partition->profile_state),
@@ -326,7 +333,8 @@ lp_export_partition(const LpPartition *partition, const LpExportFacts *facts)
         "next_start", next_start_json(view),
         "drift", has_profile ? lp_drift_sentences(partition) : json_array(),
         "overrun", partition->overrun, "stuck", facts->stuck, "connected", facts->connected,
-        "operations_open", (int)facts->operations_open, "persistent", view->persistent);
+        "operations_open", (int)facts->operations_open, "persistent", view->persistent,
+        "score", facts->score ? facts->score : json_null());
 }
 
 json_t *
@@ -337,30 +345,6 @@ lp_export_domain(const LpPartition *partition)
                      "run", lp_run_state_name(partition->view->run),
                      "enabled", partition->profile_state != LP_PROFILE_STATE_NONE,
                      "profile_state", lp_profile_state_name(partition->profile_state));
-}
-
-static json_t *
-topology_json(const LpTopology *topology, const uint64_t *node_granted_bytes)
-{
-    json_t *nodes = json_array();
-    json_t *distances = json_array();
-
-    for (uint32_t i = 0; i < topology->n_nodes; i++) {
-        const LpNode *node = &topology->nodes[i];
-        json_t *row = json_array();
-
-        json_array_append_new(nodes, json_pack(
-            "{s:i, s:o, s:o, s:o}", "id", (int)node->id,
-            "memory_bytes", integer(node->memory_bytes), "cpus", mask_text(&node->cpus),
-            "granted_bytes", integer(node_granted_bytes[i])));
-        for (uint32_t j = 0; j < topology->n_nodes; j++)
-            json_array_append_new(row, json_integer(topology->distance[i][j]));
-        json_array_append_new(distances, row);
-    }
-    return json_pack("{s:o, s:o, s:b, s:i, s:i, s:i}", "nodes", nodes, "distances", distances,
-                     "distances_known", topology->distances_known,
-                     "packages", (int)topology->n_packages, "cores", (int)topology->n_cores,
-                     "cpus", (int)topology->n_cpus);
 }
 
 static json_t *
@@ -377,13 +361,13 @@ virtualization_json(const LpHost *host)
 
 json_t *
 lp_export_host(const char *uri, bool connected, bool cpu_is_enforced, const LpHost *host,
-               const LpHostUse *use, const uint64_t *node_granted_bytes)
+               const LpHostUse *use, const LpExportNode *nodes, uint32_t score_centi)
 {
     return json_pack(
         "{s:s, s:b, s:o, s:o, s:b, s:{s:o, s:o, s:o, s:o, s:o, s:o}, "
-        "s:{s:i, s:i, s:i, s:i, s:i}, s:i, s:i, s:i}",
+        "s:{s:i, s:i, s:i, s:i, s:i}, s:i, s:i, s:i, s:o}",
         "uri", uri, "connected", connected,
-        "topology", topology_json(&host->topology, node_granted_bytes),
+        "topology", lp_export_topology(&host->topology, nodes),
         "virtualization", virtualization_json(host), "cpu_enforced", cpu_is_enforced,
         "memory", "capacity_bytes", integer(use->capacity_bytes),
         "reserve_bytes", integer(use->reserve_bytes),
@@ -394,5 +378,6 @@ lp_export_host(const char *uri, bool connected, bool cpu_is_enforced, const LpHo
         "reserve_centi", (int)use->reserve_centi, "entitled_centi", (int)use->entitled_centi,
         "pools_centi", (int)use->pools_centi, "free_centi", (int)use->free_centi,
         "partitions", (int)use->n_partitions, "running", (int)use->n_running,
-        "unmanaged", (int)use->n_unmanaged);
+        "unmanaged", (int)use->n_unmanaged,
+        "score_centi", integer_or_null(score_centi != LP_SCORE_NONE, score_centi));
 }

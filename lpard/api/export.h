@@ -2,6 +2,7 @@
 #ifndef LP_LPARD_EXPORT_H
 #define LP_LPARD_EXPORT_H
 
+#include <glib.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,6 +16,7 @@ typedef struct {
     uint32_t operations_open;
     bool stuck;
     bool connected;               /* else these are the last figures read */
+    json_t *score;                /* taken; NULL: not known */
 } LpExportFacts;
 
 json_t *lp_export_partition(const LpPartition *partition, const LpExportFacts *facts);
@@ -23,10 +25,17 @@ json_t *lp_export_agent(const LpPartition *partition, int64_t now_usec);
 json_t *lp_export_guest(const LpPartition *partition, int64_t now_usec);
 json_t *lp_export_domain(const LpPartition *partition);
 json_t *lp_export_profile(const LpProfile *profile);
-/* node_granted_bytes: by the nodes' order in the topology. */
+/* A node's memory; such are in the nodes' order in the topology. */
+typedef struct {
+    uint64_t granted_bytes;       /* that domains with a cell there may hold */
+    LpNodeUse use;
+} LpExportNode;
 json_t *lp_export_host(const char *uri, bool connected, bool cpu_is_enforced,
-                       const LpHost *host, const LpHostUse *use,
-                       const uint64_t *node_granted_bytes);
+                       const LpHost *host, const LpHostUse *use, const LpExportNode *nodes,
+                       uint32_t score_centi /* LP_SCORE_NONE: not known */);
+/* export-numa.c.  Of LpPartition*: what each that runs has on which node, measured if it was. */
+json_t *lp_export_contents(const GPtrArray *domains, const LpTopology *topology);
+json_t *lp_export_topology(const LpTopology *topology, const LpExportNode *uses);
 
 const char *lp_profile_state_name(LpProfileState state);
 /* "connected", "qemu-guest-agent", "absent", "silent", "no-channel". */

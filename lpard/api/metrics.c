@@ -389,5 +389,7 @@ lp_metrics_text(const LpMetrics *metrics)
         consent(out, metrics->consent);
     if (metrics->scaler)
         lp_metrics_policy(out, metrics->scaler);
+    if (metrics->affinity)
+        lp_metrics_affinity(out, metrics->affinity);
     return g_string_free(out, FALSE);
 }

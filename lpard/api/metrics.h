@@ -17,6 +17,13 @@ LpCounts *lp_counts_new(void);
 void lp_counts_free(LpCounts *counts);
 void lp_counts_event(LpCounts *counts, const LpEventItem *item);
 
+/* What is known of how near memory is to processors. */
+typedef struct {
+    const GPtrArray *scores;      /* of json_t*: partitions' scores as the API says them */
+    uint32_t host_centi;          /* LP_SCORE_NONE: not known */
+    uint64_t moved_bytes, runs;   /* by optimizations, since lpard started */
+} LpMetricsAffinity;
+
 typedef struct {
     const GPtrArray *partitions;  /* of LpPartition*, plain domains among them */
     const GPtrArray *operations;  /* of LpOperation* */
@@ -24,6 +31,7 @@ typedef struct {
     const LpCounts *counts;
     const LpConsentCounts *consent;   /* NULL: none */
     LpScaler *scaler;             /* NULL: none */
+    const LpMetricsAffinity *affinity;    /* NULL: none */
     bool connected, journal_healthy;
     uint32_t n_stuck, n_streams;
     const char *version;
@@ -31,6 +39,8 @@ typedef struct {
 
 /* What the policy wants and does; metrics-policy.c. */
 void lp_metrics_policy(GString *out, LpScaler *scaler);
+/* metrics-affinity.c */
+void lp_metrics_affinity(GString *out, const LpMetricsAffinity *affinity);
 /* A label's value, with a backslash, a quote and a new line escaped.  Caller frees. */
 char *lp_metrics_label(const char *text);
 /* Caller frees. */

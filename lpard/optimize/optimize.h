@@ -59,4 +59,12 @@ void lp_optimizer_scores(LpOptimizer *optimizer, bool fresh, LpScoresFunc done, 
 /* The last figures of one partition for `show`; NULL: not measured.  New reference. */
 json_t *lp_optimizer_score_of(LpOptimizer *optimizer, const LpPartition *partition);
 
+/* For metrics: the host's score as last measured (LP_SCORE_NONE: not yet), and what has been done since
+ * lpard started. */
+typedef struct {
+    uint32_t host_centi;
+    uint64_t moved_bytes, runs;
+} LpOptimizerFigures;
+void lp_optimizer_figures(LpOptimizer *optimizer, LpOptimizerFigures *ret_figures);
+
 #endif

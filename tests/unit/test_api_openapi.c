@@ -275,27 +275,128 @@ test_partition(void **state)
     g_free(host);
 }
 
+/* Takes the reference. */
+static void
+text_is(json_t *json, const char *text)
+{
+    char *dumped = json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER);
+
+    assert_string_equal(dumped, text);
+    free(dumped);
+    json_decref(json);
+}
+
 static void
 test_host(void **state)
 {
     LpHost *host = g_new0(LpHost, 1);
-    uint64_t granted[LP_MAX_NODES] = {0};
+    LpExportNode nodes[LP_MAX_NODES] = {{.granted_bytes = 7, .use = {5, 6}}};
     LpHostUse use = {0};
-    json_t *json;
+    json_t *json, *node;
 
     (void)state;
     host->topology.n_nodes = 2;
-    host->topology.nodes[1].id = 1;
-    json = lp_export_host("sim:x", true, false, host, &use, granted);
+    host->topology.nodes[1] = (LpNode){.id = 33, .tier = LP_TIER_SLOW, .package = 4,
+                                       .memory_cache_bytes = MIB};
+    host->topology.n_cpus_forbidden = 3;
+    json = lp_export_host("sim:x", true, false, host, &use, nodes, LP_SCORE_NONE);
     assert_true(schema_holds(document, "Host", json));
+    assert_true(json_is_null(json_object_get(json, "score_centi")));
+    node = json_array_get(json_object_get(json_object_get(json, "topology"), "nodes"), 1);
+    assert_string_equal(json_string_value(json_object_get(node, "tier")), "slow");
+    assert_int_equal(json_integer_value(json_object_get(node, "id")), 33);
+    assert_int_equal(json_integer_value(json_object_get(node, "package")), 4);
+    node = json_array_get(json_object_get(json_object_get(json, "topology"), "nodes"), 0);
+    assert_int_equal(json_integer_value(json_object_get(node, "granted_bytes")), 7);
+    assert_int_equal(json_integer_value(json_object_get(node, "reserve_bytes")), 5);
+    assert_int_equal(json_integer_value(json_object_get(node, "free_bytes")), 6);
     json_decref(json);
     host->has_svm = host->has_nested_paging = host->kvm_usable = true;
-    json = lp_export_host("sim:x", true, false, host, &use, granted);
+    json = lp_export_host("sim:x", true, false, host, &use, nodes, 8312);
     assert_true(schema_holds(document, "Host", json));
+    assert_int_equal(json_integer_value(json_object_get(json, "score_centi")), 8312);
     assert_string_equal(json_string_value(json_object_get(
         json_object_get(json, "virtualization"), "nested_paging")), "NPT");
     json_decref(json);
     g_free(host);
+}
+
+/* Where one was measured, that is told; else what its cells say. */
+static void
+test_contents(void **state)
+{
+    LpPartition *partition = sample();
+    LpTopology *topology = g_new0(LpTopology, 1);
+    GPtrArray *list = g_ptr_array_new();
+    LpLocality *locality = lp_locality_new();
+    LpLocalityPart parts[2] = {{.on_bytes = {MIB, 3 * MIB}}, {.on_bytes = {0, MIB}}};
+    LpLocalityVcpu vcpus[3] = {{.cpu = 0}, {.cpu = 5}, {.cpu = -1}};
+    json_t *json;
+
+    (void)state;
+    topology->n_nodes = 2;
+    topology->nodes[1].id = 33;
+    lp_cpumask_add(&topology->nodes[0].cpus, 0);
+    lp_cpumask_add(&topology->nodes[1].cpus, 5);
+    g_ptr_array_add(list, partition);
+    partition->view->cells[0].home = 0;
+    partition->view->cells[1].home = 33;
+    json = lp_export_contents(list, topology);
+    text_is(json, "[{\"partition\":\"we\\\"b\\\\1\",\"uuid\":"
+                  "\"11111111-2222-3333-4444-555555555555\",\"managed\":true,"
+                  "\"measured\":false,\"nodes\":["
+                  "{\"node\":0,\"bytes\":402653184,\"vcpus\":1},"
+                  "{\"node\":33,\"bytes\":402653184,\"vcpus\":1}]}]");
+    locality->n_parts = 2;
+    locality->parts = parts;
+    locality->n_vcpus = 3;
+    locality->vcpus = vcpus;
+    partition->locality = locality;
+    partition->profile_state = LP_PROFILE_STATE_NONE;
+    json = lp_export_contents(list, topology);
+    text_is(json, "[{\"partition\":\"we\\\"b\\\\1\",\"uuid\":"
+                  "\"11111111-2222-3333-4444-555555555555\",\"managed\":false,"
+                  "\"measured\":true,\"nodes\":["
+                  "{\"node\":0,\"bytes\":1048576,\"vcpus\":1},"
+                  "{\"node\":33,\"bytes\":4194304,\"vcpus\":1}]}]");
+    partition->view->run = LP_RUN_OFF;
+    json = lp_export_contents(list, topology);
+    text_is(json, "[]");
+    locality->parts = NULL;
+    locality->vcpus = NULL;
+    lp_locality_free(locality);
+    partition->locality = NULL;
+    free_sample(partition);
+    g_ptr_array_unref(list);
+    g_free(topology);
+}
+
+static void
+check_affinity(LpMetrics *metrics)
+{
+    g_autoptr(GPtrArray) scores = g_ptr_array_new_with_free_func((GDestroyNotify)json_decref);
+    LpMetricsAffinity affinity = {.scores = scores, .host_centi = LP_SCORE_NONE};
+    g_autofree char *without = lp_metrics_text(metrics), *none = NULL, *text = NULL;
+
+    assert_null(strstr(without, "affinity"));
+    metrics->affinity = &affinity;
+    none = lp_metrics_text(metrics);
+    assert_null(strstr(none, "\nlpard_host_affinity_score "));
+    assert_non_null(strstr(none, "\nlpard_optimize_moved_bytes_total 0\n"));
+    g_ptr_array_add(scores, json_pack("{s:s, s:i, s:i, s:n, s:i}", "partition", "a\"b",
+                                      "score_centi", 9705, "local_centi", 10000,
+                                      "agreement_centi", "age_msec", 61340));
+    affinity.host_centi = 8300;
+    affinity.moved_bytes = 1ULL << 40;
+    affinity.runs = 2;
+    text = lp_metrics_text(metrics);
+    assert_non_null(strstr(text, "\nlpard_affinity_score{partition=\"a\\\"b\"} 97.05\n"));
+    assert_non_null(strstr(text, "\nlpard_affinity_local{partition=\"a\\\"b\"} 100.00\n"));
+    assert_null(strstr(text, "\nlpard_affinity_agreement{"));
+    assert_non_null(strstr(text, "\nlpard_affinity_age_seconds{partition=\"a\\\"b\"} 61.34\n"));
+    assert_non_null(strstr(text, "\nlpard_host_affinity_score 83.00\n"));
+    assert_non_null(strstr(text, "\nlpard_optimize_moved_bytes_total 1099511627776\n"));
+    assert_non_null(strstr(text, "\nlpard_optimize_runs_total 2\n"));
 }
 
 static void
@@ -340,6 +441,7 @@ test_metrics(void **state)
     assert_non_null(strstr(text, ",class=\"a\\\"b\"} 4096\n"));
     g_free(text);
     g_free(item.text);
+    check_affinity(&metrics);
     lp_counts_free(counts);
     lp_events_free(events);
     free_sample(partition);
@@ -466,6 +568,7 @@ main(void)
         cmocka_unit_test(test_guest),
         cmocka_unit_test(test_check_tells_of_features),
         cmocka_unit_test(test_host),
+        cmocka_unit_test(test_contents),
         cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_schema_refuses),
     };

@@ -75,6 +75,13 @@ static const struct {
       "\"capped\":false,\"n_cells\":2,\"kernel\":\"/k\",\"initrd\":\"/i\","
       "\"cmdline\":\"quiet a=b\",\"disk\":\"/d\",\"network\":\"default\",\"start\":true}\n", 201,
       DEFINITION, 0 },
+    { "enable web1 --cpu 1:2:8 --mem 1G:2G:8G --numa strict:0-1,4 --affinity-floor 80:refuse",
+      "PUT /v1/partitions/web1/profile "
+      "{\"cpu\":{\"min\":1,\"desired\":2,\"max\":8},\"mem\":{\"min_bytes\":1073741824,"
+      "\"desired_bytes\":2147483648,\"max_bytes\":8589934592},\"numa\":\"strict:0-1,4\","
+      "\"affinity_floor\":80,\"affinity_floor_action\":\"refuse\"}\n", 200, DEFINITION, 0 },
+    { "profile set web1 numa=auto affinity-floor=0", "PUT /v1/partitions/web1/profile "
+      "{\"numa\":\"auto\",\"affinity_floor\":0}\n", 200, DEFINITION, 0 },
     { "disable web1", "DELETE /v1/partitions/web1/profile\n", 200, DEFINITION, 0 },
     { "disable web1 --dry-run", "DELETE /v1/partitions/web1/profile?dry_run=1\n", 200, DEFINITION,
       0 },
@@ -248,6 +255,25 @@ test_usage(void **state)
         "autoscale web1 --schedule 'daily 22:00-06:00 max cpu=2' --no-schedules",
         "autoscale web1 --goal latency --goal density", "autoscale web1 --entitled 2.0",
         "autoscale .. --goal latency",
+        "enable web1 --cpu 1:2:8 --mem 1G:2G:8G --numa",
+        "enable web1 --cpu 1:2:8 --mem 1G:2G:8G --numa strict",
+        "enable web1 --cpu 1:2:8 --mem 1G:2G:8G --numa near",
+        "enable web1 --cpu 1:2:8 --mem 1G:2G:8G --numa strict:1024",
+        "enable web1 --cpu 1:2:8 --mem 1G:2G:8G --affinity-floor 101",
+        "enable web1 --cpu 1:2:8 --mem 1G:2G:8G --affinity-floor 80:fail",
+        "enable web1 --cpu 1:2:8 --mem 1G:2G:8G --affinity-floor 80:",
+        "enable web1 --cpu 1:2:8 --mem 1G:2G:8G --affinity-floor ''",
+        "profile set web1 numa=", "profile set web1 numa", "profile set web1 affinity-floor=x",
+        "profile set web1 affinity-floor=1 affinity-floor=2", "list --numa auto", "list --svg f",
+        "host --numa auto", "host --numa=auto", "host --svg", "host --svg ''",
+        "host --svg f -o json", "score a/b", "score ..", "score --dry-run", "optimize web1",
+        "optimize --request ''", "optimize --request a,,b", "optimize --request a/b",
+        "optimize --protect", "optimize --request a --request b", "optimize --min-gain 101",
+        "optimize --min-gain -1", "optimize --min-gain 1.234", "optimize --min-gain x",
+        "optimize --max-bytes 0", "optimize --max-bytes 4GB", "optimize --max-bytes 65T",
+        "optimize --request a,b --protect b", "optimize --stop --dry-run",
+        "optimize --stop --request a", "optimize --stop --no-wait", "optimize --timeout 5",
+        "optimize --dry-run --no-wait",
     };
     FakeServer *server = *state;
 
