@@ -187,17 +187,32 @@ node_held_bytes(const Walk *walk, const LpView *view, int32_t node)
     return sum;
 }
 
-/* Whether a rule that holds to some nodes would have memory on none of the cell's. */
+/* Whether a rule holds memory to the nodes that it names. */
+static bool
+holds_to_nodes(const LpNumaRule *rule)
+{
+    return rule->n_nodes > 0
+           && (rule->mode == LP_NUMA_STRICT || rule->mode == LP_NUMA_SPREAD
+               || rule->mode == LP_NUMA_INTERLEAVE);
+}
+
+/* A node's own room is no bound for memory that only prefers it and can be moved: it comes from
+ * another, and the host's room in all bounds it. */
+static bool
+may_lie_elsewhere(const LpView *view, const LpBounds *bounds, const LpRoom *room)
+{
+    bool bound = view->numatune == LP_NUMATUNE_RESTRICTIVE || view->numatune == LP_NUMATUNE_OTHER;
+
+    return room->n_nodes > 1 && !bound && !view->memory_locked && !holds_to_nodes(&bounds->numa);
+}
+
 static bool
 is_off_limits(const LpNumaRule *rule, int32_t node)
 {
-    bool holds = rule->mode == LP_NUMA_STRICT || rule->mode == LP_NUMA_SPREAD
-                 || rule->mode == LP_NUMA_INTERLEAVE;
-
     for (uint32_t i = 0; i < rule->n_nodes; i++)
         if ((int32_t) rule->node_id[i] == node)
             return false;
-    return holds && rule->n_nodes > 0;
+    return holds_to_nodes(rule);
 }
 
 /* What a step does is told from before and after, not from what the step says of itself.  A
@@ -221,6 +236,8 @@ check_memory(const Walk *before, const Walk *after, const LpView *view, const Lp
             return LP_ADMIT_NODE_RULE;
     if (held > room->room_bytes)
         return LP_ADMIT_S3_HOST_MEMORY;
+    if (may_lie_elsewhere(view, bounds, room))
+        return LP_ADMIT_OK;
     for (uint32_t n = 0; n < room->n_nodes; n++) {
         uint64_t on_node = node_held_bytes(after, view, room->node_id[n]);
 

@@ -179,20 +179,54 @@ lacks_node(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpPla
     lp_plan_add_shortfall(plan, LP_SHORT_NODE_MEMORY, LP_RESOURCE_MEM, true, bytes, placed, where);
 }
 
+static uint64_t
+place_growth(const LpBounds *bounds, const LpPlaceCell *cells, uint32_t n, uint64_t bytes,
+             uint64_t *ret_shares)
+{
+    return (lp_plan_is_level(&bounds->numa) ? lp_place_level : lp_place_grow)(cells, n, bytes,
+                                                                              ret_shares);
+}
+
+/* What no node of its cells has room for, though the host has: their memory prefers its node and is
+ * bound to none, so that it comes from the nearest that has some. */
+static uint64_t
+place_remote(LpPlan *plan, const LpView *view, const LpBounds *bounds, LpPlaceCell *cells,
+             uint64_t spare, uint64_t bytes, uint64_t *shares)
+{
+    uint64_t more[LP_MAX_CELLS] = {0}, placed;
+    int32_t where = -1;
+
+    for (uint32_t i = 0; i < view->n_cells; i++) {
+        cells[i].size_bytes += shares[i];
+        cells[i].grow_bytes -= shares[i];
+        cells[i].room_bytes = cells[i].free_bytes = spare;
+    }
+    placed = place_growth(bounds, cells, view->n_cells, bytes, more);
+    for (uint32_t i = 0; i < view->n_cells; i++) {
+        shares[i] += more[i];
+        plan->remote_bytes[i] = more[i];
+        if (more[i] && where < 0)
+            where = cells[i].node;
+    }
+    if (placed == bytes)
+        lp_plan_add_shortfall(plan, LP_SHORT_NODE_MEMORY, LP_RESOURCE_MEM, false, bytes, 0, where);
+    return placed;
+}
+
 static void
 grow_devices(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpRoom *room,
              uint64_t spare, uint64_t bytes)
 {
-    LpPlaceCell cells[LP_MAX_CELLS];
-    uint64_t shares[LP_MAX_CELLS] = {0}, placed;
+    LpPlaceCell cells[LP_MAX_CELLS], local[LP_MAX_CELLS];
+    uint64_t shares[LP_MAX_CELLS] = {0}, placed, near;
 
     fill_cells(plan, view, bounds, room, spare, cells);
-    if (lp_plan_is_level(&bounds->numa))
-        placed = lp_place_level(cells, view->n_cells, bytes, shares);
-    else
-        placed = lp_place_grow(cells, view->n_cells, bytes, shares);
+    memcpy(local, cells, view->n_cells * sizeof *cells);
+    placed = near = place_growth(bounds, cells, view->n_cells, bytes, shares);
+    if (placed < bytes && lp_plan_may_stray(view, bounds, room))
+        placed += place_remote(plan, view, bounds, cells, spare - placed, bytes - placed, shares);
     if (placed < bytes) {
-        lacks_node(plan, view, bounds, cells, bytes, placed);
+        lacks_node(plan, view, bounds, local, bytes, near);
         return;
     }
     for (uint32_t i = 0; i < view->n_cells; i++)

@@ -30,6 +30,15 @@ lp_plan_names_node(const LpNumaRule *rule, int32_t node)
 }
 
 bool
+lp_plan_may_stray(const LpView *view, const LpBounds *bounds, const LpRoom *room)
+{
+    /* With one node there is no other.  Somebody else's binding may have the guest killed for want of
+     * memory that other nodes have; and what is locked could never be brought home. */
+    return room->n_nodes > 1 && !lp_plan_is_held(&bounds->numa) && !view->memory_locked
+           && (view->numatune == LP_NUMATUNE_NONE || view->numatune == LP_NUMATUNE_CELLS);
+}
+
+bool
 lp_plan_check_nodes(LpPlan *plan, const LpNumaRule *rule, const LpRoom *room, uint64_t bytes)
 {
     uint32_t n_present = 0, n = rule->n_nodes < LP_MAX_NODES ? rule->n_nodes : LP_MAX_NODES;
@@ -59,9 +68,33 @@ index_of(const LpTopology *topology, int32_t node)
     return node < 0 ? -1 : lp_topology_find(topology, (uint32_t) node);
 }
 
-/* Adds what a cell has to `memory`: as its pages lie, what is new at its home. */
+/* Adds what lies beside `home` for want of room, to the nodes with room, the nearest first. */
 static void
-add_cell(const LpWhere *where, const LpView *view, uint32_t cell, uint64_t bytes, LpSpread *memory)
+add_remote(const LpTopology *topology, uint64_t *room_bytes, int home, uint64_t bytes,
+           LpSpread *memory)
+{
+    while (bytes > 0) {
+        int best = -1;
+        uint64_t part;
+
+        for (uint32_t n = 0; n < topology->n_nodes; n++)
+            if ((int) n != home && room_bytes[n] > 0
+                && (best < 0 || topology->distance[home][n] < topology->distance[home][best]))
+                best = (int) n;
+        if (best < 0)
+            break;
+        part = room_bytes[best] < bytes ? room_bytes[best] : bytes;
+        memory->on[best] += part;
+        room_bytes[best] -= part;
+        bytes -= part;
+    }
+    memory->on[home] += bytes;
+}
+
+/* Adds what a cell has to `memory`: as its pages lie, what is new at its home but for `remote` bytes. */
+static void
+add_cell(const LpWhere *where, const LpView *view, uint32_t cell, uint64_t bytes, uint64_t remote,
+         uint64_t *room_bytes, LpSpread *memory)
 {
     const LpSpread *now = &where->cell_memory[cell];
     int home = index_of(where->topology, view->cells[cell].home);
@@ -78,8 +111,11 @@ add_cell(const LpWhere *where, const LpView *view, uint32_t cell, uint64_t bytes
         memory->on[n] += part;
         rest -= part < rest ? part : rest;
     }
-    if (home >= 0)
-        memory->on[home] += rest;
+    if (home < 0)
+        return;
+    remote = remote < rest ? remote : rest;
+    memory->on[home] += rest - remote;
+    add_remote(where->topology, room_bytes, home, remote, memory);
 }
 
 /* vCPUs that are pinned come to and leave the node of their cell; all others run as they did. */
@@ -110,24 +146,40 @@ move_vcpus(const LpWhere *where, const LpView *view, const LpCpuMask *before,
     }
 }
 
-/* In hundredths; LP_SCORE_NONE: nothing to tell. */
-static uint32_t
-score_with(const LpView *view, const LpBounds *bounds, const LpWhere *where, const LpSpread *cpus,
-           uint32_t vcpus, const uint64_t *requested)
+/* What each node has beside what the partition holds of it. */
+static void
+fill_rooms(const LpView *view, const LpRoom *room, uint64_t *ret_bytes)
 {
-    LpNodeSet allowed = lp_numa_rule_nodes(&bounds->numa, where->topology, NULL);
-    uint64_t total = 0;
+    for (uint32_t n = 0; n < room->n_nodes; n++) {
+        uint64_t held = 0;
+
+        for (uint32_t i = 0; i < view->n_cells; i++)
+            if (view->cells[i].home == room->node_id[n])
+                held += view->cells[i].base_bytes + view->cells[i].requested_bytes;
+        ret_bytes[n] = room->node_room_bytes[n] > held ? room->node_room_bytes[n] - held : 0;
+    }
+}
+
+/* In hundredths; LP_SCORE_NONE: nothing to tell.  `remote` by cell, or NULL: all at home. */
+static uint32_t
+score_with(const LpView *view, const LpBounds *bounds, const LpRoom *room, const LpSpread *cpus,
+           uint32_t vcpus, const uint64_t *requested, const uint64_t *remote)
+{
+    const LpTopology *topology = room->where->topology;
+    LpNodeSet allowed = lp_numa_rule_nodes(&bounds->numa, topology, NULL);
+    uint64_t total = 0, room_bytes[LP_MAX_NODES] = {0};
     LpSpread memory;
 
     memset(&memory, 0, sizeof memory);
+    fill_rooms(view, room, room_bytes);
     for (uint32_t i = 0; i < view->n_cells; i++) {
         uint64_t bytes = view->cells[i].base_bytes + requested[i];
 
-        add_cell(where, view, i, bytes, &memory);
+        add_cell(room->where, view, i, bytes, remote ? remote[i] : 0, room_bytes, &memory);
         total += bytes;
     }
-    return lp_score_of(lp_score_local(where->topology, cpus, &memory),
-                       lp_score_best(where->topology, NULL, allowed, total, vcpus));
+    return lp_score_of(lp_score_local(topology, cpus, &memory),
+                       lp_score_best(topology, NULL, allowed, total, vcpus));
 }
 
 void
@@ -139,6 +191,7 @@ lp_plan_check_affinity(LpPlan *plan, const LpView *view, const LpBounds *bounds,
     uint32_t now, then, floor = bounds->numa.floor;
     LpCpuMask running = view->plugged;
     LpSpread cpus;
+    bool grows;
 
     if (!floor || !where || plan->refused || view->run == LP_RUN_OFF || view->n_cells == 0)
         return;
@@ -147,13 +200,17 @@ lp_plan_check_affinity(LpPlan *plan, const LpView *view, const LpBounds *bounds,
     for (uint32_t i = 0; i < view->n_cells; i++)
         requested[i] = view->cells[i].requested_bytes;
     cpus = where->cpus;
-    now = score_with(view, bounds, where, &cpus, plan->cpu_before, requested);
+    now = score_with(view, bounds, room, &cpus, plan->cpu_before, requested, NULL);
     move_vcpus(where, view, &running, &plan->run_after, &cpus);
-    then = score_with(view, bounds, where, &cpus, plan->cpu_after, plan->requested_after_bytes);
+    then = score_with(view, bounds, room, &cpus, plan->cpu_after, plan->requested_after_bytes,
+                      plan->remote_bytes);
     /* One that is below already may come nearer, or stay. */
     if (then == LP_SCORE_NONE || then >= floor * SCORE_POINT || (now != LP_SCORE_NONE && then >= now))
         return;
+    /* What is given back is never refused: others wait for it. */
+    grows = plan->cpu_after > plan->cpu_before
+            || (target->has_mem && plan->mem_after_bytes > plan->mem_before_bytes);
     lp_plan_add_shortfall(plan, LP_SHORT_AFFINITY, target->has_mem ? LP_RESOURCE_MEM : LP_RESOURCE_CPU,
-                          bounds->numa.floor_action == LP_FLOOR_REFUSE, floor, then / SCORE_POINT,
-                          -1);
+                          grows && bounds->numa.floor_action == LP_FLOOR_REFUSE, floor,
+                          then / SCORE_POINT, -1);
 }

@@ -57,7 +57,7 @@ typedef enum {
     LP_SHORT_BELOW_MIN,           /* asked < bound */
     LP_SHORT_ABOVE_MAX,
     LP_SHORT_HOST_MEMORY,         /* host has `bound` free, `asked` were needed */
-    LP_SHORT_NODE_MEMORY,         /* node `where` has `bound` free */
+    LP_SHORT_NODE_MEMORY,         /* node `where` has `bound` free; not fatal: `asked` lie elsewhere */
     LP_SHORT_HOST_CPU,            /* entitlements would exceed the processors (S8) */
     LP_SHORT_BLOCK,               /* not a multiple of the block size `bound` */
     LP_SHORT_NO_DEVICE,           /* no virtio-mem, and no DIMM slot */
@@ -170,6 +170,7 @@ typedef struct {
     LpCpuMask folded_after;   /* when every step has succeeded */
     LpCpuMask run_after;      /* vCPUs that are then to run */
     uint64_t requested_after_bytes[LP_MAX_CELLS];
+    uint64_t remote_bytes[LP_MAX_CELLS];      /* of that, what its node has no room for */
     uint64_t balloon_after_bytes;
     uint64_t dimm_bytes;      /* a DIMM to add to dimm_cell; 0: none */
     uint32_t dimm_cell;

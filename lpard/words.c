@@ -102,6 +102,10 @@ word_host(const LpShortfall *shortfall, const Terms *terms)
                                "take memory from another partition with `lparctl move`",
                                name, terms->asked, terms->bound);
     case LP_SHORT_NODE_MEMORY:
+        if (!shortfall->fatal)
+            return g_strdup_printf("%s: host node %d has no room for %s of it, which will lie on "
+                                   "the nearest that has; `lparctl optimize` makes room and "
+                                   "brings it home", name, shortfall->where, terms->asked);
         if (shortfall->where < 0)
             return g_strdup_printf("%s: it needs %s more, but no host node behind its cells can "
                                    "give more than %s; ask for less, or free memory there",

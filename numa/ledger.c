@@ -125,18 +125,45 @@ fill_rooms(const LpTopology *topology, uint64_t loose_mib, uint64_t beside,
     }
 }
 
+/* What a node is counted at beyond what it has lies on others: the nearest with room. */
+static void
+spill(const LpTopology *topology, uint32_t node, uint64_t over, uint64_t *rooms)
+{
+    while (over > 0) {
+        int best = -1;
+        uint64_t part;
+
+        for (uint32_t n = 0; n < topology->n_nodes; n++) {
+            if (rooms[n] > 0 && (best < 0 || topology->distance[node][n] <
+                                                 topology->distance[node][best]))
+                best = (int) n;
+        }
+        if (best < 0)
+            return;
+        part = min_u64(rooms[best], over);
+        rooms[best] -= part;
+        over -= part;
+    }
+}
+
 void
 lp_ledger_rooms(const LpLedger *ledger, const LpTopology *topology, uint64_t beside,
                 const LpCharge *without, uint64_t ret_rooms[LP_MAX_NODES])
 {
-    uint64_t own[LP_MAX_NODES] = { 0 };
+    uint64_t own[LP_MAX_NODES] = { 0 }, over[LP_MAX_NODES];
 
     /* What is coming is no room for itself either. */
     for (uint32_t i = 0; without && i < without->n_parts; i++)
         own[without->parts[i].node] = without->parts[i].bytes;
     fill_rooms(topology, ledger->loose_mib - (without ? without->loose_mib : 0), beside, ret_rooms);
+    for (uint32_t n = 0; n < topology->n_nodes; n++) {
+        uint64_t taken = ledger->on_bytes[n] - own[n];
+
+        over[n] = left_of(taken, ret_rooms[n]);
+        ret_rooms[n] = left_of(ret_rooms[n], taken);
+    }
     for (uint32_t n = 0; n < topology->n_nodes; n++)
-        ret_rooms[n] = left_of(ret_rooms[n], ledger->on_bytes[n] - own[n]);
+        spill(topology, n, over[n], ret_rooms);
 }
 
 void

@@ -49,7 +49,8 @@ void lp_ledger_add(LpLedger *ledger, const LpCharge *charge);
 void lp_ledger_remove(LpLedger *ledger, const LpCharge *charge);
 
 /* What each node has left when `beside` more bytes (a reserve, say), shared by the nodes' size, and all
- * charges but `without` (or NULL: all) are counted.  What is coming of that one is counted still. */
+ * charges but `without` (or NULL: all) are counted.  What is coming of that one is counted still.  What a
+ * node is counted at beyond what it has takes room of the nearest others: there it lies. */
 void lp_ledger_rooms(const LpLedger *ledger, const LpTopology *topology, uint64_t beside,
                      const LpCharge *without, uint64_t ret_rooms[LP_MAX_NODES]);
 /* The same for domains that a layout places: whatever they have is part of it. */

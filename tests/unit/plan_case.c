@@ -336,6 +336,8 @@ plan_case_make(PlanCase *pcase, Random *random)
     view->accel = (LpAccel) random_below(random, 4);
     view->persistent = random_percent(random, 90);
     view->cgroup = (LpCgroup) random_below(random, 3);
+    view->numatune = (LpNumatune) random_below(random, 4);
+    view->memory_locked = random_percent(random, 10);
     view->cpu_shares = random_percent(random, 50) ? 1024 : 77;
     view->global_period_usec = periods[random_below(random, 4)];
     view->global_quota_usec = random_percent(random, 60) ? -1

@@ -239,6 +239,11 @@ judge_memory(const LpView *before, const LpView *after, const PlanCase *pcase)
         return LP_ADMIT_NODE_RULE;
     if (held(after, NULL) > held(before, NULL) && held(after, NULL) > pcase->room.room_bytes)
         return LP_ADMIT_S3_HOST_MEMORY;
+    /* What prefers its node finds memory on others. */
+    if (pcase->room.n_nodes > 1 && after->numatune <= LP_NUMATUNE_CELLS && !after->memory_locked
+        && (pcase->bounds.numa.n_nodes == 0 || pcase->bounds.numa.mode == LP_NUMA_PREFERRED
+            || pcase->bounds.numa.mode == LP_NUMA_AUTO || pcase->bounds.numa.mode == LP_NUMA_KEEP))
+        return LP_ADMIT_OK;
     for (uint32_t n = 0; n < pcase->room.n_nodes; n++) {
         const int32_t *node = &pcase->room.node_id[n];
 

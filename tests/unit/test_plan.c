@@ -117,6 +117,10 @@ make(const char *steps)
     lp_plan_free(plan);
     plan = lp_plan_new();
     lp_plan_make(&view, &bounds, &room, &guest, &target, &options, plan);
+    if (*steps && plan->refused)
+        fail_msg("refused for %s: %llu, %llu", lp_short_reason_name(plan->shortfalls[0].reason),
+                 (unsigned long long) plan->shortfalls[0].asked,
+                 (unsigned long long) plan->shortfalls[0].bound);
     assert_string_equal(kinds(), steps);
     assert_int_equal(lp_admit(plan, &view, &bounds, &room, &target, NULL), LP_ADMIT_OK);
 }
@@ -381,6 +385,7 @@ test_memory_grows(void **state)
     assert_int_equal(plan->requested_after_bytes[1], 4 * GIB);
     want_mem(10 * GIB);
     room.node_room_bytes[1] = 4 * GIB;
+    bounds.numa = (LpNumaRule){.mode = LP_NUMA_STRICT, .n_nodes = 2, .node_id = {0, 1}};
     refuse(LP_SHORT_NODE_MEMORY, 3 * GIB);
     room.room_bytes = 5 * GIB;
     refuse(LP_SHORT_HOST_MEMORY, GIB);
@@ -437,7 +442,205 @@ test_node_room_counts_all(void **state)
     make("virtio-mem profile config");
     assert_int_equal(plan->requested_after_bytes[1], 3 * GIB);
     want_mem(8 * GIB + 2 * MIB);
+    view.numatune = LP_NUMATUNE_OTHER;
     refuse(LP_SHORT_NODE_MEMORY, 2 * GIB);
+}
+
+static void
+set_rule(const char *text)
+{
+    assert_true(lp_numa_rule_parse(text, &bounds.numa, NULL, 0));
+}
+
+/* Where a full node's memory may lie on another, it comes, and that is said. */
+static void
+test_memory_beside_its_node(void **state)
+{
+    (void) state;
+    room.node_room_bytes[0] = room.node_room_bytes[1] = 3 * GIB;
+    want_mem(7 * GIB);
+    make("virtio-mem virtio-mem profile config");
+    assert_remark(LP_SHORT_NODE_MEMORY);
+    assert_int_equal(find(LP_SHORT_NODE_MEMORY)->asked, GIB);
+    assert_int_equal(plan->remote_bytes[0] + plan->remote_bytes[1], GIB);
+    assert_int_equal(plan->requested_after_bytes[0] + plan->requested_after_bytes[1], 5 * GIB);
+    set_rule("preferred:0");
+    make("virtio-mem virtio-mem profile config");
+    set_rule("spread");
+    make("virtio-mem virtio-mem profile config");
+    /* Within the host's room, and what the devices hold. */
+    room.room_bytes = 6 * GIB;
+    refuse(LP_SHORT_HOST_MEMORY, 2 * GIB);
+    room.room_bytes = 16 * GIB;
+    /* Not what somebody else bound, what is locked or what a rule holds, nor with one node. */
+    view.memory_locked = true;
+    refuse(LP_SHORT_NODE_MEMORY, 2 * GIB);
+    view.memory_locked = false;
+    view.numatune = LP_NUMATUNE_RESTRICTIVE;
+    refuse(LP_SHORT_NODE_MEMORY, 2 * GIB);
+    view.numatune = LP_NUMATUNE_CELLS;
+    set_rule("strict:0-1");
+    refuse(LP_SHORT_NODE_MEMORY, 2 * GIB);
+    set_rule("auto");
+    make("virtio-mem virtio-mem profile config");
+    room.n_nodes = 1;
+    view.cells[1].home = 0;
+    room.node_room_bytes[0] = 6 * GIB;
+    refuse(LP_SHORT_NODE_MEMORY, 2 * GIB);
+}
+
+/* Nodes as the rule says; cells are where their pages are, whatever the definition says. */
+static void
+test_rules(void **state)
+{
+    (void) state;
+    want_mem(6 * GIB);
+    set_rule("strict:1");
+    make("virtio-mem profile config");
+    assert_int_equal(plan->requested_after_bytes[1], 3 * GIB);
+    room.node_room_bytes[1] = 3 * GIB;
+    refuse(LP_SHORT_NODE_MEMORY, GIB);
+    assert_int_equal(find(LP_SHORT_NODE_MEMORY)->where, 1);
+    room.node_room_bytes[1] = 8 * GIB;
+    set_rule("strict:1,7");
+    make("virtio-mem profile config");
+    assert_remark(LP_SHORT_NODES_ABSENT);
+    assert_int_equal(find(LP_SHORT_NODES_ABSENT)->where, 7);
+    set_rule("strict:5,7");
+    refuse(LP_SHORT_NODES_ABSENT, 0);
+    assert_int_equal(find(LP_SHORT_NODES_ABSENT)->where, 5);
+    set_rule("preferred:1");
+    room.node_room_bytes[1] = 3 * GIB;
+    make("virtio-mem virtio-mem profile config");
+    assert_int_equal(plan->requested_after_bytes[1], 2 * GIB);
+    room.node_room_bytes[1] = 8 * GIB;
+    set_rule("spread");
+    make("virtio-mem virtio-mem profile config");
+    assert_int_equal(plan->requested_after_bytes[0], 2 * GIB);
+    /* Cell 0 was moved to node 1. */
+    set_rule("strict:1");
+    view.cells[0].home = 1;
+    make("virtio-mem virtio-mem profile config");
+    assert_int_equal(plan->requested_after_bytes[0], 2 * GIB);
+    set_rule("strict:0");
+    refuse(LP_SHORT_NODE_MEMORY, 0);
+    assert_int_equal(find(LP_SHORT_NODE_MEMORY)->where, 0);
+    /* Nobody knows where unbound memory comes from. */
+    view.cells[0].home = view.cells[1].home = -1;
+    refuse(LP_SHORT_NODE_MEMORY, 0);
+    /* What goes is what the rule would not have there. */
+    want_mem(3 * GIB);
+    view.cells[0].home = 0;
+    view.cells[1].home = 1;
+    make("virtio-mem profile config");
+    assert_int_equal(plan->requested_after_bytes[1], 0);
+}
+
+static LpTopology topology;
+static LpWhere where;
+static LpSpread cell_memory[2];
+
+/* Nodes 0 and 1 of 16 GiB and 8 processors each, 21 apart; all vCPUs run on node 0. */
+static void
+use_distances(void)
+{
+    memset(&topology, 0, sizeof topology);
+    memset(&where, 0, sizeof where);
+    memset(cell_memory, 0, sizeof cell_memory);
+    topology.n_nodes = 2;
+    topology.n_cpus = 16;
+    for (uint32_t n = 0; n < 2; n++) {
+        topology.nodes[n].id = n;
+        topology.nodes[n].memory_bytes = 16 * GIB;
+        set_mask(&topology.nodes[n].cpus, n ? "8-15" : "0-7");
+        topology.distance[n][n] = 10;
+        topology.distance[n][1 - n] = 21;
+        cell_memory[n].on[n] = 2 * GIB;
+    }
+    where = (LpWhere){.topology = &topology, .cell_memory = cell_memory, .cpus = {{4, 0}},
+                      .node_distance = {1000, 2100}, .cell_distance = {1000, 2100}};
+    room.where = &where;
+}
+
+static void
+test_near_first(void **state)
+{
+    (void) state;
+    use_distances();
+    room.node_room_bytes[1] = 16 * GIB;
+    want_mem(5 * GIB);
+    make("virtio-mem profile config");
+    assert_int_equal(plan->requested_after_bytes[0], 2 * GIB);
+    want_mem(3 * GIB);
+    make("virtio-mem profile config");
+    assert_int_equal(plan->requested_after_bytes[1], 0);
+    /* By where its pages are, not where it is meant to be. */
+    where.cell_distance[0] = 2100;
+    where.cell_distance[1] = 1000;
+    make("virtio-mem profile config");
+    assert_int_equal(plan->requested_after_bytes[0], 0);
+    set_rule("spread");
+    make("virtio-mem virtio-mem profile config");
+    set_rule("auto");
+    /* A first node that is full: the second cell. */
+    room.node_room_bytes[0] = 2 * GIB;
+    want_mem(5 * GIB);
+    make("virtio-mem profile config");
+    assert_int_equal(plan->requested_after_bytes[1], 2 * GIB);
+    assert_null(find(LP_SHORT_NODE_MEMORY));
+}
+
+/* Half of 4 GiB is local: 50 of 100.  2 GiB more on the far node leave 33. */
+static void
+test_affinity_floor(void **state)
+{
+    (void) state;
+    use_distances();
+    room.node_room_bytes[0] = 2 * GIB;
+    bounds.numa.floor = 40;
+    want_mem(6 * GIB);
+    make("virtio-mem profile config");
+    assert_remark(LP_SHORT_AFFINITY);
+    assert_int_equal(find(LP_SHORT_AFFINITY)->asked, 40);
+    assert_int_equal(find(LP_SHORT_AFFINITY)->bound, 33);
+    bounds.numa.floor_action = LP_FLOOR_REFUSE;
+    refuse(LP_SHORT_AFFINITY, 33);
+    bounds.numa.floor = 33;
+    make("virtio-mem profile config");
+    assert_null(find(LP_SHORT_AFFINITY));
+    /* What comes near lifts it, though it stays below; and so does what leaves from afar. */
+    bounds.numa.floor = 90;
+    room.node_room_bytes[0] = 8 * GIB;
+    make("virtio-mem profile config");
+    assert_null(find(LP_SHORT_AFFINITY));
+    want_mem(3 * GIB);
+    make("virtio-mem profile config");
+    assert_null(find(LP_SHORT_AFFINITY));
+    /* Less near memory is worse, but nobody is kept from giving. */
+    where.cell_distance[0] = 2100;
+    where.cell_distance[1] = 1000;
+    make("virtio-mem profile config");
+    assert_remark(LP_SHORT_AFFINITY);
+    /* What has no room at home is as far as where it comes to lie. */
+    room.node_room_bytes[0] = 2 * GIB;
+    view.cells[1].has_device = false;
+    view.cells[1].device_bytes = view.cells[1].requested_bytes = view.cells[1].current_bytes = 0;
+    cell_memory[1].on[1] = GIB;
+    want_mem(5 * GIB);
+    refuse(LP_SHORT_AFFINITY, 40);
+    /* vCPUs that come run where their cell is. */
+    view.has_pins = true;
+    bounds.numa.floor = 40;
+    cell_memory[1].on[1] = 0;
+    cell_memory[1].on[0] = 2 * GIB;
+    view.cells[0].vcpus.words[0] = 0x0f;
+    view.cells[1].vcpus.words[0] = 0xf0;
+    set_mask(&view.plugged, "0-3");
+    want_cpu(8);
+    bounds.numa.floor = 60;
+    refuse(LP_SHORT_AFFINITY, 50);
+    bounds.numa.floor = 50;
+    make("fold plug-vcpu plug-vcpu plug-vcpu plug-vcpu profile config");
 }
 
 /* A shrink that the guest did not follow is asked back without any room. */
@@ -643,6 +846,8 @@ main(void)
         TEST(test_vcpus_come), TEST(test_vcpus_leave_by_stages), TEST(test_stale_record),
         TEST(test_kept_vcpus), TEST(test_wish), TEST(test_quota), TEST(test_capacity), TEST(test_memory_grows),
         TEST(test_hard_limit), TEST(test_node_room_counts_all), TEST(test_undo_needs_no_room),
+        TEST(test_memory_beside_its_node), TEST(test_rules), TEST(test_near_first),
+        TEST(test_affinity_floor),
         TEST(test_memory_shrinks),
         TEST(test_dimms), TEST(test_dimm_beside_device), TEST(test_states),
         TEST(test_nothing_to_do_and_drift), TEST(test_names),

@@ -154,8 +154,12 @@ check_wish(const PlanCase *pcase, const LpPlan *plan, uint32_t number, uint32_t 
     without = *pcase;
     lp_cpumask_clear(&without.guest.leave);
     twin = make(&without);
-    CHECK(twin->refused == plan->refused && twin->cpu_after == plan->cpu_after);
-    CHECK(twin->n_steps == plan->n_steps || pcase->guest.connected);
+    /* But for how near to its memory those are that stay. */
+    CHECK(twin->refused == plan->refused || has_reason(plan, LP_SHORT_AFFINITY)
+          || has_reason(twin, LP_SHORT_AFFINITY));
+    CHECK(twin->cpu_after == plan->cpu_after);
+    CHECK(twin->n_steps == plan->n_steps || pcase->guest.connected
+          || twin->refused != plan->refused);
     if (!plan->refused && !lp_cpumask_equal(&twin->run_after, &plan->run_after))
         (*ret_heeded)++;
     lp_plan_free(twin);

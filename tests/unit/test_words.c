@@ -86,7 +86,7 @@ test_says_what_why_and_cure(void **state)
     LpShortfall above = { .reason = LP_SHORT_ABOVE_MAX, .resource = LP_RESOURCE_MEM,
                           .asked = 9 * GIB, .bound = 8 * GIB, .where = -1 };
     LpShortfall node = { .reason = LP_SHORT_NODE_MEMORY, .resource = LP_RESOURCE_MEM,
-                         .asked = 2 * GIB, .bound = GIB / 2, .where = 1 };
+                         .asked = 2 * GIB, .bound = GIB / 2, .where = 1, .fatal = true };
     LpShortfall one = { .reason = LP_SHORT_BELOW_MIN, .resource = LP_RESOURCE_CPU, .asked = 1,
                         .bound = 2, .where = -1 };
     g_autofree char *a = lp_words_shortfall(&above, "web1");
