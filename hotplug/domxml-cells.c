@@ -167,6 +167,21 @@ memnode_of(xmlNode *numatune, uint32_t cell)
     return NULL;
 }
 
+/* For the domain as a whole, so that its memory devices and the hypervisor's own memory lie over the
+ * nodes alike; a memnode would take its cell out of that. */
+static void
+enable_interleave(xmlNode *domain, const char *nodes)
+{
+    xmlNode *numatune = lp_xml_ensure_near(domain, "numatune",
+                                           lp_xml_child(domain, "cputune") ? "cputune" : "vcpus");
+    xmlNode *memory = lp_xml_ensure(numatune, "memory");
+
+    lp_xml_remove_children(numatune, "memnode");
+    lp_xml_unset_attr(memory, "placement");
+    lp_xml_set_attr(memory, "mode", "interleave");
+    lp_xml_set_attr(memory, "nodeset", nodes);
+}
+
 /* `preferred` takes a page elsewhere rather than fail when the node is full, and the cell's
  * virtio-mem device inherits it.  A <memory> of the whole domain would override or contradict
  * it. */
@@ -178,12 +193,17 @@ enable_numatune(xmlNode *domain, const LpShape *shape)
 
     if (is_restrictive(numatune))
         return;
+    if (shape->interleave) {
+        enable_interleave(domain, shape->interleave);
+        return;
+    }
     for (uint32_t cell = 0; cell < shape->n_cells; cell++)
         bound = bound || shape->node[cell] >= 0;
     if (numatune)
         drop_memnodes_beyond(numatune, shape);
     if (bound) {
-        numatune = lp_xml_ensure_near(domain, "numatune", "vcpus");
+        numatune = lp_xml_ensure_near(domain, "numatune",
+                                      lp_xml_child(domain, "cputune") ? "cputune" : "vcpus");
         lp_xml_remove_children(numatune, "memory");
     }
     for (uint32_t cell = 0; cell < shape->n_cells; cell++) {
@@ -202,6 +222,22 @@ enable_numatune(xmlNode *domain, const LpShape *shape)
         lp_xml_remove(numatune);
 }
 
+/* Those of vCPUs that are no more would keep the domain from starting. */
+static void
+enable_pins(xmlNode *domain, const LpShape *shape)
+{
+    xmlNode *tune = lp_xml_child(domain, "cputune"), *next;
+    uint64_t id;
+
+    for (xmlNode *pin = lp_xml_child(tune, "vcpupin"); pin; pin = next) {
+        next = lp_xml_next(pin, "vcpupin");
+        if (!lp_xml_attr_number(pin, "vcpu", LP_MAX_CPUS, &id) || id >= shape->vcpus_max)
+            lp_xml_remove(pin);
+    }
+    if (shape->pins)
+        lp_domxml_set_pins(domain, shape->pins, shape->vcpus_max);
+}
+
 void
 lp_domxml_enable_cells(xmlNode *domain, const LpShape *shape)
 {
@@ -210,5 +246,8 @@ lp_domxml_enable_cells(xmlNode *domain, const LpShape *shape)
     enable_vcpus(domain, shape);
     check_topology(cpu, shape->vcpus_max);
     enable_numa(cpu, shape);
+    if (shape->keep_numa)
+        return;
     enable_numatune(domain, shape);
+    enable_pins(domain, shape);
 }

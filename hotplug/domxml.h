@@ -29,6 +29,10 @@ typedef struct {
     uint64_t block_bytes;
     uint32_t spare_slots;                    /* memory slots for DIMMs beside the devices */
     const char *metadata;                    /* lpard's element, complete */
+    bool keep_numa;                          /* numatune and pins stay as they are */
+    const char *interleave;                  /* nodes ("0-1") that all of it lies over in turn, and
+                                                no cell by itself; NULL: by node[] */
+    const LpPins *pins;                      /* NULL: none are written */
     const LpCapacityLimits *limits;          /* cputune; NULL: left as it is, which a
                                                 connection without cgroups needs to start it */
 } LpShape;
@@ -38,8 +42,8 @@ bool lp_domxml_read(const char *xml, LpView *view, GError **error);
 
 /* The XML with `shape` applied: max and current vCPUs (hotpluggable but for those of the
  * minimum), guest cells with their vCPUs, maxMemory and slots, one `memnode mode='preferred'`
- * a bound cell and no <memory> in numatune (a domain that has mode 'restrictive' is left with
- * its numatune untouched), a virtio-mem device per cell, balloon with free page reporting and
+ * a bound cell and no <memory> in numatune, or one that interleaves and no memnode (a domain that
+ * has mode 'restrictive' is left with its numatune untouched), pins, a virtio-mem device per cell, balloon with free page reporting and
  * autodeflate off, the agent's channel and qemu-guest-agent's, PCIe root ports for what is added, the metadata, the
  * processor limits.
  * Caller frees. */

@@ -87,7 +87,7 @@ lp_api_change_new(LpCall *call, LpDefinitionKind kind, const char *uuid, const c
 
     change->call = lp_call_later(call);
     change->definition = lp_definition_new(kind, uuid, name);
-    change->definition->topology = lp_registry_host(call->api->registry)->topology;
+    lp_api_placement_host(call->api, uuid, &change->definition->host);
     return change;
 }
 

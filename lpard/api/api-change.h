@@ -26,6 +26,9 @@ LpApiChange *lp_api_change_new(LpCall *call, LpDefinitionKind kind, const char *
 void lp_api_change_begin(LpApiChange *change);
 void lp_api_change_fail(LpApiChange *change, const GError *error);
 
+/* The host without the domain (NULL: a new one), as its cells are placed (api-place.c). */
+void lp_api_placement_host(LpApi *api, const char *uuid, LpPlacementHost *ret_host);
+
 /* Whether what the change would take of the host is there (api-admit.c). */
 bool lp_api_change_fits(const LpApiChange *change, GError **error);
 

@@ -7,7 +7,8 @@ static bool
 read_change(LpCall *call, LpProfileChange *ret_change, bool *ret_dry_run, GError **error)
 {
     static const char *const known[] = {"cpu", "mem", "entitled_centi", "weight", "capped",
-                                        "cells", "n_cells", "autoscale", "dry_run", NULL};
+                                        "cells", "n_cells", "numa", "affinity_floor",
+                                        "affinity_floor_action", "autoscale", "dry_run", NULL};
     bool has;
 
     return lp_body_known(call->body, "", known, error) &&
@@ -207,7 +208,8 @@ lp_api_post_partitions(LpCall *call)
 {
     static const char *const known[] = {
         "name", "cpu", "mem", "entitled_centi", "weight", "capped", "cells", "n_cells",
-        "autoscale", "kernel", "initrd", "cmdline", "disk", "network", "start", "dry_run", NULL};
+        "numa", "affinity_floor", "affinity_floor_action", "autoscale", "kernel", "initrd", "cmdline",
+        "disk", "network", "start", "dry_run", NULL};
     g_autoptr(GError) error = NULL;
     const char *name = NULL;
     LpApiChange *change;

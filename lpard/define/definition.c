@@ -91,7 +91,7 @@ look(const LpDriver *driver, LpConn *conn, LpDefinition *definition, LpView **re
 
 /* The profile that is to be, from the one in the metadata now. */
 static bool
-new_profile(LpDefinition *definition, GError **error)
+new_profile(LpDefinition *definition, const LpView *view, GError **error)
 {
     const LpProfile *old = NULL;
 
@@ -106,7 +106,7 @@ new_profile(LpDefinition *definition, GError **error)
             return false;
         old = &definition->old;
     }
-    if (!lp_profile_change_apply(&definition->change, old, &definition->topology,
+    if (!lp_profile_change_apply(&definition->change, old, view, &definition->host,
                                  &definition->profile, error))
         return false;
     definition->profile.generation =
@@ -122,9 +122,15 @@ reshape(const char *xml, const LpView *view, const LpDefinition *definition, GEr
 {
     g_autofree LpShape *shape = g_new0(LpShape, 1);
     const LpProfile *profile = &definition->profile;
+    const LpTopology *topology = &definition->host.topology;
+    g_autoptr(LpPins) pins = lp_placement_pins_of(profile, topology);
+    g_autofree char *interleave = lp_placement_interleaved(profile, topology);
     LpCapacityLimits limits;
 
     lp_shape_make(profile, definition->metadata, shape);
+    shape->keep_numa = profile->numa.mode == LP_NUMA_KEEP;
+    shape->interleave = interleave;
+    shape->pins = view && view->numatune == LP_NUMATUNE_RESTRICTIVE ? NULL : pins;
     if (view && lp_definition_limits(view, view->pool_config_centi, profile, profile->cpu.desired,
                                      false, &limits))
         shape->limits = &limits;
@@ -139,6 +145,7 @@ retouch(const LpView *view, const LpDefinition *definition, GError **error)
     const LpProfile *old = &definition->old, *profile = &definition->profile;
     g_autofree LpShape *shape = g_new0(LpShape, 1);
     LpConfigChange change = {.metadata = definition->metadata};
+    g_autoptr(LpPins) pins = NULL;
     LpCapacityLimits limits;
 
     lp_shape_make(profile, definition->metadata, shape);
@@ -148,6 +155,12 @@ retouch(const LpView *view, const LpDefinition *definition, GError **error)
         change.set_memory = true;
         change.memory_bytes = profile->mem.desired_bytes;
         memcpy(change.requested_bytes, shape->requested_bytes, sizeof change.requested_bytes);
+    }
+    if (memcmp(old->cell_node, profile->cell_node,
+               profile->n_cells * sizeof old->cell_node[0]) != 0) {
+        change.set_nodes = true;
+        memcpy(change.node, profile->cell_node, sizeof change.node);
+        change.pins = pins = lp_placement_pins_of(profile, &definition->host.topology);
     }
     if (!lp_profile_change_is_aside(&definition->change) &&
         lp_definition_limits(view, view->pool_config_centi, profile, profile->cpu.desired, false,
@@ -162,7 +175,7 @@ prepare_change(const LpDriver *driver, LpConn *conn, LpDefinition *definition, G
     g_autoptr(LpView) view = NULL;
     bool enable = definition->kind == LP_DEFINITION_ENABLE;
 
-    if (!look(driver, conn, definition, &view, error) || !new_profile(definition, error))
+    if (!look(driver, conn, definition, &view, error) || !new_profile(definition, view, error))
         return false;
     if (enable && !view->persistent) {
         g_set_error(error, LP_ERROR, LP_ERROR_UNSUPPORTED,
@@ -283,7 +296,7 @@ prepare_new(const LpDriver *driver, LpDefinition *definition, GError **error)
             return false;
         }
     }
-    if (!new_profile(definition, error))
+    if (!new_profile(definition, NULL, error))
         return false;
     definition->boot_bytes = definition->profile.mem.desired_bytes;
     bare = lp_domxml_new(&domain);

@@ -28,7 +28,7 @@ typedef struct {
     /* What is wanted; set before prepare. */
     char *uuid, *name;
     LpProfileChange change;
-    LpTopology topology;
+    LpPlacementHost host;
     uint64_t generation_seen;     /* the last one the journal knows; 0: none */
     char *wanted_metadata;        /* RESTORE: the element to write back */
     char *saved;                  /* DISABLE: the journal's record of enable; or NULL */

@@ -105,6 +105,36 @@ parse_cells(const json_t *body, LpProfileChange *change, GError **error)
     return true;
 }
 
+static bool
+parse_rule(const json_t *body, LpProfileChange *change, GError **error)
+{
+    const char *text = NULL, *action = NULL;
+    char message[LP_NUMA_RULE_TEXT] = "";
+    uint64_t floor = 0;
+
+    if (!lp_body_text(body, "", "numa", &change->has_numa, &text, error) ||
+        !lp_body_integer(body, "", "affinity_floor", 100, &change->has_floor, &floor, error) ||
+        !lp_body_text(body, "", "affinity_floor_action", &change->has_floor_action, &action,
+                      error))
+        return false;
+    if (text && !lp_numa_rule_parse(text, &change->numa, message, sizeof message)) {
+        g_set_error(error, LP_ERROR, LP_ERROR_USAGE, "\"numa\": %s", message);
+        return false;
+    }
+    change->numa.floor = (uint32_t)floor;
+    for (int i = 0; action && i < LP_FLOORS; i++) {
+        if (strcmp(action, lp_floor_names[i]) == 0) {
+            change->numa.floor_action = (LpFloor)i;
+            return true;
+        }
+    }
+    if (!action)
+        return true;
+    g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
+                "\"affinity_floor_action\" must be \"warn\" or \"refuse\"");
+    return false;
+}
+
 bool
 lp_profile_change_parse(const json_t *body, LpProfileChange *ret_change, GError **error)
 {
@@ -113,6 +143,7 @@ lp_profile_change_parse(const json_t *body, LpProfileChange *ret_change, GError 
     if (!parse_cpu(json_object_get(body, "cpu"), &change, error) ||
         !parse_mem(json_object_get(body, "mem"), &change, error) ||
         !parse_capacity(body, &change, error) || !parse_cells(body, &change, error) ||
+        !parse_rule(body, &change, error) ||
         !lp_autoscale_change_parse(json_object_get(body, "autoscale"), &change.autoscale, error))
         return false;
     *ret_change = change;
@@ -144,13 +175,13 @@ whole(const LpProfileChange *change, GError **error)
 }
 
 static bool
-explicit_cells(const LpProfileChange *change, const LpTopology *topology, LpProfile *profile,
+explicit_cells(const LpProfileChange *change, const LpPlacementHost *host, LpProfile *profile,
                GError **error)
 {
     for (uint32_t i = 0; i < change->n_cells; i++) {
-        int index = lp_topology_find(topology, (uint32_t)change->cell_node[i]);
+        int index = lp_topology_find(&host->topology, (uint32_t)change->cell_node[i]);
 
-        if (index < 0 || topology->nodes[index].memory_bytes == 0) {
+        if (index < 0 || host->topology.nodes[index].memory_bytes == 0) {
             g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
                         "cell %u is to be on node %d, but this host has no such node with "
                         "memory: GET /v1/host lists the nodes", i, change->cell_node[i]);
@@ -159,25 +190,108 @@ explicit_cells(const LpProfileChange *change, const LpTopology *topology, LpProf
     }
     profile->n_cells = change->n_cells;
     memcpy(profile->cell_node, change->cell_node, sizeof profile->cell_node);
+    return lp_placement_check(host, profile, error);
+}
+
+/* Cells of a domain that is kept as its XML has it, or is to be kept as it comes. */
+static bool
+kept_cells(const LpProfileChange *change, const LpProfile *old, const LpView *view,
+           LpProfile *profile, GError **error)
+{
+    if (change->has_cells) {
+        g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
+                    "the rule keep leaves the cells on the nodes that the domain's XML names: leave "
+                    "\"cells\" out, or give another rule");
+        return false;
+    }
+    if (old && !change->has_n_cells)
+        return true;
+    if (view && !change->has_n_cells) {
+        lp_placement_keep(view, profile);
+        return true;
+    }
+    profile->n_cells = change->has_n_cells ? change->n_cells : 1;
+    for (uint32_t i = 0; i < MIN(profile->n_cells, LP_MAX_CELLS); i++)
+        profile->cell_node[i] = -1;
     return true;
 }
 
-/* Cell i on the i-th node with memory, and round again where there are more cells. */
-static void
-default_cells(uint32_t n_cells, const LpTopology *topology, LpProfile *profile)
+/* Whether the cells may stay where they are under the new rule. */
+static bool
+fits(const LpProfile *profile, const LpPlacementHost *host)
 {
-    int32_t nodes[LP_MAX_NODES] = {0};
-    uint32_t n_nodes = 0;
+    LpNodeSet nodes = lp_numa_rule_nodes(&profile->numa, &host->topology, NULL);
 
-    for (uint32_t i = 0; i < topology->n_nodes; i++) {
-        if (topology->nodes[i].memory_bytes > 0)
-            nodes[n_nodes++] = (int32_t)topology->nodes[i].id;
+    if (profile->numa.mode == LP_NUMA_SPREAD || profile->numa.mode == LP_NUMA_INTERLEAVE)
+        return false;
+    for (uint32_t i = 0; i < profile->n_cells; i++) {
+        int index = profile->cell_node[i] < 0
+                        ? -1 : lp_topology_find(&host->topology, (uint32_t)profile->cell_node[i]);
+
+        if (index < 0 || !(nodes >> index & 1))
+            return false;
     }
-    n_nodes = MAX(n_nodes, 1);
-    /* More cells than vCPUs would leave a cell without any. */
-    profile->n_cells = n_cells ? n_cells : MIN(n_nodes, MAX(profile->cpu.max, 1));
-    for (uint32_t i = 0; i < profile->n_cells; i++)
-        profile->cell_node[i] = nodes[i % n_nodes];
+    return true;
+}
+
+static bool
+apply_cells(const LpProfileChange *change, const LpProfile *old, const LpView *view,
+            const LpPlacementHost *host, LpProfile *profile, GError **error)
+{
+    bool other_rule = old && (old->numa.mode != profile->numa.mode ||
+                              old->numa.n_nodes != profile->numa.n_nodes ||
+                              memcmp(old->numa.node_id, profile->numa.node_id,
+                                     old->numa.n_nodes * sizeof old->numa.node_id[0]) != 0);
+    uint32_t n_cells = change->n_cells;
+
+    if (change->has_n_cells && n_cells == 0) {
+        g_set_error(error, LP_ERROR, LP_ERROR_USAGE, "\"n_cells\" must be at least 1");
+        return false;
+    }
+    if (profile->numa.mode == LP_NUMA_KEEP)
+        return kept_cells(change, old, view, profile, error);
+    if (change->has_cells)
+        return explicit_cells(change, host, profile, error);
+    /* A restrictive domain moves as a whole, whatever its cells are. */
+    if (!old && !change->has_n_cells && view && view->numatune == LP_NUMATUNE_RESTRICTIVE) {
+        lp_placement_keep(view, profile);
+        return true;
+    }
+    if (!old || change->has_n_cells)
+        return lp_placement_choose(host, n_cells, profile, error);
+    if (!other_rule)
+        return true;
+    /* As many cells as it has, unless the rule says how many. */
+    if (profile->numa.mode != LP_NUMA_SPREAD && profile->numa.mode != LP_NUMA_INTERLEAVE)
+        n_cells = old->n_cells;
+    if (fits(profile, host))
+        return lp_placement_check(host, profile, error);
+    return lp_placement_choose(host, n_cells, profile, error);
+}
+
+static void
+apply_rule(const LpProfileChange *change, const LpProfile *old, const LpView *view,
+           const LpPlacementHost *host, LpProfile *profile)
+{
+    LpNumaRule *rule = &profile->numa;
+
+    if (change->has_numa) {
+        const LpNumaRule before = *rule;
+
+        *rule = change->numa;
+        rule->floor = before.floor;
+        rule->floor_action = before.floor_action;
+    } else if (!old && view && !change->has_cells && !change->has_n_cells &&
+               lp_placement_matters(&host->topology) && lp_placement_is_foreign(view)) {
+        rule->mode = LP_NUMA_KEEP;
+    }
+    if (change->has_floor)
+        rule->floor = change->numa.floor;
+    if (change->has_floor_action)
+        rule->floor_action = change->numa.floor_action;
+    /* What happens below no floor needs no word. */
+    if (rule->floor == 0)
+        rule->floor_action = LP_FLOOR_WARN;
 }
 
 static void
@@ -199,7 +313,8 @@ apply_ranges(const LpProfileChange *change, LpProfile *profile)
 
 bool
 lp_profile_change_apply(const LpProfileChange *change, const LpProfile *old,
-                        const LpTopology *topology, LpProfile *ret_profile, GError **error)
+                        const LpView *view, const LpPlacementHost *host, LpProfile *ret_profile,
+                        GError **error)
 {
     LpProfile profile = {.generation = 1};
     LpProfileVerdict verdict;
@@ -223,16 +338,10 @@ lp_profile_change_apply(const LpProfileChange *change, const LpProfile *old,
     if (change->has_hold)
         profile.hold_until_sec = change->hold_until_sec;
     lp_autoscale_change_apply(&change->autoscale, &profile.autoscale);
+    apply_rule(change, old, view, host, &profile);
+    if (!apply_cells(change, old, view, host, &profile, error))
+        return false;
     profile.version = lp_profile_version(&profile);
-
-    if (change->has_n_cells && change->n_cells == 0) {
-        g_set_error(error, LP_ERROR, LP_ERROR_USAGE, "\"n_cells\" must be at least 1");
-        return false;
-    }
-    if (change->has_cells && !explicit_cells(change, topology, &profile, error))
-        return false;
-    if (!change->has_cells && (!old || change->has_n_cells))
-        default_cells(change->n_cells, topology, &profile);
 
     verdict = lp_profile_check(&profile);
     if (verdict != LP_PROFILE_OK) {
@@ -254,9 +363,19 @@ lp_profile_change_is_aside(const LpProfileChange *change)
                    change->has_entitled || change->has_weight || change->has_capped ||
                    change->has_cells || change->has_n_cells;
 
-    return !amounts && (change->has_hold || autoscale->has_mode || autoscale->has_goal ||
+    return !amounts && (change->has_hold || change->has_numa || change->has_floor ||
+                        change->has_floor_action || autoscale->has_mode || autoscale->has_goal ||
                         autoscale->has_priority || autoscale->has_entitled ||
                         autoscale->has_release || autoscale->has_schedules);
+}
+
+/* Ways to bind that have nothing in common: by somebody else, all nodes in turn, cell by cell. */
+static LpNumaMode
+binding(const LpProfile *profile)
+{
+    LpNumaMode mode = profile->numa.mode;
+
+    return mode == LP_NUMA_KEEP || mode == LP_NUMA_INTERLEAVE ? mode : LP_NUMA_AUTO;
 }
 
 bool
@@ -264,6 +383,5 @@ lp_profile_shape_differs(const LpProfile *a, const LpProfile *b)
 {
     return a->cpu.min != b->cpu.min || a->cpu.max != b->cpu.max ||
            a->mem.min_bytes != b->mem.min_bytes || a->mem.max_bytes != b->mem.max_bytes ||
-           a->n_cells != b->n_cells ||
-           memcmp(a->cell_node, b->cell_node, a->n_cells * sizeof a->cell_node[0]) != 0;
+           a->n_cells != b->n_cells || binding(a) != binding(b);
 }

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "lpard/define/autoscale-change.h"
-#include "numa/topology.h"
+#include "lpard/define/placement.h"
 #include "policy/profile.h"
 
 typedef struct {
@@ -23,6 +23,8 @@ typedef struct {
     int32_t cell_node[LP_MAX_CELLS];
     bool has_hold;
     int64_t hold_until_sec;
+    bool has_numa, has_floor, has_floor_action;
+    LpNumaRule numa;
     LpAutoscaleChange autoscale;
 } LpProfileChange;
 
@@ -30,17 +32,19 @@ typedef struct {
 bool lp_profile_change_parse(const json_t *body, LpProfileChange *ret_change, GError **error);
 
 /* The profile that results: of `old`, or a new one where old is NULL (cpu and mem must then be
- * whole; the rest has defaults: a cell per host node with memory, entitlement by
- * lp_profile_default_entitlement()).  The rules of lp_profile_check() are applied
- * (LP_ERROR_REFUSED); the generation is left to the caller. */
+ * whole; the rest has defaults: cells by lp_placement_choose(), entitlement by
+ * lp_profile_default_entitlement()).  `view` is the domain, or NULL: there is none yet; one whose XML
+ * binds it already gets the rule `keep`, unless a rule or cells are given.  The rules of
+ * lp_profile_check() are applied (LP_ERROR_REFUSED); the generation is left to the caller. */
 bool lp_profile_change_apply(const LpProfileChange *change, const LpProfile *old,
-                             const LpTopology *topology, LpProfile *ret_profile,
-                             GError **error);
+                             const LpView *view, const LpPlacementHost *host,
+                             LpProfile *ret_profile, GError **error);
 
-/* Whether it leaves amounts and capacity alone: only a hold, or autoscaling, is wanted. */
+/* Whether it leaves amounts and capacity alone: only a hold, autoscaling, or a rule is wanted. */
 bool lp_profile_change_is_aside(const LpProfileChange *change);
 
-/* Whether the domain's devices, cells or boot memory must differ for it. */
+/* Whether the domain's devices, cells, boot memory or way of binding must differ for it; not which
+ * nodes its cells are bound to. */
 bool lp_profile_shape_differs(const LpProfile *a, const LpProfile *b);
 
 #endif

@@ -147,6 +147,45 @@ shape_effects(const LpView *view, const LpProfile *old, const LpProfile *profile
         say(next_start, "a balloon with free page reporting");
 }
 
+static bool
+same_place(const LpProfile *a, const LpProfile *b)
+{
+    LpNumaRule rule = a->numa;
+
+    rule.floor = b->numa.floor;
+    rule.floor_action = b->numa.floor_action;
+    return lp_numa_rule_equal(&rule, &b->numa) && a->n_cells == b->n_cells &&
+           memcmp(a->cell_node, b->cell_node, a->n_cells * sizeof a->cell_node[0]) == 0;
+}
+
+/* The rule itself holds at once; a running domain's pages and vCPUs are another matter. */
+static void
+rule_effects(const char *name, const LpView *view, const LpProfile *old, const LpProfile *profile,
+             GPtrArray *now)
+{
+    static const LpProfile usual = {.numa = {.mode = LP_NUMA_AUTO}};
+    const LpNumaRule *rule = &profile->numa, *before = old ? &old->numa : &usual.numa;
+    bool running = view && view->run != LP_RUN_OFF;
+    char text[LP_NUMA_RULE_TEXT];
+
+    if (rule->floor != before->floor || rule->floor_action != before->floor_action) {
+        if (rule->floor == 0)
+            say(now, "no affinity floor");
+        else
+            say(now, "a resize that would bring its affinity score below %u is %s", rule->floor,
+                rule->floor_action == LP_FLOOR_REFUSE ? "refused" : "warned of");
+    }
+    if (old ? same_place(old, profile) : rule->mode == LP_NUMA_AUTO)
+        return;
+    if (rule->mode == LP_NUMA_KEEP)
+        say(now, "its memory and vCPUs stay where the domain's XML has them (the rule keep): lpard "
+            "neither places nor moves it; `lparctl profile set %s --numa auto` has it do so", name);
+    else
+        say(now, "its memory is placed by the rule %s%s",
+            lp_numa_rule_format(rule, text, sizeof text),
+            old && running ? "; what is on other nodes follows at the next `lparctl optimize`" : "");
+}
+
 static void
 start_effects(const LpProfile *profile, GPtrArray *next_start)
 {
@@ -170,6 +209,7 @@ lp_shape_effects(const char *name, const LpView *view, const LpProfile *old,
         say(now, "%s is a partition", name);
     if (scales)
         lp_autoscale_effects(profile, now);
+    rule_effects(name, view, old, profile, now);
     if (!view || view->run == LP_RUN_OFF) {
         if (!old || lp_profile_shape_differs(old, profile) ||
             old->cpu.desired != profile->cpu.desired ||

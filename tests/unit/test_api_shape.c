@@ -17,32 +17,47 @@
 #define MIB (1ULL << 20)
 #define GIB (1ULL << 30)
 
-static LpTopology *
+/* Nodes 0 and 4 with memory and four processors each, node 1 with neither. */
+static LpPlacementHost *
 two_nodes(void)
 {
-    LpTopology *topology = g_new0(LpTopology, 1);
+    LpPlacementHost *host = g_new0(LpPlacementHost, 1);
+    LpTopology *topology = &host->topology;
 
     topology->n_nodes = 3;
-    topology->nodes[0] = (LpNode){.id = 0, .memory_bytes = 8 * GIB};
-    topology->nodes[1] = (LpNode){.id = 1};          /* without memory */
-    topology->nodes[2] = (LpNode){.id = 4, .memory_bytes = 8 * GIB};
-    return topology;
+    topology->n_cpus = 8;
+    topology->nodes[0] = (LpNode){.id = 0, .memory_bytes = 8 * GIB, .cpus = {{0x0f}}};
+    topology->nodes[1] = (LpNode){.id = 1};
+    topology->nodes[2] = (LpNode){.id = 4, .memory_bytes = 8 * GIB, .cpus = {{0xf0}}};
+    for (uint32_t i = 0; i < topology->n_nodes; i++) {
+        for (uint32_t j = 0; j < topology->n_nodes; j++)
+            topology->distance[i][j] = i == j ? 10 : 20;
+        host->use[i].free_bytes = host->later[i].free_bytes = topology->nodes[i].memory_bytes;
+    }
+    return host;
 }
 
 static bool
-make(const char *text, const LpProfile *old, LpProfile *ret_profile, GError **error)
+make_on(LpPlacementHost *host, const LpView *view, const char *text, const LpProfile *old,
+        LpProfile *ret_profile, GError **error)
 {
-    LpTopology *topology = two_nodes();
     json_t *body = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     LpProfileChange change;
     bool ok;
 
     assert_non_null(body);
     ok = lp_profile_change_parse(body, &change, error) &&
-         lp_profile_change_apply(&change, old, topology, ret_profile, error);
+         lp_profile_change_apply(&change, old, view, host, ret_profile, error);
     json_decref(body);
-    g_free(topology);
     return ok;
+}
+
+static bool
+make(const char *text, const LpProfile *old, LpProfile *ret_profile, GError **error)
+{
+    g_autofree LpPlacementHost *host = two_nodes();
+
+    return make_on(host, NULL, text, old, ret_profile, error);
 }
 
 static const char whole[] =
@@ -69,9 +84,8 @@ test_new_profile(void **state)
 
     (void)state;
     assert_true(make(whole, NULL, &profile, NULL));
-    assert_int_equal(profile.n_cells, 2);
+    assert_int_equal(profile.n_cells, 1);
     assert_int_equal(profile.cell_node[0], 0);
-    assert_int_equal(profile.cell_node[1], 4);
     assert_int_equal(profile.capacity.weight, LP_WEIGHT_DEFAULT);
     assert_int_equal(profile.capacity.entitled_centi,
                      lp_profile_default_entitlement(&profile.cpu));
@@ -314,10 +328,11 @@ test_effects(void **state)
     GPtrArray *next = g_ptr_array_new_with_free_func(g_free);
     LpView *view = lp_view_new();
     g_autofree char *grows = NULL;
-    LpProfile old, profile;
+    LpProfile one, old, profile;
 
     (void)state;
-    assert_true(make(whole, NULL, &old, NULL));
+    assert_true(make(whole, NULL, &one, NULL));
+    assert_true(make("{\"n_cells\":2}", &one, &old, NULL));
     view->run = LP_RUN_RUNNING;
     view->vcpu_max = 8;
     view->base_bytes = GIB;
@@ -345,7 +360,22 @@ test_effects(void **state)
     assert_true(says(next, "2 guest NUMA cells"));
     assert_true(says(next, "org.lpard.agent.0"));
 
+    /* So is a rule; a running domain follows later. */
+    assert_false(says(now, "rule"));
+    assert_true(make("{\"numa\":\"strict:4\",\"affinity_floor\":80}", &old, &profile, NULL));
+    g_ptr_array_set_size(now, 0);
+    lp_shape_effects("web1", view, &old, &profile, now, next);
+    assert_true(says(now, "by the rule strict:4; what is on other nodes follows at the next"));
+    assert_true(says(now, "below 80 is warned of"));
+    profile.numa.mode = LP_NUMA_KEEP;
+    profile.numa.n_nodes = 0;
+    g_ptr_array_set_size(now, 0);
+    lp_shape_effects("web1", view, NULL, &profile, now, next);
+    assert_true(says(now, "--numa auto"));
+
     /* Autoscaling is told where it changes, with its figures. */
+    g_ptr_array_set_size(now, 0);
+    lp_shape_effects("web1", view, NULL, &old, now, next);
     assert_false(says(now, "autoscaling"));
     assert_true(make("{\"autoscale\":{\"mode\":\"auto\",\"entitled_bytes\":2147483648,"
                      "\"release_sec\":5400,\"schedules\":[\"sat 01:00-02:00 max cpu=2\"]}}", &old,
