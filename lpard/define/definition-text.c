@@ -110,17 +110,40 @@ lp_definition_record(const char *before, const char *after)
     return owned;
 }
 
+/* What of nodes and pins lpard may have written since: nothing where enable had written none. */
+typedef struct {
+    bool nodes, pins;
+} Placed;
+
+static Placed
+placed(const char *then, const char *now)
+{
+    g_autoptr(LpView) a = lp_view_new(), b = lp_view_new();
+
+    if (!lp_domxml_read(then, a, NULL) || !lp_domxml_read(now, b, NULL))
+        return (Placed){false, false};
+    return (Placed){
+        .nodes = a->numatune == LP_NUMATUNE_CELLS && b->numatune == LP_NUMATUNE_CELLS,
+        .pins = a->has_pins && b->has_pins,
+    };
+}
+
 /* What lpard itself writes while the partition runs, brought to one common value. */
 static char *
-common(const char *xml)
+common(const char *xml, Placed place)
 {
+    g_autofree LpCpuMask *masks = g_new0(LpCpuMask, LP_MAX_CPUS);
+    LpPins pins = {.n_vcpus = LP_MAX_CPUS, .vcpus = masks, .emulator = {{1}}};
     LpCapacityLimits limits = {.shares = 1024, .global_quota_usec = PERIOD_USEC,
                                .global_period_usec = PERIOD_USEC};
     LpConfigChange change = {
         .vcpus = 1, .set_memory = true, .limits = &limits,
         .metadata = "<lpard:partition xmlns:lpard='" LP_METADATA_URI "'/>",
+        .set_nodes = place.nodes, .pins = place.pins ? &pins : NULL,
     };
 
+    for (size_t i = 0; i < LP_MAX_CPUS; i++)
+        masks[i].words[0] = 1;
     return lp_domxml_change(xml, &change, NULL);
 }
 
@@ -133,8 +156,9 @@ lp_definition_unchanged(const char *record, const char *xml, char **ret_before)
 
     if (saved && json_unpack(saved, "{s:s, s?s}", "before", &before, "after", &after) == 0 &&
         after) {
-        g_autofree char *then = common(after);
-        g_autofree char *now = common(xml);
+        Placed place = placed(after, xml);
+        g_autofree char *then = common(after, place);
+        g_autofree char *now = common(xml, place);
 
         same = then && now && strcmp(then, now) == 0;
         if (same)

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "hotplug/domxml.h"
+#include "lpard/define/definition.h"
 #include "lpard/define/placement.h"
 #include "lpard/define/profile-change.h"
 #include "lpard/error.h"
@@ -333,6 +335,87 @@ test_pins(void **state)
     assert_null(lp_placement_pins_of(&p, &one->topology));
 }
 
+static bool
+is_unchanged(const char *after, const char *now)
+{
+    g_autofree char *record = lp_definition_record("<domain/>", after), *before = NULL;
+
+    return lp_definition_unchanged(record, now, &before);
+}
+
+/* What enable wrote, and an optimization has changed since, is no edit: `disable` takes both back. */
+static void
+test_moved_is_not_edited(void **state)
+{
+    static const char bare[] = "<domain type='kvm'>\n  <name>a</name>\n"
+                               "  <memory unit='KiB'>4194304</memory>\n  <vcpu>8</vcpu>\n"
+                               "  <os>\n    <type arch='x86_64' machine='q35'>hvm</type>\n  </os>\n"
+                               "</domain>\n";
+    g_autofree LpPlacementHost *host = host_of_five();
+    LpProfile p = new_one(host, "{" WHOLE "}");
+    LpPins *pins = lp_placement_pins_of(&p, &host->topology);
+    LpShape shape = {.vcpus = 2, .vcpus_max = 8, .n_cells = 1, .base_bytes = {4 * GIB},
+                     .device_bytes = {2 * GIB}, .block_bytes = 2 << 20, .pins = pins};
+    LpConfigChange change = {.set_nodes = true, .node = {4}, .pins = pins};
+    g_autofree char *after = lp_domxml_enable(bare, &shape, NULL), *moved = NULL, *edited = NULL;
+    g_autofree char *unpinned = NULL, *pinned = NULL;
+
+    (void)state;
+    assert_non_null(after);
+    assert_non_null(strstr(after, "<vcpupin vcpu='7' cpuset='0-3'/>"));
+    assert_non_null(strstr(after, "<memnode cellid='0' mode='preferred' nodeset='0'/>"));
+    for (uint32_t i = 0; i < pins->n_vcpus; i++)
+        pins->vcpus[i].words[0] = 0xf0000;
+    moved = lp_domxml_change(after, &change, NULL);
+    assert_non_null(moved);
+    assert_non_null(strstr(moved, "<vcpupin vcpu='7' cpuset='16-19'/>"));
+    assert_true(is_unchanged(after, moved));
+    change = (LpConfigChange){.resource = "/machine/other"};
+    edited = lp_domxml_change(moved, &change, NULL);
+    assert_false(is_unchanged(after, edited));
+    /* Pins where enable had written none are somebody's. */
+    shape.pins = NULL;
+    unpinned = lp_domxml_enable(bare, &shape, NULL);
+    change = (LpConfigChange){.pins = pins};
+    pinned = lp_domxml_change(unpinned, &change, NULL);
+    assert_false(is_unchanged(unpinned, pinned));
+    lp_placement_pins_free(pins);
+}
+
+static void
+test_enable_by_rule(void **state)
+{
+    static const char bare[] = "<domain type='kvm'>\n  <name>a</name>\n  <memory unit='KiB'>"
+                               "4194304</memory>\n  <vcpu>2</vcpu>\n  <numatune>\n    <memory "
+                               "mode='strict' nodeset='0-1'/>\n  </numatune>\n  <cputune>\n"
+                               "    <vcpupin vcpu='1' cpuset='9'/>\n"
+                               "    <vcpupin vcpu='12' cpuset='9'/>\n  </cputune>\n"
+                               "  <os>\n    <type arch='x86_64' machine='q35'>hvm</type>\n  </os>\n"
+                               "</domain>\n";
+    LpShape shape = {.vcpus = 2, .vcpus_max = 8, .n_cells = 1, .base_bytes = {4 * GIB},
+                     .device_bytes = {2 * GIB}, .node = {4}, .block_bytes = 2 << 20,
+                     .keep_numa = true};
+    g_autofree char *kept = lp_domxml_enable(bare, &shape, NULL), *turned = NULL, *again = NULL;
+    g_autofree char *bound = NULL;
+
+    (void)state;
+    assert_non_null(strstr(kept, "<memory mode='strict' nodeset='0-1'/>"));
+    assert_non_null(strstr(kept, "<vcpupin vcpu='1' cpuset='9'/>"));
+    assert_null(strstr(kept, "memnode"));
+    shape.keep_numa = false;
+    shape.interleave = "0,4";
+    turned = lp_domxml_enable(kept, &shape, NULL);
+    assert_non_null(strstr(turned, "<memory mode='interleave' nodeset='0,4'/>"));
+    assert_null(strstr(turned, "strict"));
+    assert_null(strstr(turned, "vcpu='12' cpuset"));
+    again = lp_domxml_enable(turned, &shape, NULL);
+    assert_string_equal(turned, again);
+    shape.interleave = NULL;
+    bound = lp_domxml_enable(turned, &shape, NULL);
+    assert_null(strstr(bound, "interleave"));
+    assert_non_null(strstr(bound, "<memnode cellid='0' mode='preferred' nodeset='4'/>"));
+}
+
 int
 main(void)
 {
@@ -341,6 +424,7 @@ main(void)
         cmocka_unit_test(test_no_more_cells_than_can_be), cmocka_unit_test(test_rules),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_what_the_xml_binds),
         cmocka_unit_test(test_edits), cmocka_unit_test(test_pins),
+        cmocka_unit_test(test_moved_is_not_edited), cmocka_unit_test(test_enable_by_rule),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
