@@ -124,10 +124,25 @@ capacity_effects(const LpView *view, const LpCapacity *old, const LpCapacity *ca
         view->cgroup == LP_CGROUP_NONE ? "; not enforced: there is no cpu cgroup" : "");
 }
 
+/* "0, 1, 4", in the order of the cells. */
+static const char *
+cell_nodes(const LpProfile *profile, char *buf, size_t size)
+{
+    buf[0] = '\0';
+    for (uint32_t i = 0; i < profile->n_cells; i++) {
+        size_t length = strlen(buf);
+
+        g_snprintf(buf + length, size - length, "%s%d", i ? ", " : "", profile->cell_node[i]);
+    }
+    return buf;
+}
+
 static void
 shape_effects(const LpView *view, const LpProfile *old, const LpProfile *profile,
               GPtrArray *next_start)
 {
+    /* A number and its comma for each cell. */
+    char text[LP_MAX_CELLS * 8];
     uint32_t n_devices = 0;
 
     for (uint32_t i = 0; i < view->n_cells; i++)
@@ -140,7 +155,8 @@ shape_effects(const LpView *view, const LpProfile *old, const LpProfile *profile
             n_devices, plural(n_devices));
     else if (old && memcmp(old->cell_node, profile->cell_node,
                            profile->n_cells * sizeof old->cell_node[0]) != 0)
-        say(next_start, "the cells' memory comes from the host nodes given");
+        say(next_start, "the cells' memory comes from host node%s%s", profile->n_cells == 1 ? " " : "s ",
+            cell_nodes(profile, text, sizeof text));
     if (!view->has_channel)
         say(next_start, "the agent's channel %s", LP_CHANNEL_NAME);
     if (!view->has_balloon)
@@ -179,7 +195,7 @@ rule_effects(const char *name, const LpView *view, const LpProfile *old, const L
         return;
     if (rule->mode == LP_NUMA_KEEP)
         say(now, "its memory and vCPUs stay where the domain's XML has them (the rule keep): lpard "
-            "neither places nor moves it; `lparctl profile set %s --numa auto` has it do so", name);
+            "neither places nor moves it; `lparctl profile set %s numa=auto` has it do so", name);
     else
         say(now, "its memory is placed by the rule %s%s",
             lp_numa_rule_format(rule, text, sizeof text),

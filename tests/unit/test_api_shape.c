@@ -362,16 +362,18 @@ test_effects(void **state)
 
     /* So is a rule; a running domain follows later. */
     assert_false(says(now, "rule"));
+    view->n_cells = 2;
     assert_true(make("{\"numa\":\"strict:4\",\"affinity_floor\":80}", &old, &profile, NULL));
     g_ptr_array_set_size(now, 0);
     lp_shape_effects("web1", view, &old, &profile, now, next);
     assert_true(says(now, "by the rule strict:4; what is on other nodes follows at the next"));
     assert_true(says(now, "below 80 is warned of"));
+    assert_true(says(next, "memory comes from host nodes 4, 4"));
     profile.numa.mode = LP_NUMA_KEEP;
     profile.numa.n_nodes = 0;
     g_ptr_array_set_size(now, 0);
     lp_shape_effects("web1", view, NULL, &profile, now, next);
-    assert_true(says(now, "--numa auto"));
+    assert_true(says(now, "numa=auto"));
 
     /* Autoscaling is told where it changes, with its figures. */
     g_ptr_array_set_size(now, 0);
