@@ -6,8 +6,8 @@
 #include <string.h>
 
 /* In thousandths of a point of the host's score, for all memory.  A rule comes before the score (100
- * points), and to lie at all before everything. */
-#define RULE_WEIGHT 200000u
+ * points, also where few bytes can follow it and all vCPUs must), and to lie at all before everything. */
+#define RULE_WEIGHT 400000u
 #define UNPLACED_WEIGHT 1000000u
 /* How much more the score of a requested partition weighs: more than a thousand others of its size could
  * lose between them is not wanted either. */

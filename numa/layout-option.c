@@ -275,11 +275,14 @@ consider_memory(Choice *choice)
     FOR_NODES (j, cell->mem)
         over |= state->nodes[j].used > state->nodes[j].cap;
     FOR_NODES (j, nodes) {
-        if (room_for(state, choice->cell, j) >= cell->bytes) {
+        bool has_room = room_for(state, choice->cell, j) >= cell->bytes;
+
+        if (has_room) {
             layout_whole(state, choice->cell, j, &spot);
             consider(choice, &spot);
             whole = true;
-        } else if (cell->home >= 0 && layout_pull(state, choice->cell, j, &spot)) {
+        }
+        if ((!has_room || state->max_moved < UINT64_MAX) && cell->home >= 0 && layout_pull(state, choice->cell, j, &spot)) {
             consider(choice, &spot);
         }
     }

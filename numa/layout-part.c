@@ -9,7 +9,9 @@
 typedef struct {
     uint64_t mem[LP_MAX_NODES], cpu[LP_MAX_NODES];
     LpNodeSet mem_set, cpu_set, homes;
-    uint64_t unplaced, outside, uneven, doubled, stray;    /* bytes */
+    uint64_t unplaced, outside, uneven;        /* bytes */
+    uint64_t doubled;         /* of cells whose main part is on another cell's node */
+    uint64_t stray, apart;    /* of cells, not with their main part: memory; as much as their vCPUs */
     uint64_t cpu_outside;     /* vCPUs, in SHARE_ONE */
 } Gathered;
 
@@ -56,7 +58,8 @@ gather_memory(Gathered *g, const PartState *part, const CellState *cell, const S
     g->stray += cell->bytes - min_u64(most, cell->bytes);
 }
 
-/* The cell's share in the second figure: how much of it is not where its main part is. */
+/* The cell's share in the second figure: whether its main part has a node to itself, and how many of
+ * its vCPUs are there. */
 static void
 gather_home(const State *state, Gathered *g, const CellState *cell, int32_t home, LpNodeSet cpus)
 {
@@ -71,7 +74,7 @@ gather_home(const State *state, Gathered *g, const CellState *cell, int32_t home
     if (cell->vcpus == 0 || near < 0)
         return;
     apart = SHARE_ONE - layout_cpu_share(state, cpus, (uint32_t) near);
-    g->stray += (uint64_t) ((unsigned __int128) cell->bytes * apart >> SHARE_SHIFT);
+    g->apart += (uint64_t) ((unsigned __int128) cell->bytes * apart >> SHARE_SHIFT);
 }
 
 static void
@@ -99,7 +102,8 @@ gather(const State *state, uint32_t index, uint32_t which, const Spot *spot, Gat
     const PartState *part = &state->parts[index];
 
     g->mem_set = g->cpu_set = g->homes = 0;
-    g->unplaced = g->outside = g->uneven = g->doubled = g->stray = g->cpu_outside = 0;
+    g->unplaced = g->outside = g->uneven = g->doubled = g->stray = g->apart = 0;
+    g->cpu_outside = 0;
     for (uint32_t c = part->first; c < part->first + part->n_cells; c++) {
         const CellState *cell = &state->cells[c];
         const Spot *at = spot && c == which ? spot : NULL;
@@ -201,10 +205,12 @@ layout_part_cost(const State *state, uint32_t index, uint32_t cell, const Spot *
         return 0;
     gather(state, index, cell, spot, &g);
     cost = weigh(part->loss_weight, find_loss(state, part, &g));
+    /* A cell in two halves is what its guest cannot know of: kept together as by a rule. */
     if (part->n_cells > 1 && part->mode != LP_NUMA_INTERLEAVE)
         cost += weigh(part->agreement_weight,
-                      min_u64(share_of_bytes(part, g.doubled) + share_of_bytes(part, g.stray) / 2,
-                              SHARE_ONE));
+                      min_u64(share_of_bytes(part, g.doubled) + share_of_bytes(part, g.apart) / 2,
+                              SHARE_ONE)) +
+                weigh(part->rule_weight, share_of_bytes(part, g.stray));
     breach = find_breach(part, &g);
     if (breach)
         cost += weigh(part->rule_weight, breach);

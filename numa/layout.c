@@ -7,8 +7,8 @@
 
 const LpLayoutWeights lp_layout_weights = {
     .locality = 1000,
-    .agreement = 3000,
-    .crowding = 10000,
+    .agreement = 5000,
+    .crowding = 20000,
     .fragmentation = 500,
     .growth = 2000,
     .tier = 1000,

@@ -8,7 +8,7 @@
 
 #include "layout_case.h"
 
-#define CASES 3000
+#define CASES 500
 
 static uint64_t seed;
 
