@@ -46,12 +46,13 @@ typedef struct {
     uint16_t core_of[LP_MAX_CPUS];
     uint16_t cache_of[LP_MAX_CPUS];
     uint64_t cache_bytes;                             /* of one last-level cache; 0: not known */
-    /* What the machine has, and this system or this process may not use. */
+    /* What the machine has, and this system or this process may not use; nodes outside its cpuset
+     * count as offline. */
     uint32_t n_nodes_offline, n_cpus_offline, n_cpus_forbidden;
 } LpTopology;
 
 /* Reads this host (source NULL), a synthetic description ("pack:2 numa:2 core:4 pu:2") or
- * an hwloc XML file (source is a path that exists).  False: *message, if given, tells why in
+ * an hwloc XML file of version 1 to 3 (source is a path that exists).  False: *message, if given, tells why in
  * one sentence, and *ret_topology is untouched.  Not thread-safe with itself. */
 bool lp_topology_read(const char *source, LpTopology *ret_topology, char *message, size_t size);
 
