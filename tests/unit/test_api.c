@@ -1,29 +1,14 @@
 /* The whole daemon in this process on a simulated host, asked over its socket. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-#include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
-#include <libsoup/soup.h>
 
 #include "hotplug/sim.h"
-#include "lpard/api/api-private.h"
 #include "lpard/error.h"
-#include "lpard/api/openapi.h"
 #include "lpard/registry/channel.h"
-#include "tests/unit/schema.h"
-
-/* Far more than any answer takes here; only a hang ends it. */
-#define PATIENCE_SEC 60
+#include "tests/unit/api_fixture.h"
 
 static const char sim_host[] =
     "{\"seed\": 7, \"cgroup\": \"v2\", \"domains\": ["
@@ -35,105 +20,11 @@ static const char enable_body[] =
     "{\"cpu\":{\"min\":1,\"desired\":1,\"max\":4},\"mem\":{\"min_bytes\":1073741824,"
     "\"desired_bytes\":1073741824,\"max_bytes\":2147483648}}";
 
-typedef struct {
-    char *dir;
-    LpSettings settings;
-    LpHost *host;
-    LpJournal *journal;
-    LpEvents *events;
-    LpWorkers *workers;
-    LpRegistry *registry;
-    LpEngine *engine;
-    LpApi *api;
-    LpPools *pools;
-    SoupSession *session;
-    json_t *document;
-} World;
-
-static World world;
-
-static gboolean
-out_of_patience(void *data)
-{
-    (void)data;
-    fprintf(stderr, "no answer in %d seconds\n", PATIENCE_SEC);
-    abort();
-}
-
-static void
-until(bool (*done)(void *), void *data)
-{
-    guint timeout = g_timeout_add_seconds(PATIENCE_SEC, out_of_patience, NULL);
-
-    while (!done(data))
-        g_main_context_iteration(NULL, TRUE);
-    g_source_remove(timeout);
-}
-
-static bool
-all_read(void *data)
-{
-    (void)data;
-    return lp_registry_synced(world.registry);
-}
-
-/* Nothing is on its way any more: every call has let go of the API. */
-static bool
-quiet(void *data)
-{
-    (void)data;
-    return world.api->refs == 1;
-}
-
-/* The same, but for the streams that are open. */
-static bool
-quiet_but_streams(void *data)
-{
-    (void)data;
-    return world.api->refs == 1 + world.api->streams->len;
-}
-
 static int
 begin(void **state)
 {
-    g_autofree char *path = NULL;
-    GSocketAddress *address;
-
     (void)state;
-    world.dir = g_dir_make_tmp("lpard-api-XXXXXX", NULL);
-    path = g_build_filename(world.dir, "host.json", NULL);
-    assert_true(g_file_set_contents(path, sim_host, -1, NULL));
-    world.settings = (LpSettings){
-        .uri = g_strdup_printf("sim:%s", path), .state_dir = g_strdup(world.dir),
-        .socket = g_build_filename(world.dir, "run", "lpard.sock", NULL),
-        .overhead_bytes = 64ULL << 20, .timeout_sec = 30, .keep_days = 30,
-    };
-    world.host = g_new0(LpHost, 1);
-    world.host->topology.n_nodes = 1;
-    world.host->topology.nodes[0].memory_bytes = 64ULL << 30;
-    lp_cpumask_first_n(&world.host->topology.nodes[0].cpus, 16);
-    world.host->topology.distance[0][0] = 10;
-    world.host->topology.n_cpus = world.host->topology.n_cores = 16;
-    world.host->topology.n_packages = 1;
-
-    world.journal = lp_journal_open(world.settings.state_dir, 30, NULL);
-    world.events = lp_events_new();
-    world.workers = lp_workers_new(world.settings.uri);
-    world.registry = lp_registry_new(world.workers, world.journal, world.events, world.host, 0,
-                                     10, world.settings.overhead_bytes);
-    world.engine = lp_engine_new(world.registry, world.workers, world.journal, world.events, 30);
-    world.api = lp_api_new(&world.settings, world.registry, world.engine, world.journal,
-                           world.events, NULL);
-    assert_non_null(world.api);
-    world.pools = lp_pools_new(world.settings.state_dir, world.registry, world.engine,
-                               world.events);
-    lp_api_serve_pools(world.api, world.pools);
-    assert_true(lp_registry_start(world.registry, NULL));
-    address = g_unix_socket_address_new(world.settings.socket);
-    world.session = soup_session_new_with_options("remote-connectable", address, NULL);
-    g_object_unref(address);
-    world.document = json_loadb(lp_openapi_text, lp_openapi_length, 0, NULL);
-    until(all_read, NULL);
+    begin_world(sim_host, 1);
     return 0;
 }
 
@@ -141,99 +32,8 @@ static int
 end(void **state)
 {
     (void)state;
-    until(quiet, NULL);
-    soup_session_abort(world.session);
-    g_object_unref(world.session);
-    lp_api_free(world.api);
-    lp_pools_free(world.pools);
-    assert_false(g_file_test(world.settings.socket, G_FILE_TEST_EXISTS));
-    lp_engine_free(world.engine);
-    lp_registry_free(world.registry);
-    lp_workers_free(world.workers);
-    lp_journal_close(world.journal);
-    lp_events_free(world.events);
-    json_decref(world.document);
-    g_free(world.host);
-    g_free(world.settings.uri);
-    g_free(world.settings.state_dir);
-    g_free(world.settings.socket);
-    g_free(world.dir);
+    end_world();
     return 0;
-}
-
-typedef struct {
-    bool done;
-    GBytes *bytes;
-} Answer;
-
-static void
-on_answer(GObject *session, GAsyncResult *result, void *data)
-{
-    Answer *answer = data;
-    g_autoptr(GError) error = NULL;
-
-    answer->bytes = soup_session_send_and_read_finish(SOUP_SESSION(session), result, &error);
-    answer->done = true;
-    if (!answer->bytes)
-        fprintf(stderr, "%s\n", error->message);
-}
-
-static bool
-answered(void *data)
-{
-    return ((Answer *)data)->done;
-}
-
-static json_t *
-ask(const char *method, const char *path, const char *body, unsigned want)
-{
-    g_autofree char *url = g_strconcat("http://localhost", path, NULL);
-    g_autoptr(SoupMessage) message = soup_message_new(method, url);
-    Answer answer = {0};
-    json_t *json;
-    gsize size;
-    const char *text;
-
-    if (body) {
-        g_autoptr(GBytes) bytes = g_bytes_new(body, strlen(body));
-
-        soup_message_set_request_body_from_bytes(message, "application/json", bytes);
-    }
-    soup_session_send_and_read_async(world.session, message, 0, NULL, on_answer, &answer);
-    until(answered, &answer);
-    assert_non_null(answer.bytes);
-    text = g_bytes_get_data(answer.bytes, &size);
-    if (soup_message_get_status(message) != want)
-        fail_msg("%s %s: %u\n%.*s", method, path, (unsigned)soup_message_get_status(message),
-                 (int)size, text);
-    json = json_loadb(text, size, 0, NULL);
-    g_bytes_unref(answer.bytes);
-    return json;
-}
-
-static json_t *
-ask_for(const char *schema, const char *method, const char *path, const char *body,
-        unsigned want)
-{
-    json_t *json = ask(method, path, body, want);
-
-    assert_non_null(json);
-    if (!schema_holds(world.document, schema, json))
-        fail_msg("%s %s does not answer with a %s", method, path, schema);
-    return json;
-}
-
-static void
-refused(const char *method, const char *path, const char *body, unsigned status,
-        const char *code, const char *word)
-{
-    json_t *json = ask_for("Problem", method, path, body, status);
-    const char *detail = json_string_value(json_object_get(json, "detail"));
-
-    assert_string_equal(json_string_value(json_object_get(json, "code")), code);
-    if (!strstr(detail, word))
-        fail_msg("%s %s: \"%s\" does not say \"%s\"", method, path, detail, word);
-    json_decref(json);
 }
 
 static void
