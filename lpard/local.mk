@@ -35,6 +35,13 @@ liblp_daemon_a_SOURCES += \
 	lpard/pools/pools.c lpard/pools/pools.h lpard/pools/pools-priv.h lpard/pools/change.c \
 	lpard/pools/members.c lpard/pools/members.h lpard/pools/group.c lpard/pools/group.h \
 	lpard/pools/pool-file.c lpard/pools/pool-file.h lpard/api/api-pools.c
+liblp_daemon_a_SOURCES += \
+	lpard/optimize/optimize.c lpard/optimize/optimize.h lpard/optimize/optimize-priv.h \
+	lpard/optimize/survey.c lpard/optimize/picture.c lpard/optimize/picture-json.c \
+	lpard/optimize/picture.h lpard/optimize/scores.c lpard/optimize/job.c \
+	lpard/optimize/request.c lpard/optimize/work.c lpard/optimize/work-json.c \
+	lpard/optimize/work.h lpard/optimize/run.c lpard/optimize/run.h lpard/optimize/steps.c \
+	lpard/optimize/ending.c lpard/optimize/schedule.c
 nodist_liblp_daemon_a_SOURCES = lpard/api/openapi-text.c
 liblp_daemon_a_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(SOUP_CFLAGS) $(LIBVIRT_CFLAGS) \
 	$(LIBXML_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS) $(LIBCGROUP_CFLAGS)

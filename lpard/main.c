@@ -11,6 +11,7 @@
 #include "lpard/autoscale/autoscale.h"
 #include "lpard/engine/engine.h"
 #include "lpard/error.h"
+#include "lpard/optimize/optimize.h"
 #include "lpard/settings.h"
 
 typedef struct {
@@ -132,6 +133,7 @@ serve(LpSettings *settings, const LpHost *host, GError **error)
     LpEngine *engine;
     LpPools *pools;
     LpScaler *scaler;
+    LpOptimizer *optimizer;
     LpApi *api;
 
     if (!journal)
@@ -148,11 +150,14 @@ serve(LpSettings *settings, const LpHost *host, GError **error)
     pools = lp_pools_new(settings->state_dir, registry, engine, events);
     scaler = lp_scaler_new(settings, registry, engine, events);
     lp_scaler_know_pools(scaler, pools);
+    optimizer = lp_optimizer_new(settings, registry, engine, events);
     api = lp_api_new(settings, registry, engine, journal, events, error);
     if (api)
         lp_api_serve_policy(api, scaler);
     if (api)
         lp_api_serve_pools(api, pools);
+    if (api)
+        lp_api_serve_optimizer(api, optimizer);
     if (api && lp_registry_start(registry, error)) {
         guint term = g_unix_signal_add(SIGTERM, on_signal, loop);
         guint interrupt = g_unix_signal_add(SIGINT, on_signal, loop);
@@ -165,6 +170,7 @@ serve(LpSettings *settings, const LpHost *host, GError **error)
     /* Partitions keep what they have (S5); open operations are in the journal. */
     if (api)
         lp_api_free(api);
+    lp_optimizer_free(optimizer);
     lp_scaler_free(scaler);
     lp_pools_free(pools);
     lp_engine_free(engine);

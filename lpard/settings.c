@@ -18,6 +18,14 @@
 /* Each resize takes a part of the host's memory bandwidth from all guests. */
 #define DEFAULT_MOVING 4
 #define DEFAULT_HISTORY_BYTES (256ULL << 20)
+/* PowerVM's scheduled optimizer has both, and leaves them to the administrator; a host above four fifths
+ * is hardly worth the memory bandwidth that moving takes from all guests, nor is a small gain. */
+#define DEFAULT_THRESHOLD 80
+#define DEFAULT_DELTA 10
+/* A tenth or less of what the memory of one node gives. */
+#define DEFAULT_MOVE_RATE_BYTES (512ULL << 20)
+/* Above a tenth of the time, tasks wait for memory so long that people notice. */
+#define DEFAULT_MOVE_PRESSURE_CENTI 1000
 
 /* A day: what takes longer hangs. */
 #define MAX_TIMEOUT_SEC 86400
@@ -35,10 +43,17 @@
 #define MIN_HISTORY_BYTES (16ULL << 20)
 #define MAX_HISTORY_BYTES (64ULL << 30)
 
+/* A score's. */
+#define MAX_POINTS 100
+/* A page a second moves nothing; and no memory is faster. */
+#define MIN_MOVE_RATE_BYTES (1ULL << 20)
+#define MAX_MOVE_RATE_BYTES (1ULL << 40)
+
 #define PERMYRIAD_PER_PERCENT 100
 
 typedef enum { KIND_TEXT, KIND_PATH, KIND_BYTES, KIND_CENTI, KIND_COUNT, KIND_PERCENT,
-               KIND_LIST, KIND_ENFORCE, KIND_REQUESTS, KIND_MODE, KIND_LEFTOVERS } Kind;
+               KIND_LIST, KIND_ENFORCE, KIND_REQUESTS, KIND_MODE, KIND_LEFTOVERS,
+               KIND_OPTIMIZE } Kind;
 
 typedef struct {
     const char *group, *key;
@@ -68,6 +83,12 @@ static const Key KEYS[] = {
     { "policy", "moving", KIND_COUNT, FIELD(policy_moving), 1, MAX_MOVING },
     { "policy", "history-size", KIND_BYTES, FIELD(policy_history_bytes), MIN_HISTORY_BYTES,
       MAX_HISTORY_BYTES },
+    { "numa", "optimize", KIND_OPTIMIZE, FIELD(optimize_auto), 0, 0 },
+    { "numa", "threshold", KIND_COUNT, FIELD(optimize_threshold), 0, MAX_POINTS },
+    { "numa", "delta", KIND_COUNT, FIELD(optimize_delta), 1, MAX_POINTS },
+    { "numa", "move-rate", KIND_BYTES, FIELD(move_rate_bytes), MIN_MOVE_RATE_BYTES,
+      MAX_MOVE_RATE_BYTES },
+    { "numa", "move-pressure", KIND_PERCENT, FIELD(move_pressure_centi), 0, 100 },
     { "access", "viewers", KIND_LIST, FIELD(viewers), 0, 0 },
     { "access", "operators", KIND_LIST, FIELD(operators), 0, 0 },
     { "access", "admins", KIND_LIST, FIELD(admins), 0, 0 },
@@ -97,6 +118,10 @@ settings_new(bool session)
     settings->policy_idle_tax_permyriad = DEFAULT_IDLE_TAX_PERMYRIAD;
     settings->policy_moving = DEFAULT_MOVING;
     settings->policy_history_bytes = DEFAULT_HISTORY_BYTES;
+    settings->optimize_threshold = DEFAULT_THRESHOLD;
+    settings->optimize_delta = DEFAULT_DELTA;
+    settings->move_rate_bytes = DEFAULT_MOVE_RATE_BYTES;
+    settings->move_pressure_centi = DEFAULT_MOVE_PRESSURE_CENTI;
     settings->viewers = g_new0(char *, 1);
     settings->operators = g_new0(char *, 1);
     settings->admins = g_new0(char *, 1);
@@ -212,6 +237,11 @@ read_value(LpSettings *settings, const Key *key, const char *text)
         if (strcmp(text, "keep") != 0 && strcmp(text, "burst") != 0)
             return "there are two ways; write keep or burst";
         G_STRUCT_MEMBER(bool, settings, key->offset) = *text == 'b';
+        return NULL;
+    case KIND_OPTIMIZE:
+        if (strcmp(text, "manual") != 0 && strcmp(text, "auto") != 0)
+            return "there are two ways; write manual or auto";
+        G_STRUCT_MEMBER(bool, settings, key->offset) = *text == 'a';
         return NULL;
     case KIND_PATH:
         if (!g_path_is_absolute(text))

@@ -18,13 +18,6 @@
 /* The longest that a GET of an operation waits. */
 #define LP_API_WAIT_MAX_SEC 60
 
-/* Until that room is in the archive. */
-#pragma weak lp_optimizer_scores
-#pragma weak lp_optimizer_score_of
-#pragma weak lp_optimizer_figures
-#pragma weak lp_optimizer_start
-#pragma weak lp_optimize_request_from_json
-
 typedef struct LpApi LpApi;
 
 /* Listens on settings->socket.  A stale socket is removed; one that somebody answers on is
