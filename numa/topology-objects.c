@@ -165,16 +165,6 @@ read_cpu(hwloc_topology_t hw, LpTopology *topology, unsigned cpu, Numbers *packa
     return number_of(packages, package);
 }
 
-hwloc_bitmap_t
-lp_topology_usable_cpus(hwloc_topology_t hw)
-{
-    hwloc_bitmap_t usable = hwloc_bitmap_dup(hwloc_topology_get_topology_cpuset(hw));
-
-    if (usable)
-        hwloc_bitmap_and(usable, usable, hwloc_topology_get_allowed_cpuset(hw));
-    return usable;
-}
-
 void
 lp_topology_read_cpus(hwloc_topology_t hw, LpTopology *topology, LpObjects *objects)
 {
@@ -221,6 +211,22 @@ bandwidth_of(hwloc_topology_t hw, hwloc_obj_t node)
                                             &value) == 0 ? value : 0;
 }
 
+/* hwloc knows what a node without processors is near to, even where distances do not tell. */
+static int
+local_cpus(const LpTopology *topology, const LpObjects *objects, uint32_t index)
+{
+    if (lp_cpumask_next(&topology->nodes[index].cpus, 0) >= 0)
+        return (int) index;
+    for (uint32_t i = 0; i < topology->n_nodes; i++) {
+        int cpu = lp_cpumask_next(&topology->nodes[i].cpus, 0);
+
+        if (cpu >= 0 && objects->node[index]->cpuset &&
+            hwloc_bitmap_isset(objects->node[index]->cpuset, (unsigned) cpu))
+            return (int) i;
+    }
+    return lp_topology_near_cpus(topology, index);
+}
+
 /* A node without processors of whose memory nothing else is known is far from all that could use it;
  * unless it is faster than what is near to them. */
 static LpTier
@@ -241,7 +247,7 @@ tier_of(hwloc_topology_t hw, const LpTopology *topology, const LpObjects *object
     }
     if (objects->has_cpus[index])
         return LP_TIER_NORMAL;
-    nearest = lp_topology_near_cpus(topology, index);
+    nearest = local_cpus(topology, objects, index);
     if (nearest < 0)
         return LP_TIER_NORMAL;
     own = bandwidth_of(hw, objects->node[index]);
@@ -269,7 +275,7 @@ lp_topology_read_memory(hwloc_topology_t hw, LpTopology *topology, const LpObjec
 
     for (uint32_t i = 0; i < topology->n_nodes; i++) {
         LpNode *node = &topology->nodes[i];
-        int nearest = lp_topology_near_cpus(topology, i);
+        int nearest = local_cpus(topology, objects, i);
 
         node->tier = tier_of(hw, topology, objects, i);
         node->memory_cache_bytes = memory_cache_of(objects->node[i]);

@@ -21,9 +21,6 @@ void lp_topology_read_memory(hwloc_topology_t hw, LpTopology *topology, const Lp
 /* Nodes that this process may use. */
 uint32_t lp_topology_count_nodes(hwloc_topology_t hw);
 
-/* The topology with what is not allowed to this process cut off: caller frees. */
-hwloc_bitmap_t lp_topology_usable_cpus(hwloc_topology_t hw);
-
 /* Makes hwloc read a file that its version 3 wrote as if version 2 had, which differs in nothing that is
  * asked for here.  False: it is no such file, or cannot be read. */
 bool lp_topology_set_newer_xml(hwloc_topology_t hw, const char *path);    /* topology-xml.c */

@@ -77,15 +77,13 @@ static bool
 check_limits(hwloc_topology_t hw, char *message, size_t size)
 {
     uint32_t n_nodes = lp_topology_count_nodes(hw);
-    hwloc_bitmap_t usable = lp_topology_usable_cpus(hw);
-    int first = usable ? hwloc_bitmap_first(usable) : -1;
     int last = hwloc_bitmap_last(hwloc_topology_get_topology_cpuset(hw));
 
-    hwloc_bitmap_free(usable);
     if (n_nodes < 1 || n_nodes > LP_MAX_NODES)
         return fail(message, size, "the topology has %u NUMA nodes; lpard handles 1 to %d",
                     n_nodes, LP_MAX_NODES);
-    if (first < 0)
+    if (!hwloc_bitmap_intersects(hwloc_topology_get_topology_cpuset(hw),
+                                 hwloc_topology_get_allowed_cpuset(hw)))
         return fail(message, size, "the topology has no usable processor; check the cpuset that "
                     "lpard runs in");
     if (last >= LP_MAX_CPUS)

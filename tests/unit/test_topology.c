@@ -267,6 +267,7 @@ test_tiers_by_name(void **state)
         assert_int_equal(topology.nodes[i].tier, TIERS[i]);
         /* Processors are on ordinary memory; the rest is of the package that it is near to. */
         assert_int_equal(lp_cpumask_count(&topology.nodes[i].cpus), i % 2 ? 0 : 2);
+        assert_int_equal(topology.nodes[i].package, i / 2);
     }
 }
 
@@ -294,6 +295,11 @@ test_tiers_are_relative(void **state)
     check_cpus(1, "0-1");
     assert_int_equal(topology.nodes[0].tier, LP_TIER_FAST);
     assert_int_equal(topology.nodes[1].tier, LP_TIER_NORMAL);
+    /* Nor are they on what all of them share, ordinary or not. */
+    read_changed("[numa(memory=8GB)] pack:2 [numa(memory=1GB)] core:2 pu:1", name_all_fast, NULL);
+    check_cpus(0, "0-1");
+    check_cpus(1, "2-3");
+    check_cpus(2, "");
     /* Where there is no other kind it is the ordinary one. */
     read_changed("numa:2(memory=1GB) core:2 pu:1", name_all_fast, NULL);
     assert_int_equal(topology.nodes[0].tier, LP_TIER_NORMAL);
@@ -353,6 +359,8 @@ test_bandwidths_are_no_distances(void **state)
     assert_false(topology.distances_known);
 }
 
+static int bad_first;
+
 static void
 add_two_matrices(hwloc_topology_t hw)
 {
@@ -360,12 +368,14 @@ add_two_matrices(hwloc_topology_t hw)
     hwloc_obj_t nodes[] = { node_of(hw, 0), node_of(hw, 1) };
 
     for (int i = 0; i < 2; i++) {
+        bool is_good = i == bad_first;
         hwloc_distances_add_handle_t handle =
-            hwloc_distances_add_create(hw, i ? "good" : "bad", HWLOC_DISTANCES_KIND_FROM_USER |
+            hwloc_distances_add_create(hw, is_good ? "good" : "bad", HWLOC_DISTANCES_KIND_FROM_USER |
                                        HWLOC_DISTANCES_KIND_MEANS_LATENCY, 0);
 
         assert_non_null(handle);
-        assert_int_equal(hwloc_distances_add_values(hw, handle, 2, nodes, i ? good : bad, 0), 0);
+        assert_int_equal(hwloc_distances_add_values(hw, handle, 2, nodes, is_good ? good : bad,
+                                                    0), 0);
         assert_int_equal(hwloc_distances_add_commit(hw, handle, 0), 0);
     }
 }
@@ -374,9 +384,11 @@ static void
 test_first_good_matrix(void **state)
 {
     (void) state;
-    read_changed("numa:2 pu:2", add_two_matrices, NULL);
-    assert_true(topology.distances_known);
-    assert_int_equal(topology.distance[0][1], 17);
+    for (bad_first = 0; bad_first < 2; bad_first++) {
+        read_changed("numa:2 pu:2", add_two_matrices, NULL);
+        assert_true(topology.distances_known);
+        assert_int_equal(topology.distance[0][1], 17);
+    }
 }
 
 static void
@@ -429,6 +441,9 @@ test_cores_and_caches(void **state)
     assert_int_equal(topology.nodes[1].package, 1);
     assert_int_equal(topology.nodes[2].package, 0);
     assert_int_equal(topology.nodes[3].package, 1);
+    read_good("pack:2 numa:2(memory=1GB) core:1 pu:1(indexes=0,2,1,3)");
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(topology.nodes[i].package, i / 2);
 }
 
 static void
@@ -493,6 +508,31 @@ test_forbidden_nodes(void **state)
     assert_int_equal(topology.nodes[1].id, 2);
     assert_int_equal(topology.n_nodes_offline, 1);
     check_cpus(1, "4-5");
+}
+
+static void
+forbid_all_but_one_node(hwloc_topology_t hw)
+{
+    hwloc_bitmap_t nodes = hwloc_bitmap_alloc();
+
+    hwloc_bitmap_set(nodes, 1);
+    assert_int_equal(hwloc_topology_allow(hw, NULL, nodes, HWLOC_ALLOW_FLAG_CUSTOM), 0);
+    hwloc_bitmap_free(nodes);
+}
+
+/* Processors without a node of their own are on the one that there is, and nowhere where there are
+ * several: they are far from each. */
+static void
+test_processors_without_a_node(void **state)
+{
+    (void) state;
+    read_changed("numa:3(memory=1GB) core:2 pu:1", forbid_all_but_one_node, NULL);
+    assert_int_equal(topology.n_nodes, 1);
+    assert_int_equal(topology.nodes[0].id, 1);
+    check_cpus(0, "0-5");
+    read_changed("numa:3(memory=1GB) core:2 pu:1", forbid_nodes, NULL);
+    assert_int_equal(topology.n_cpus, 6);
+    check_cpus(0, "0-1");
 }
 
 /* hwloc 3 writes the same for what is asked for here, under another number. */
@@ -605,6 +645,7 @@ main(void)
         cmocka_unit_test(test_many_packages),
         cmocka_unit_test(test_forbidden_processors),
         cmocka_unit_test(test_forbidden_nodes),
+        cmocka_unit_test(test_processors_without_a_node),
         cmocka_unit_test(test_newer_file),
         cmocka_unit_test(test_restricted_cpuset),
         cmocka_unit_test(test_node_without_processors),
