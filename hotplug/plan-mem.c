@@ -466,6 +466,55 @@ choose_offline(LpPlan *plan, const LpView *view, const LpBounds *bounds, uint64_
                               block_bytes(view, LP_VIA_VIRTIO_MEM), -1);
 }
 
+static void
+grow_in_cell(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpRoom *room,
+             uint32_t index, uint64_t bytes)
+{
+    uint64_t spare = room->room_bytes > plan->mem_before_bytes
+                         ? room->room_bytes - plan->mem_before_bytes : 0;
+    LpPlaceCell cells[LP_MAX_CELLS];
+
+    fill_cells(plan, view, bounds, room, spare, cells);
+    if (bytes > cells[index].grow_bytes)
+        lp_plan_add_shortfall(plan, LP_SHORT_CELL, LP_RESOURCE_MEM, true, bytes,
+                              cells[index].grow_bytes, (int32_t) index);
+    else if (room->excess_bytes)
+        lp_plan_add_shortfall(plan, LP_SHORT_OVERRUN, LP_RESOURCE_MEM, true,
+                              plan->mem_before_bytes + room->excess_bytes,
+                              plan->mem_before_bytes, -1);
+    else if (bytes > spare)
+        lp_plan_add_shortfall(plan, LP_SHORT_HOST_MEMORY, LP_RESOURCE_MEM, true, bytes, spare, -1);
+    else if (bytes > cells[index].room_bytes)
+        lp_plan_add_shortfall(plan, LP_SHORT_NODE_MEMORY, LP_RESOURCE_MEM, true, bytes,
+                              cells[index].room_bytes, cells[index].node);
+    else
+        plan->requested_after_bytes[index] += bytes;
+}
+
+/* One cell alone, by its device: whoever names it wants its node, so nothing lies elsewhere. */
+static void
+choose_in_cell(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpRoom *room,
+               const LpTarget *target, uint64_t now)
+{
+    uint64_t to = target->mem_bytes, bytes = to > now ? to - now : now - to;
+    const LpViewCell *cell = &view->cells[target->cell % LP_MAX_CELLS];
+
+    if (target->cell >= view->n_cells || !cell->has_device || cell->block_bytes == 0
+        || view->run == LP_RUN_OFF || (to < now && bytes > cell->requested_bytes))
+        lp_plan_add_shortfall(plan, LP_SHORT_CELL, LP_RESOURCE_MEM, true, bytes,
+                              target->cell < view->n_cells ? cell->requested_bytes : 0,
+                              (int32_t) target->cell);
+    else if (bytes % cell->block_bytes)
+        lp_plan_add_shortfall(plan, LP_SHORT_BLOCK, LP_RESOURCE_MEM, true, to, cell->block_bytes,
+                              -1);
+    else if (to > now)
+        grow_in_cell(plan, view, bounds, room, target->cell, bytes);
+    else
+        plan->requested_after_bytes[target->cell] -= bytes;
+    if (!plan->refused)
+        plan->mem_after_bytes = to;
+}
+
 void
 lp_plan_choose_memory(LpPlan *plan, const LpView *view, const LpBounds *bounds,
                       const LpRoom *room, const LpTarget *target, const LpPlanOptions *options)
@@ -476,6 +525,10 @@ lp_plan_choose_memory(LpPlan *plan, const LpView *view, const LpBounds *bounds,
     if (!target->has_mem
         || !check_memory_bounds(plan, view, bounds, target->mem_bytes, options->via))
         return;
+    if (target->one_cell) {
+        choose_in_cell(plan, view, bounds, room, target, now);
+        return;
+    }
     if (view->run == LP_RUN_OFF) {
         choose_offline(plan, view, bounds, target->mem_bytes);
         return;

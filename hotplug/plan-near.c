@@ -193,7 +193,9 @@ lp_plan_check_affinity(LpPlan *plan, const LpView *view, const LpBounds *bounds,
     LpSpread cpus;
     bool grows;
 
-    if (!floor || !where || plan->refused || view->run == LP_RUN_OFF || view->n_cells == 0)
+    /* Whoever names the cell knows why: it is half of a shift. */
+    if (target->one_cell || !floor || !where || plan->refused || view->run == LP_RUN_OFF
+        || view->n_cells == 0)
         return;
     for (unsigned w = 0; w < LP_MAX_CPUS / 64; w++)
         running.words[w] &= ~bounds->folded.words[w];

@@ -51,6 +51,7 @@ static const char *const short_reason_names[LP_SHORT_KINDS] = {
     [LP_SHORT_OVERRUN] = "overrun",
     [LP_SHORT_TRANSIENT] = "transient",
     [LP_SHORT_AFFINITY] = "affinity",
+    [LP_SHORT_CELL] = "cell",
     [LP_SHORT_NODES_ABSENT] = "nodes-absent",
 };
 

@@ -79,6 +79,7 @@ typedef enum {
     LP_SHORT_OVERRUN,             /* the guest holds more than its grant */
     LP_SHORT_TRANSIENT,           /* no persistent definition: live only */
     LP_SHORT_AFFINITY,            /* score would be `bound` (points), floor is `asked` */
+    LP_SHORT_CELL,                /* cell `where` can move `bound` by its device */
     LP_SHORT_NODES_ABSENT,        /* its rule is strict, and the host has no node `where` */
     LP_SHORT_KINDS,
 } LpShortReason;
@@ -103,6 +104,8 @@ typedef struct {
     uint32_t entitled_centi, weight;
     bool capped;
     uint64_t shares;          /* the cgroup weight that the entitlement makes */
+    bool one_cell;            /* memory comes to, or leaves, `cell` only, by its device */
+    uint32_t cell;
 } LpTarget;
 
 /* What the planner may not exceed, and what the profile says now. */

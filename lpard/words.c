@@ -185,6 +185,10 @@ word_place(const LpShortfall *shortfall, const Terms *terms)
                                "%" PRIu64 "; make room with `lparctl optimize --request %s`, or "
                                "lower the floor (`lparctl profile set --affinity-floor`)",
                                name, shortfall->bound, shortfall->asked, name);
+    case LP_SHORT_CELL:
+        return g_strdup_printf("%s: the device of its cell %d cannot move %s, but %s; ask for that, "
+                               "or for another cell's",
+                               name, shortfall->where, terms->asked, terms->bound);
     case LP_SHORT_NODES_ABSENT:
         if (!shortfall->fatal)
             return g_strdup_printf("%s: its rule names host node %d, which this host has not, so "

@@ -27,6 +27,7 @@ include tests/unit/rivals.mk
 include tests/unit/lpard.mk
 include tests/unit/placement.mk
 include tests/unit/pools.mk
+include tests/unit/nodes.mk
 include tests/unit/ctl.mk
 include tests/unit/lpar-sim.mk
 include tests/bench/local.mk

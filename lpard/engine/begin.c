@@ -27,6 +27,12 @@ wants_both(const LpRun *run)
            && run->operation->leg == 0;
 }
 
+static bool
+begins_shift(const LpRun *run)
+{
+    return run->operation->request->kind == LP_OP_SHIFT && run->operation->leg == 0;
+}
+
 /* Before anything was done the operation ends; later what was done counts. */
 static void
 give_up(LpRun *run, LpOpState state, const char *code, const char *message)
@@ -200,6 +206,12 @@ set_target(const LpRun *run, guint index, LpLeg *leg, const LpPartition *partiti
         cpu = index == 0 ? cpu : released_cpu;
         mem = index == 0 ? mem : released_bytes;
     }
+    if (request->kind == LP_OP_SHIFT) {
+        mem_mode = index == 0 ? LP_AMOUNT_REMOVE : LP_AMOUNT_ADD;
+        mem = index == 0 ? mem : released_bytes;
+        target->one_cell = true;
+        target->cell = index == 0 ? request->from_cell : request->to_cell;
+    }
     target->has_cpu = cpu_mode != LP_AMOUNT_NONE && (cpu || cpu_mode == LP_AMOUNT_SET);
     target->has_mem = mem_mode != LP_AMOUNT_NONE && (mem || mem_mode == LP_AMOUNT_SET);
     target->cpu = cpu_target(cpu_mode, leg->cpu_before, cpu);
@@ -266,6 +278,13 @@ promise(LpRun *run, LpPartition *partition, const LpLeg *leg)
     for (uint32_t i = 0; i < partition->view->n_cells; i++)
         partition->promised_cell_bytes[i] = MAX(partition->view->cells[i].requested_bytes,
                                                 leg->plan->requested_after_bytes[i]);
+    /* Nobody takes the room at the other end while it is on its way. */
+    if (begins_shift(run)) {
+        const LpLeg *arrival = g_ptr_array_index(run->operation->legs, 1);
+
+        partition->promised_cell_bytes[run->operation->request->to_cell]
+            += arrival->target.mem_bytes - MIN(arrival->target.mem_bytes, leg->target.mem_bytes);
+    }
     if (leg->target.has_capacity)
         partition->promised_centi = leg->target.entitled_centi;
     lp_registry_count(run->engine->registry, partition);
@@ -302,6 +321,28 @@ plan_receiver(LpRun *run, const LpLeg *giver, char **ret_code, char **ret_messag
     }
     return make_plan(run, leg, partition, &room, lp_consent_leave(run, 1), &bounds, ret_code,
                      ret_message);
+}
+
+/* The second half of a shift, planned as for the partition that the first will leave. */
+static bool
+plan_arrival(LpRun *run, const LpLeg *giver, char **ret_code, char **ret_message)
+{
+    LpLeg *leg = g_ptr_array_index(run->operation->legs, 1);
+    LpPartition then = *run->partition;
+    LpBounds bounds;
+    LpRoom room;
+    bool fine;
+
+    then.view = lp_view_copy(run->partition->view);
+    for (uint32_t i = 0; i < then.view->n_cells; i++)
+        then.view->cells[i].requested_bytes = then.view->cells[i].current_bytes
+            = giver->plan->requested_after_bytes[i];
+    note_before(leg, &then);
+    set_target(run, 1, leg, &then, 0, giver->plan->mem_before_bytes - giver->plan->mem_after_bytes);
+    lp_registry_room(run->engine->registry, run->partition, &room);
+    fine = make_plan(run, leg, &then, &room, NULL, &bounds, ret_code, ret_message);
+    lp_view_free(then.view);
+    return fine;
 }
 
 static void
@@ -404,6 +445,8 @@ plan_now(LpRun *run)
                      &run->bounds, &code, &message);
     if (fine && wants_both(run) && !leg->begun)
         fine = plan_receiver(run, leg, &code, &message);
+    else if (fine && begins_shift(run) && !leg->begun)
+        fine = plan_arrival(run, leg, &code, &message);
     if (!fine) {
         refuse(run, code, message);
         return;
@@ -417,6 +460,8 @@ plan_now(LpRun *run)
         add_remarks(run, leg);
     if (wants_both(run) && !leg->begun)
         take_receiver(run);
+    if (begins_shift(run) && !leg->begun)
+        add_remarks(run, g_ptr_array_index(operation->legs, 1));
     if (run->dry) {
         run->accepted(operation, NULL, run->accepted_data);
         run->accepted = NULL;

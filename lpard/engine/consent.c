@@ -196,6 +196,13 @@ is_in_resize(const LpRun *run, const LpPartition *partition)
     return false;
 }
 
+/* The second half of a shift: what the guest gave elsewhere. */
+static bool
+comes_back(const LpRun *run, guint index)
+{
+    return run->operation->request->kind == LP_OP_SHIFT && index > 0;
+}
+
 /* Says one phase; true if there is an answer to wait for. */
 static bool
 say(LpRun *run, guint index, LpWirePhaseName name)
@@ -204,7 +211,8 @@ say(LpRun *run, guint index, LpWirePhaseName name)
     LpConsent *consent = &run->consents[index];
     /* What had begun is not asked for again: half of it may be done, and more under way. */
     LpWirePhase phase = {.phase = name, .deadline_msec = patience_msec(run),
-                         .force = run->operation->request->force || run->resumed};
+                         .force = run->operation->request->force || run->resumed
+                                  || comes_back(run, index)};
 
     if (!can_be_asked(partition) || !leg_of(run, index)->plan
         || !fill_amounts(run, index, partition, &phase))
@@ -280,7 +288,7 @@ lp_consent_check(LpRun *run, void (*then)(LpRun *run))
     bool asked = false;
 
     for (guint i = 0; i < MIN(run->operation->legs->len, LP_CONSENTS_MAX); i++)
-        asked |= say(run, i, LP_WIRE_PHASE_CHECK);
+        asked |= !comes_back(run, i) && say(run, i, LP_WIRE_PHASE_CHECK);
     return wait_for(run, asked, then);
 }
 

@@ -301,6 +301,11 @@ submit(LpEngine *engine, LpRequest *request, bool dry, LpAcceptedFunc accepted, 
     LpRun *run;
     bool answered;
 
+    if (request->kind == LP_OP_SHIFT) {
+        /* What it has in all stays, and so does its definition; only a device can do it. */
+        request->live_only = request->keep_desired = true;
+        request->via = LP_VIA_VIRTIO_MEM;
+    }
     if (!request->partition) {
         g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
                     "an operation of kind \"%s\" is of the host, not of a partition; it is begun "
@@ -327,6 +332,8 @@ submit(LpEngine *engine, LpRequest *request, bool dry, LpAcceptedFunc accepted, 
     g_ptr_array_add(operation->legs, lp_leg_new(from->uuid, from->view->name));
     if (to)
         g_ptr_array_add(operation->legs, lp_leg_new(to->uuid, to->view->name));
+    else if (operation->request->kind == LP_OP_SHIFT)
+        g_ptr_array_add(operation->legs, lp_leg_new(from->uuid, from->view->name));
     run = new_run(engine, operation);
     run->accepted = accepted;
     run->accepted_data = data;

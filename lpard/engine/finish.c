@@ -177,8 +177,9 @@ next_is_worth_it(const LpRun *run)
         return false;
     if (run->undoing)
         return true;
-    /* What the giver gave has to arrive, even if it is less than asked. */
-    return !operation->cancel_asked
+    /* What the giver gave has to arrive, even if it is less than asked; and what a partition has
+     * given itself, also when it was told to stop. */
+    return (!operation->cancel_asked || operation->request->kind == LP_OP_SHIFT)
            && (leg->cpu_now < leg->cpu_before || leg->mem_now_bytes < leg->mem_before_bytes);
 }
 
@@ -260,8 +261,8 @@ lp_run_leg_done(LpRun *run)
     if (!operation->request->atomic && operation->leg < LP_CONSENTS_MAX)
         lp_consent_close(run, operation->leg);
     lp_run_qga_note(run, leg);
-    /* What was observed to have left is the next leg's room. */
-    if (run->partition)
+    /* What was observed to have left is the next leg's room; its own it keeps. */
+    if (run->partition && !(operation->request->kind == LP_OP_SHIFT && next_is_worth_it(run)))
         drop_promise(run, run->partition);
     operation->confirm = operation->leg == 0 ? lp_run_confirm_level(run)
                                              : MIN(operation->confirm, lp_run_confirm_level(run));

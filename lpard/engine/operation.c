@@ -204,6 +204,8 @@ target_json(const LpTarget *target)
         json_object_set_new(json, "cpu", uint_json(target->cpu));
     if (target->has_mem)
         json_object_set_new(json, "mem_bytes", uint_json(target->mem_bytes));
+    if (target->one_cell)
+        json_object_set_new(json, "cell", uint_json(target->cell));
     if (target->has_capacity) {
         json_object_set_new(json, "entitled_centi", uint_json(target->entitled_centi));
         json_object_set_new(json, "weight", uint_json(target->weight));
@@ -335,6 +337,10 @@ leg_from_json(const json_t *json)
     }
     leg->target.has_mem = read_u64(target, "mem_bytes", LP_MEM_MAX_BYTES,
                                    &leg->target.mem_bytes);
+    if (read_u64(target, "cell", LP_MAX_CELLS - 1, &number)) {
+        leg->target.one_cell = true;
+        leg->target.cell = (uint32_t) number;
+    }
     if (read_u64(target, "entitled_centi", LP_MAX_CPUS * 100, &number)) {
         LpCapacity capacity = {.entitled_centi = (uint32_t) number,
                                .capped = json_is_true(json_object_get(target, "capped"))};
@@ -394,6 +400,7 @@ is_whole(const LpOperation *operation)
     case LP_OP_OPTIMIZE:
         return operation->optimize != NULL;
     case LP_OP_MOVE:
+    case LP_OP_SHIFT:
         return operation->legs->len >= 2;
     default:
         return operation->legs->len >= 1;

@@ -15,6 +15,7 @@ typedef enum {
     LP_OP_MOVE,                   /* from one to another: shrinks, confirms, then grows */
     LP_OP_CAPACITY,               /* entitlement, weight, capped */
     LP_OP_RECONCILE,              /* to the profile's desired, whatever drifted */
+    LP_OP_SHIFT,                  /* memory of one from a cell to another: as a move, within it */
     LP_OP_OPTIMIZE,               /* of the host: another layout; no legs, in no lane */
     LP_OP_KINDS,
 } LpOpKind;
@@ -45,6 +46,8 @@ typedef struct {
     LpAmountMode cpu_mode, mem_mode;
     uint32_t cpu;
     uint64_t mem_bytes;
+    bool has_shift;
+    uint32_t from_cell, to_cell;  /* SHIFT: `mem_bytes` go from one to the other */
     bool has_entitled, has_weight, has_capped;
     uint32_t entitled_centi, weight;
     bool capped;
@@ -93,7 +96,8 @@ typedef enum {
     LP_CONFIRM_AGENT,             /* the guest can use it / has let it go */
 } LpConfirm;
 
-/* One partition's part in an operation.  A move has two, an undo adds more. */
+/* One partition's part in an operation.  A move has two, a shift two of the same partition, an undo adds
+ * more. */
 typedef struct {
     char *uuid, *name;
     bool undo;

@@ -12,6 +12,7 @@ static const char *const kind_names[LP_OP_KINDS] = {
     [LP_OP_MOVE] = "move",
     [LP_OP_CAPACITY] = "capacity",
     [LP_OP_RECONCILE] = "reconcile",
+    [LP_OP_SHIFT] = "shift",
     [LP_OP_OPTIMIZE] = "optimize",
 };
 static const char *const mode_names[] = {"none", "set", "add", "remove"};
@@ -74,6 +75,11 @@ lp_request_to_json(const LpRequest *request)
         json_object_set_new(json, "mem", json_pack("{s:s,s:I}", "mode",
                                                    mode_names[request->mem_mode], "bytes",
                                                    (json_int_t) request->mem_bytes));
+    if (request->has_shift)
+        json_object_set_new(json, "shift",
+                            json_pack("{s:I,s:I,s:I}", "from_cell", (json_int_t) request->from_cell,
+                                      "to_cell", (json_int_t) request->to_cell, "bytes",
+                                      (json_int_t) request->mem_bytes));
     if (request->has_entitled)
         json_object_set_new(json, "entitled_centi", json_integer(request->entitled_centi));
     if (request->has_weight)
@@ -196,6 +202,31 @@ read_amount(const json_t *json, const char *key, const char *name, uint64_t max,
     return true;
 }
 
+/* {"from_cell": N, "to_cell": N, "bytes": N} */
+static bool
+read_shift(const json_t *json, const char *key, LpRequest *request, GError **error)
+{
+    const json_t *from = json_object_get(json, "from_cell"), *to = json_object_get(json, "to_cell");
+    const json_t *bytes = json_object_get(json, "bytes");
+    uint64_t from_cell = 0, to_cell = 0;
+
+    if (!json_is_object(json) || json_object_size(json) != 3 || !from || !to || !bytes)
+        return bad_field(error, key, "must be an object of \"from_cell\", \"to_cell\" and "
+                                     "\"bytes\"");
+    if (!read_uint(from, "from_cell", LP_MAX_CELLS - 1, &from_cell, error)
+        || !read_uint(to, "to_cell", LP_MAX_CELLS - 1, &to_cell, error)
+        || !read_uint(bytes, "bytes", LP_MEM_MAX_BYTES, &request->mem_bytes, error))
+        return false;
+    if (from_cell == to_cell)
+        return bad_field(error, "to_cell", "is the cell that gives");
+    if (request->mem_bytes == 0)
+        return bad_field(error, "bytes", "must not be 0");
+    request->has_shift = true;
+    request->from_cell = (uint32_t) from_cell;
+    request->to_cell = (uint32_t) to_cell;
+    return true;
+}
+
 /* What it holds is the optimizer's to read. */
 static bool
 read_optimize(json_t *value, const char *key, json_t **ret, GError **error)
@@ -242,6 +273,8 @@ read_field(LpRequest *request, const char *key, json_t *value, GError **error)
     if (g_str_equal(key, "mem"))
         return read_amount(value, key, "bytes", LP_MEM_MAX_BYTES, &request->mem_mode,
                            &request->mem_bytes, error);
+    if (g_str_equal(key, "shift"))
+        return read_shift(value, key, request, error);
     if (g_str_equal(key, "via")) {
         if (!read_name(value, key, via_names, G_N_ELEMENTS(via_names), &index, error))
             return false;
@@ -289,6 +322,11 @@ check_whole(const LpRequest *request, GError **error)
     if ((request->kind == LP_OP_OPTIMIZE) != (request->partition == NULL))
         return bad_field(error, "partition", request->partition ? "does not belong here"
                                                                 : "is missing");
+    if ((request->kind == LP_OP_SHIFT) != request->has_shift)
+        return bad_field(error, "shift", request->has_shift ? "goes with that kind only"
+                                                            : "is missing");
+    if (request->kind == LP_OP_SHIFT && request->atomic)
+        return bad_field(error, "atomic", "does not go with a shift, whose halves are each whole");
     if ((request->kind == LP_OP_MOVE) != (request->to != NULL))
         return bad_field(error, "to", request->to ? "goes with a move only" : "is missing");
     if (request->to && g_str_equal(request->to, request->partition))

@@ -69,6 +69,7 @@ set_clock(int rate)
 /* ---- the world ---- */
 
 World world;
+void (*boot_hook)(void), (*halt_hook)(void);
 
 gboolean
 out_of_patience(void *data)
@@ -161,6 +162,8 @@ boot(void)
     world.engine = lp_engine_new(world.registry, world.workers, world.journal, world.events, 60);
     lp_registry_listen(world.registry, check_bounds, NULL);
     lp_engine_listen(world.engine, on_operation, NULL);
+    if (boot_hook)
+        boot_hook();
     assert_true(lp_registry_start(world.registry, NULL));
     UNTIL(lp_registry_synced(world.registry));
 }
@@ -168,6 +171,8 @@ boot(void)
 void
 halt(void)
 {
+    if (halt_hook)
+        halt_hook();
     lp_engine_free(world.engine);
     lp_registry_free(world.registry);
     lp_workers_free(world.workers);
@@ -176,7 +181,12 @@ halt(void)
     lp_sim_forget(world.uri);
 }
 
+#define ONE_CELL \
+    "[{\"base_bytes\": 1073741824, \"device_bytes\": 3221225472, \"requested_bytes\": " \
+    "1073741824}]"
+
 void (*profile_hook)(LpProfile *profile);
+const char *cells_text;
 
 char *
 profile_text(uint64_t generation, uint32_t min, uint32_t desired, uint32_t max)
@@ -197,7 +207,7 @@ void
 start_world(unsigned n, uint64_t capacity_bytes, const char *host, const char *extra)
 {
     g_autofree char *xml = profile_text(1, 1, 2, 4);
-    g_autofree char *path = NULL;
+    g_autofree LpTopology *topology = g_new0(LpTopology, 1);
     g_autoptr(GString) text = g_string_new(NULL);
     json_t *metadata = json_string(xml);
     char *quoted = json_dumps(metadata, JSON_ENCODE_ANY);
@@ -207,26 +217,33 @@ start_world(unsigned n, uint64_t capacity_bytes, const char *host, const char *e
         g_string_append_printf(
             text,
             "%s{\"name\": \"p%u\", \"vcpus\": 2, \"vcpus_max\": 4, \"metadata\": %s, \"cells\": "
-            "[{\"base_bytes\": 1073741824, \"device_bytes\": 3221225472, \"requested_bytes\": "
-            "1073741824}]%s%s}",
-            i ? "," : "", i, quoted, *extra ? ", " : "", extra);
+            "%s%s%s}",
+            i ? "," : "", i, quoted, cells_text ? cells_text : ONE_CELL, *extra ? ", " : "", extra);
     g_string_append(text, "]}");
     free(quoted);
     json_decref(metadata);
+    topology->n_nodes = 1;
+    topology->nodes[0].memory_bytes = capacity_bytes;
+    lp_cpumask_first_n(&topology->nodes[0].cpus, 16);
+    topology->distance[0][0] = 10;
+    topology->n_cpus = topology->n_cores = 16;
+    topology->n_packages = 1;
+    start_host(text->str, topology);
+}
+
+void
+start_host(const char *json, const LpTopology *topology)
+{
+    g_autofree char *path = NULL;
 
     memset(&world, 0, sizeof world);
     world.dir = g_dir_make_tmp("lpard-engine-XXXXXX", NULL);
     path = g_build_filename(world.dir, "host.json", NULL);
-    assert_true(g_file_set_contents(path, text->str, -1, NULL));
+    assert_true(g_file_set_contents(path, json, -1, NULL));
     world.uri = g_strconcat("sim:", path, NULL);
-    world.capacity_bytes = capacity_bytes;
+    world.capacity_bytes = lp_topology_memory(topology);
     world.host = g_new0(LpHost, 1);
-    world.host->topology.n_nodes = 1;
-    world.host->topology.nodes[0].memory_bytes = capacity_bytes;
-    lp_cpumask_first_n(&world.host->topology.nodes[0].cpus, 16);
-    world.host->topology.distance[0][0] = 10;
-    world.host->topology.n_cpus = world.host->topology.n_cores = 16;
-    world.host->topology.n_packages = 1;
+    world.host->topology = *topology;
     boot();
 }
 
@@ -254,6 +271,8 @@ tear_down(void **state)
     g_free(world.uri);
     g_free(world.host);
     profile_hook = NULL;
+    boot_hook = halt_hook = NULL;
+    cells_text = NULL;
     set_clock(1);
     return 0;
 }

@@ -69,8 +69,15 @@ void boot(void);
 void halt(void);
 /* May change what is written of every partition; until tear_down(). */
 extern void (*profile_hook)(LpProfile *profile);
+/* Each guest's cells, as hotplug/sim.h has them, in place of one of 1 GiB with 1 of 3 GiB plugged; until
+ * tear_down(). */
+extern const char *cells_text;
 char *profile_text(uint64_t generation, uint32_t min, uint32_t desired, uint32_t max);
 void start_world(unsigned n, uint64_t capacity_bytes, const char *host, const char *extra);
+/* A host of one's own making: its file, and what it is made of. */
+void start_host(const char *json, const LpTopology *topology);
+/* Called when all is made and nothing has begun yet, and before all of it ends; until tear_down(). */
+extern void (*boot_hook)(void), (*halt_hook)(void);
 int tear_down(void **state);
 void tell(const char *name, const char *json);
 LpPartition *part(const char *name);
