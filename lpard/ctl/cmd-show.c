@@ -90,14 +90,15 @@ print_cells(const json_t *cells, GString *out)
         lp_ctl_table_print(table, LP_CTL_COLUMNS, "", out);
 }
 
-/* What no guest with one cell on one node asks about: rule, score, and cells that lie elsewhere. */
+/* Rule, score, and cells that lie elsewhere; nothing where nothing was said or measured. */
 static void
 print_numa(const json_t *p, GString *out)
 {
     const json_t *profile = json_object_get(p, "profile");
     const json_t *score = json_object_get(p, "score"), *cells = json_object_get(p, "cells");
     g_autofree char *rule = lp_ctl_numa_text(profile);
-    g_autoptr(GString) text = g_string_new(strcmp(rule, "-") == 0 ? "" : rule);
+    bool plain = !json_is_object(score) && lp_ctl_numa_is_default(profile);
+    g_autoptr(GString) text = g_string_new(plain || strcmp(rule, "-") == 0 ? "" : rule);
 
     if (json_is_object(score)) {
         g_autofree char *points = lp_ctl_text_points(score, "score_centi");

@@ -18,7 +18,7 @@ test_channel_LDADD = liblp-wire.a liblp-plan.a liblp-place.a $(JANSSON_LIBS) $(G
 
 # the API and what it is made of
 LP_API_TESTS = tests/unit/test_error tests/unit/test_events tests/unit/test_api_access \
-	tests/unit/test_api_shape tests/unit/test_api_openapi tests/unit/test_api
+	tests/unit/test_api_shape tests/unit/test_api_openapi tests/unit/test_api tests/unit/test_api_numa
 check_PROGRAMS += $(LP_API_TESTS)
 TESTS += $(LP_API_TESTS)
 LP_API_TEST_CFLAGS = $(liblp_daemon_a_CFLAGS) $(CMOCKA_CFLAGS)
@@ -39,6 +39,11 @@ tests_unit_test_api_openapi_SOURCES = tests/unit/test_api_openapi.c tests/unit/s
 	tests/unit/schema.h
 tests_unit_test_api_openapi_CFLAGS = $(LP_API_TEST_CFLAGS)
 tests_unit_test_api_openapi_LDADD = $(LP_API_TEST_LIBS)
-tests_unit_test_api_SOURCES = tests/unit/test_api.c tests/unit/schema.c tests/unit/schema.h
+tests_unit_test_api_SOURCES = tests/unit/test_api.c tests/unit/api_fixture.c \
+	tests/unit/api_fixture.h tests/unit/schema.c tests/unit/schema.h
 tests_unit_test_api_CFLAGS = $(LP_API_TEST_CFLAGS)
 tests_unit_test_api_LDADD = $(LP_API_TEST_LIBS)
+tests_unit_test_api_numa_SOURCES = tests/unit/test_api_numa.c tests/unit/api_fixture.c \
+	tests/unit/api_fixture.h tests/unit/schema.c tests/unit/schema.h
+tests_unit_test_api_numa_CFLAGS = $(LP_API_TEST_CFLAGS)
+tests_unit_test_api_numa_LDADD = $(LP_API_TEST_LIBS)
