@@ -17,6 +17,7 @@ typedef struct {
     const LpLayoutUse *use;
     uint64_t each;            /* memory for one cell */
     uint32_t vcpus;           /* of the whole partition */
+    bool roomiest;            /* the most room is best, not the least */
 } Wish;
 
 static uint64_t
@@ -57,7 +58,7 @@ rate(const Wish *wish, NodeGroup *group)
 }
 
 static bool
-is_better(const NodeGroup *a, const NodeGroup *b)
+is_better(const Wish *wish, const NodeGroup *a, const NodeGroup *b)
 {
     if (b->n == 0)
         return true;
@@ -67,7 +68,7 @@ is_better(const NodeGroup *a, const NodeGroup *b)
         return a->distance < b->distance;
     if (a->crowd != b->crowd)
         return a->crowd < b->crowd;
-    return a->left < b->left;
+    return wish->roomiest ? a->left > b->left : a->left < b->left;
 }
 
 /* The `n` of the nodes given that are nearest to `center`, itself first; of equally near ones those with
@@ -88,7 +89,7 @@ group_around(const Wish *wish, LpNodeSet nodes, uint32_t center, uint32_t n, Nod
                 continue;
             with.nodes[with.n++] = j;
             rate(wish, &with);
-            if (is_better(&with, &best))
+            if (is_better(wish, &with, &best))
                 best = with;
         }
         if (best.n == 0)
@@ -107,7 +108,7 @@ find_group(const Wish *wish, LpNodeSet nodes, uint32_t n, NodeGroup *ret)
     for (uint32_t j = 0; j < wish->topology->n_nodes; j++) {
         NodeGroup group;
 
-        if ((nodes >> j & 1) && group_around(wish, nodes, j, n, &group) && is_better(&group, ret))
+        if ((nodes >> j & 1) && group_around(wish, nodes, j, n, &group) && is_better(wish, &group, ret))
             *ret = group;
     }
     return ret->n == n;
@@ -126,7 +127,7 @@ with_room(const Wish *wish, LpNodeSet nodes)
     return fit;
 }
 
-/* Whether so many vCPUs have a processor each on that many of the nodes, or would not have on all. */
+/* Whether so many vCPUs may have a processor each on that many of the nodes, or would not on all. */
 static bool
 has_processors(const Wish *wish, LpNodeSet nodes, uint32_t n)
 {
@@ -149,36 +150,69 @@ part_of(uint64_t bytes, uint32_t n)
     return bytes / n + (bytes % n != 0);
 }
 
-/* The fewest nodes that hold it in equal parts (or, for bandwidth, the most). */
-static bool
-find_fewest(Wish *wish, LpNodeSet nodes, uint64_t bytes, bool most, NodeGroup *ret)
+/* Those that could hold a cell of this size if nobody else were there. */
+static LpNodeSet
+great_enough(const Wish *wish, LpNodeSet nodes, uint64_t each)
 {
+    LpNodeSet fit = 0;
+
+    for (uint32_t j = 0; j < wish->topology->n_nodes; j++) {
+        if ((nodes >> j & 1) && wish->topology->nodes[j].memory_bytes >= each)
+            fit |= UINT64_C(1) << j;
+    }
+    return fit;
+}
+
+/* So many cells, each with room for its part of `bytes`. */
+static bool
+find_so_many(Wish *wish, LpNodeSet nodes, uint64_t bytes, uint32_t n, NodeGroup *ret)
+{
+    LpNodeSet fit;
+
+    wish->each = part_of(bytes, n);
+    fit = with_room(wish, nodes);
+    return (uint32_t) __builtin_popcountll(fit) >= n && find_group(wish, fit, n, ret);
+}
+
+/* The fewest nodes (or, for bandwidth, the most) that are great enough for its maximum in equal parts.
+ * The guest keeps its cells for as long as it runs, while others come and go: where there is no room
+ * for the maximum now, there must be for what it starts with, and the most is best. */
+static bool
+find_fewest(Wish *wish, LpNodeSet nodes, const LpLayoutNew *wanted, bool most, NodeGroup *ret)
+{
+    uint64_t max = wanted->max_bytes > wanted->bytes ? wanted->max_bytes : wanted->bytes;
     uint32_t n_nodes = (uint32_t) __builtin_popcountll(nodes);
 
     for (uint32_t i = 1; i <= n_nodes; i++) {
         uint32_t n = most ? n_nodes + 1 - i : i;
-        LpNodeSet fit;
+        LpNodeSet fit = great_enough(wish, nodes, part_of(max, n));
 
-        wish->each = part_of(bytes, n);
-        fit = with_room(wish, nodes);
-        if ((uint32_t) __builtin_popcountll(fit) >= n &&
-            (most || has_processors(wish, nodes, n)) && find_group(wish, fit, n, ret))
+        if ((uint32_t) __builtin_popcountll(fit) < n || (!most && !has_processors(wish, fit, n)))
+            continue;
+        if (find_so_many(wish, fit, max, n, ret))
             return true;
+        wish->roomiest = true;
+        if (find_so_many(wish, fit, wanted->bytes, n, ret))
+            return true;
+        wish->roomiest = false;
     }
     return false;
 }
 
 /* So many cells as are asked for, on a node each as far as there are some. */
 static bool
-find_exactly(Wish *wish, LpNodeSet nodes, uint64_t bytes, uint32_t n_cells, NodeGroup *ret)
+find_exactly(Wish *wish, LpNodeSet nodes, const LpLayoutNew *wanted, NodeGroup *ret)
 {
+    uint64_t max = wanted->max_bytes > wanted->bytes ? wanted->max_bytes : wanted->bytes;
     uint32_t n_nodes = (uint32_t) __builtin_popcountll(nodes);
-    uint32_t n = n_cells < n_nodes ? n_cells : n_nodes;
-    LpNodeSet fit;
+    uint32_t n = wanted->n_cells < n_nodes ? wanted->n_cells : n_nodes;
 
-    wish->each = part_of(bytes, n ? n : 1);
-    fit = with_room(wish, nodes);
-    return n > 0 && (uint32_t) __builtin_popcountll(fit) >= n && find_group(wish, fit, n, ret);
+    if (n == 0)
+        return false;
+    if (find_so_many(wish, nodes, max, n, ret))
+        return true;
+    wish->roomiest = true;
+    return find_so_many(wish, nodes, wanted->bytes, n, ret);
 }
 
 /* Nothing has room for it: the nodes with the most. */
@@ -205,16 +239,12 @@ find_roomiest(const Wish *wish, LpNodeSet nodes, uint32_t n, NodeGroup *ret)
 static bool
 find_among(Wish *wish, const LpLayoutNew *wanted, LpNodeSet nodes, NodeGroup *group)
 {
-    uint64_t most = wanted->max_bytes > wanted->bytes ? wanted->max_bytes : wanted->bytes;
-    bool spread = wanted->rule.mode == LP_NUMA_SPREAD;
-
+    wish->roomiest = false;
     if (wanted->rule.mode == LP_NUMA_INTERLEAVE && wanted->n_cells == 0)
         return find_roomiest(wish, nodes, 1, group) == 1;
     if (wanted->n_cells)
-        return find_exactly(wish, nodes, most, wanted->n_cells, group) ||
-               find_exactly(wish, nodes, wanted->bytes, wanted->n_cells, group);
-    return find_fewest(wish, nodes, most, spread, group) ||
-           find_fewest(wish, nodes, wanted->bytes, spread, group);
+        return find_exactly(wish, nodes, wanted, group);
+    return find_fewest(wish, nodes, wanted, wanted->rule.mode == LP_NUMA_SPREAD, group);
 }
 
 /* Nodes that a partition could be put on without any rule: those with memory, with processors of their

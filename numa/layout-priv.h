@@ -8,6 +8,8 @@
  * seen.  All weights are held below COST_WEIGHT_MAX (a thousand points), so that all sums fit 63 bits. */
 #define COST_SHIFT 32
 #define COST_WEIGHT_MAX 1000000u
+/* What all memory moved once may cost, where bytes are dear: more than any gain. */
+#define PRICE_MAX (UINT64_C(1) << 27)
 /* Shares of one are in 2^-20. */
 #define SHARE_SHIFT 20
 #define SHARE_ONE (1u << SHARE_SHIFT)
@@ -115,6 +117,7 @@ bool layout_fits(const State *state, uint32_t cell, const Spot *spot);
 int64_t layout_delta(const State *state, uint32_t cell, const Spot *spot);
 void layout_put(State *state, uint32_t cell, const Spot *spot);
 void layout_remove(State *state, uint32_t cell);
+void layout_price(State *state, uint32_t doublings);
 bool layout_changed(const State *state, uint32_t cell);
 bool layout_snapshot_init(const State *state, Snapshot *snapshot);
 void layout_snapshot_clear(Snapshot *snapshot);

@@ -82,6 +82,25 @@ move_cost_of(const State *state, const CellState *cell, uint64_t moved, int32_t 
     return cost;
 }
 
+/* Makes each byte that moves cost 2^doublings times what its weight says; 0: as it says. */
+void
+layout_price(State *state, uint32_t doublings)
+{
+    uint64_t weight = (uint64_t) state->weights.movement << doublings;
+
+    if (weight > PRICE_MAX)
+        weight = PRICE_MAX;
+    state->per_moved = ((unsigned __int128) weight << (COST_SHIFT + 64)) /
+                       (state->total ? state->total : 1);
+    for (uint32_t c = 0; c < state->n_cells; c++) {
+        CellState *cell = &state->cells[c];
+        int64_t cost = move_cost_of(state, cell, cell->moved, cell->home, cell->cpus);
+
+        state->cost += cost - cell->move_cost;
+        cell->move_cost = cost;
+    }
+}
+
 /* ------------------------------------------------------------------ changes of one cell */
 
 /* What a cell that goes from one spot to another leaves on a node. */

@@ -6,6 +6,8 @@
 
 /* Partitions that stay may let others stay: how often all are asked. */
 #define ROUNDS 4
+/* How dear a byte may become where few may move: beyond 2^15 times its weight nothing does. */
+#define PRICE_DOUBLINGS 15
 
 static void
 spread_of(const State *state, uint32_t index, bool now, LpSpread *cpu, LpSpread *memory)
@@ -173,10 +175,21 @@ list_worth(const State *state, Worth *list)
     return n;
 }
 
-/* From what is, as much of what was found as the bytes allow, the worthiest first; then whatever else
- * may be had for the rest. */
+/* All as it lies; what is new is nowhere. */
+static void
+put_all_back(State *state)
+{
+    for (uint32_t p = 0; p < state->n_parts; p++)
+        put_part(state, p, NULL);
+    for (uint32_t c = 0; c < state->n_cells; c++) {
+        if (!state->cells[c].was && state->cells[c].home >= 0)
+            layout_remove(state, c);
+    }
+}
+
+/* From what is, as much of what was found as the bytes allow, the worthiest first. */
 static bool
-hold_bytes(State *state, Snapshot *found, uint64_t max_bytes)
+take_worthiest(State *state, const Snapshot *found)
 {
     Worth *list = calloc((size_t) state->n_parts + 1, sizeof(*list));
     bool changed = true;
@@ -184,16 +197,10 @@ hold_bytes(State *state, Snapshot *found, uint64_t max_bytes)
 
     if (!list)
         return false;
+    layout_restore(state, found);
     n = list_worth(state, list);
     qsort(list, n, sizeof(*list), compare_worth);
-    layout_save(state, found);
-    for (uint32_t p = 0; p < state->n_parts; p++)
-        put_part(state, p, NULL);
-    for (uint32_t c = 0; c < state->n_cells; c++) {
-        if (!state->cells[c].was && state->cells[c].home >= 0)
-            layout_remove(state, c);
-    }
-    state->max_moved = max_bytes;
+    put_all_back(state);
     for (uint32_t round = 0; changed && round < ROUNDS; round++) {
         changed = false;
         for (uint32_t i = 0; i < n; i++) {
@@ -212,7 +219,60 @@ hold_bytes(State *state, Snapshot *found, uint64_t max_bytes)
         }
     }
     free(list);
-    return layout_search(state);
+    return true;
+}
+
+/* Raises the price of a byte until the best layout moves few enough.  *much: the cheapest layout that
+ * moves too much, *few: the first that does not (as it lies, if there is none). */
+static bool
+raise_price(State *state, uint64_t max_bytes, Snapshot *much, Snapshot *few)
+{
+    uint32_t low = 0, high = PRICE_DOUBLINGS + 1;
+
+    put_all_back(state);
+    layout_save(state, few);
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+
+        put_all_back(state);
+        layout_price(state, middle);
+        if (!layout_search(state))
+            return false;
+        if (state->moved > max_bytes) {
+            layout_save(state, much);
+            low = middle;
+        } else {
+            layout_save(state, few);
+            high = middle;
+        }
+    }
+    layout_price(state, 0);
+    return true;
+}
+
+/* The best within the bytes: from what a higher price leaves, and from the worthiest part of what a
+ * price too low finds; in both, what is left of the bytes is used up. */
+static bool
+hold_bytes(State *state, Snapshot *much, uint64_t max_bytes)
+{
+    Snapshot few = { 0 };
+    bool ok;
+
+    if (!layout_snapshot_init(state, &few))
+        return false;
+    layout_save(state, much);
+    ok = raise_price(state, max_bytes, much, &few);
+    state->max_moved = max_bytes;
+    if (ok) {
+        layout_restore(state, &few);
+        ok = layout_search(state);
+        layout_save(state, &few);
+    }
+    ok = ok && take_worthiest(state, much) && layout_search(state);
+    if (state->cost > few.cost)
+        layout_restore(state, &few);
+    layout_snapshot_clear(&few);
+    return ok;
 }
 
 /* ------------------------------------------------------------------ never worse */
