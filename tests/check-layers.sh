@@ -74,8 +74,9 @@ allowed() {
             '|^lpard/(autoscale|pools|optimize)/' \
             '|^lpard/[^/]*[.]h$' | tr -d ' ' ;;
     main) echo '^((hotplug|policy|numa)/|lpard/)' ;;
-    # It plays host and guests to the policy, and knows nothing of the daemon.
-    sim) echo '^(policy/|lpard/(error|svg)[.]h$)' ;;
+    # It plays host and guests to the policy, and knows nothing of the daemon.  A topology is how a
+    # host's nodes are described to both.
+    sim) echo '^(policy/|numa/topology[.]h$|lpard/(error|svg)[.]h$)' ;;
     # Amounts and their limits have one home, so a bad one is refused before it is sent; all else
     # lparctl knows through the API alone.
     ctl) echo '^(policy/(units|profile|autoscale)|numa/(cpumask|rule)|lpard/(error|svg))[.]h$' ;;

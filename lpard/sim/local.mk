@@ -10,6 +10,7 @@ liblp_sim_a_SOURCES = lpard/sim/sim.c lpard/sim/sim.h lpard/sim/sim-priv.h \
 	lpard/sim/rival-esx.c lpard/sim/rival-neon.c lpard/sim/rival-vpa.c \
 	lpard/sim/rival-senpai.c lpard/sim/rival-clairvoyant.c lpard/sim/bound.c lpard/sim/bound.h \
 	lpard/sim/compare.c lpard/sim/compare.h lpard/sim/goals.c lpard/sim/goals.h \
+	lpard/sim/nodes.c lpard/sim/nodes.h \
 	lpard/sim/options.c lpard/sim/options.h lpard/sim/cmd-run.c lpard/sim/cmd-generate.c \
 	lpard/sim/report.c lpard/sim/report.h lpard/sim/report-priv.h lpard/sim/report-table.c \
 	lpard/sim/report-json.c lpard/sim/report-svg.c lpard/sim/report-panel.c \
@@ -17,8 +18,8 @@ liblp_sim_a_SOURCES = lpard/sim/sim.c lpard/sim/sim.h lpard/sim/sim-priv.h \
 	lpard/sim/replay.c lpard/sim/replay.h lpard/sim/what-if.c \
 	lpard/error.c lpard/error.h
 liblp_sim_a_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(JANSSON_CFLAGS) $(LIBLZMA_CFLAGS)
-LP_SIM_LIBS = liblp-sim.a liblp-policy.a liblp-place.a $(JANSSON_LIBS) $(LIBLZMA_LIBS) \
-	$(GLIB_LIBS) -lm
+LP_SIM_LIBS = liblp-sim.a liblp-policy.a liblp-numa.a liblp-place.a $(JANSSON_LIBS) $(LIBLZMA_LIBS) \
+	$(HWLOC_LIBS) $(GLIB_LIBS) -lm
 
 bin_PROGRAMS += lpar-sim
 lpar_sim_SOURCES = lpard/sim/main.c

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "lpard/error.h"
+#include "numa/topology.h"
 
 #define DAY_SEC 86400u
 #define HOUR_SEC 3600u
@@ -24,6 +25,7 @@ lp_sim_options_clear(LpSimOptions *options)
 {
     g_free(options->trace);
     g_free(options->generate);
+    g_free(options->topology);
 }
 
 GOptionGroup *
@@ -56,6 +58,8 @@ lp_sim_options_group(LpSimOptions *options)
           "The host's memory: so many times the peak of summed demand (1.25)", "R" },
         { "cpu-ratio", 'c', 0, G_OPTION_ARG_DOUBLE, &options->cpu_ratio,
           "Its processors likewise (2.0)", "R" },
+        { "topology", 0, 0, G_OPTION_ARG_STRING, &options->topology,
+          "Its nodes: a synthetic description or an hwloc XML file (one node)", "TEXT" },
         { NULL },
     };
 
@@ -120,6 +124,24 @@ set_times(const LpSimOptions *options, const LpTrace *trace, LpSimConfig *config
     return true;
 }
 
+/* Only how many there are and how large beside each other: the host's size is of the demand. */
+static bool
+set_nodes(const char *text, LpSimConfig *config, GError **error)
+{
+    g_autofree LpTopology *topology = g_new0(LpTopology, 1);
+    char message[256] = "";
+
+    if (!lp_topology_read(text, topology, message, sizeof message)) {
+        g_set_error(error, LP_ERROR, LP_ERROR_USAGE, "--topology: %s", message);
+        return false;
+    }
+    for (uint32_t i = 0; i < topology->n_nodes; i++) {
+        if (topology->nodes[i].memory_bytes > 0)
+            config->node_size[config->n_nodes++] = topology->nodes[i].memory_bytes;
+    }
+    return true;
+}
+
 LpTrace *
 lp_sim_options_load(const LpSimOptions *options, LpSimConfig *ret_config, GError **error)
 {
@@ -151,6 +173,8 @@ lp_sim_options_load(const LpSimOptions *options, LpSimConfig *ret_config, GError
         return NULL;
     lp_sim_host_size(trace, lp_sim_permyriad(options->memory_ratio),
                      lp_sim_permyriad(options->cpu_ratio), ret_config);
+    if (options->topology != NULL && !set_nodes(options->topology, ret_config, error))
+        return NULL;
     return g_steal_pointer(&trace);
 }
 

@@ -7,6 +7,7 @@
 typedef struct {
     char *trace;                   /* a path; or ... */
     char *generate;                /* ... kinds */
+    char *topology;                /* NULL: one node */
     int vms, days, from_day, hold_back, warm_hours;
     gboolean held, steps;
     gint64 seed;

@@ -46,6 +46,7 @@ configuration(const LpSimConfig *config)
 
     json_object_set_new(object, "host_bytes", whole(config->host_bytes));
     json_object_set_new(object, "host_centi", whole(config->host_centi));
+    json_object_set_new(object, "n_nodes", whole(MAX(config->n_nodes, 1)));
     json_object_set_new(object, "steps", json_boolean(config->steps));
     /* As text: a seed is 64 bits, and a program that reads numbers as doubles would lose some. */
     json_object_set_new(object, "seed", json_sprintf("%" G_GUINT64_FORMAT, config->seed));

@@ -1,6 +1,7 @@
 /* lpard's own policy behind the simulator's interface: what its daemon would see and do. */
 #include <glib.h>
 
+#include "lpard/sim/nodes.h"
 #include "lpard/sim/rival.h"
 #include "policy/policy.h"
 
@@ -31,7 +32,6 @@ introduce(const LpSimView *view, LpPolicyPartition *ret)
         .entitled_centi = view->entitled_centi,
         .pool = LP_NO_POOL,
         .block_bytes = view->block_bytes,
-        .n_cells = 1,
         .seen = { .mem_by = LP_SEEN_AGENT, .has_cpu = true, .has_psi = true },
     };
 }
@@ -49,13 +49,11 @@ begin(const LpSimHost *host, bool burst)
     lp_policy_host_init(&lpard->host);
     lpard->host.mode = LP_MODE_AUTO;
     lpard->host.burst = burst;
-    lpard->host.n_nodes = 1;
-    lpard->host.nodes[0].capacity_bytes = host->host_bytes;
     lpard->host.capacity_centi = host->host_centi;
-    lpard->host.nodes[0].reserve_bytes = 0;
     lpard->host.reserve_centi = 0;
     for (size_t i = 0; i < host->n; i++)
         introduce(&host->views[i], &lpard->partitions[i]);
+    lp_sim_nodes_place(host, &lpard->host, lpard->partitions);
     return lpard;
 }
 
@@ -148,9 +146,9 @@ decide(void *self, LpSimHost *host)
     Lpard *lpard = self;
 
     lpard->host.now_msec = host->now_msec;
-    lpard->host.nodes[0].free_bytes = host->host_free_bytes;
     for (size_t i = 0; i < host->n; i++)
         update(&host->views[i], &lpard->failures[i], &lpard->partitions[i]);
+    lp_sim_nodes_free(host, lpard->partitions, &lpard->host);
     if (!lp_policy_decide(lpard->policy, &lpard->host, lpard->partitions, lpard->states, host->n,
                           lpard->decisions))
         return;

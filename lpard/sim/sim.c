@@ -51,6 +51,28 @@ lp_sim_host_size(const LpTrace *trace, uint32_t memory_permyriad, uint32_t cpu_p
     config->host_centi = (uint32_t) MAX((uint64_t) (centi * cpu_permyriad / 10000), minima_centi);
 }
 
+/* By the nodes' sizes, in whole blocks; the last with memory has what is left over. */
+static void
+divide_host(const LpSimConfig *config, LpSimHost *ret_host)
+{
+    uint64_t left = config->host_bytes, size_left = 0;
+
+    for (uint32_t j = 0; j < config->n_nodes; j++)
+        size_left += config->node_size[j];
+    ret_host->n_nodes = size_left > 0 ? config->n_nodes : 1;
+    if (size_left == 0)
+        ret_host->node_bytes[0] = left;
+    for (uint32_t j = 0; j < config->n_nodes && size_left > 0; j++) {
+        uint64_t bytes = (uint64_t) ((unsigned __int128) left * config->node_size[j] / size_left);
+
+        size_left -= config->node_size[j];
+        if (size_left > 0)
+            bytes -= bytes % LP_SIM_BLOCK_BYTES;
+        ret_host->node_bytes[j] = bytes;
+        left -= bytes;
+    }
+}
+
 static void
 begin_views(LpSim *sim)
 {
@@ -74,6 +96,7 @@ begin_views(LpSim *sim)
     sim->host.host_bytes = sim->config->host_bytes;
     sim->host.host_centi = sim->config->host_centi;
     sim->host.n = sim->n;
+    divide_host(sim->config, &sim->host);
 }
 
 /* The most that will be wanted soon; on a straight line that is at an end or at a sample. */

@@ -8,6 +8,7 @@
  *   guest.c       what a guest does with what it has: use, cache, stalls, kills
  *   actuator.c    what becomes of a policy's word: refused, under way, done, failed; S1-S3
  *   rival*.c      the policies behind LpSimPolicy
+ *   nodes.[ch]    the host's nodes, for the policy that minds them
  *   measure.[ch]  what a run was like
  *   report*.[ch]  table, JSON, picture
  *   bound.[ch]    what could have been done by one who knows all */
@@ -19,6 +20,9 @@
 #include <stdint.h>
 
 #include "lpard/sim/trace.h"
+
+/* As many as the policy handles. */
+#define LP_SIM_NODES 64
 
 /* How long things take, and how they fail.  research: HyperAlloc (EuroSys'25), 18 GiB by
  * virtio-mem: grow 0.197 s, shrink 0.604 s touched. */
@@ -38,6 +42,10 @@ typedef struct {
     uint64_t warm_sec;                     /* not measured: 288 samples of 300 s */
     uint32_t tick_sec;                     /* 1 */
     LpSimActuators actuators;
+    /* The host's nodes, and how much of its memory each has beside the others.  1, or no size: one node
+     * with all.  Only lpard's policy minds them: what lies far away is no slower here. */
+    uint32_t n_nodes;
+    uint64_t node_size[LP_SIM_NODES];
 } LpSimConfig;
 
 /* One partition as a policy sees it: the past only (but for `clairvoyant`). */
@@ -76,6 +84,8 @@ typedef struct {
     int64_t now_msec;
     uint64_t host_bytes, host_free_bytes;  /* free: granted to nobody and observed so */
     uint32_t host_centi;
+    uint32_t n_nodes;                      /* 1.., whose memory sums to the host's */
+    uint64_t node_bytes[LP_SIM_NODES];
     LpSimView *views;
     size_t n;
 } LpSimHost;
