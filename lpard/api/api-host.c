@@ -166,6 +166,7 @@ lp_api_get_metrics(LpCall *call)
     g_autofree char *text = NULL;
     g_autoptr(GPtrArray) scores = g_ptr_array_new_with_free_func((GDestroyNotify)json_decref);
     LpOptimizerFigures figures = {.host_centi = LP_SCORE_NONE};
+    LpMetricsAffinity affinity;
     LpHostUse use;
     LpMetrics metrics = {
         .partitions = list, .operations = operations, .use = &use, .counts = api->counts,
@@ -184,8 +185,9 @@ lp_api_get_metrics(LpCall *call)
             if (score)
                 g_ptr_array_add(scores, score);
         }
-        metrics.affinity = &(LpMetricsAffinity){scores, figures.host_centi, figures.moved_bytes,
-                                                figures.runs};
+        affinity = (LpMetricsAffinity){scores, figures.host_centi, figures.moved_bytes,
+                                       figures.runs};
+        metrics.affinity = &affinity;
     }
     lp_registry_use(api->registry, &use);
     text = lp_metrics_text(&metrics);

@@ -7,6 +7,9 @@
 #include "lpard/ctl/text.h"
 #include "lpard/ctl/verbs.h"
 
+/* Of those that one remark is about. */
+#define NAMES_SHOWN 4
+
 static bool
 is_called(const json_t *score, const char *name)
 {
@@ -48,22 +51,73 @@ check_names(LpCtl *ctl, const json_t *scores, GError **error)
     return true;
 }
 
-/* What is said of each, with its name before it. */
+typedef struct {
+    const char *text;
+    GPtrArray *names;             /* of those that it is said of */
+} Remark;
+
+static void
+clear_remark(void *data)
+{
+    g_ptr_array_unref(((Remark *)data)->names);
+}
+
+static void
+add_remark(GArray *remarks, const char *text, const char *name)
+{
+    Remark remark = { .text = text };
+
+    for (guint i = 0; i < remarks->len; i++) {
+        if (strcmp(g_array_index(remarks, Remark, i).text, text) == 0) {
+            g_ptr_array_add(g_array_index(remarks, Remark, i).names, (void *)(guintptr)name);
+            return;
+        }
+    }
+    remark.names = g_ptr_array_new();
+    g_ptr_array_add(remark.names, (void *)(guintptr)name);
+    g_array_append_val(remarks, remark);
+}
+
+/* "web1, web2 and 7 more: " */
+static char *
+names_text(const GPtrArray *names)
+{
+    GString *text = g_string_new(NULL);
+    guint shown = names->len > NAMES_SHOWN + 1 ? NAMES_SHOWN : names->len;
+
+    for (guint i = 0; i < shown; i++)
+        g_string_append_printf(text, "%s%s", i ? ", " : "",
+                               (const char *)g_ptr_array_index(names, i));
+    if (shown < names->len)
+        g_string_append_printf(text, " and %u more", names->len - shown);
+    g_string_append(text, ": ");
+    return g_string_free(text, FALSE);
+}
+
+/* What is said of several is said once. */
 static void
 print_remarks(LpCtl *ctl, const json_t *scores, GString *out)
 {
+    g_autoptr(GArray) remarks = g_array_new(FALSE, FALSE, sizeof(Remark));
+
+    g_array_set_clear_func(remarks, clear_remark);
     for (gsize i = 0; i < json_array_size(scores); i++) {
         const json_t *score = json_array_get(scores, i);
-        const json_t *remarks = json_object_get(score, "remarks");
-        g_autofree char *name = lp_ctl_text_str(score, "partition");
+        const json_t *list = json_object_get(score, "remarks");
 
-        for (gsize k = 0; k < json_array_size(remarks) && is_wanted(ctl, score); k++) {
-            const char *remark = json_string_value(json_array_get(remarks, k));
-            g_autofree char *first = g_strdup_printf("  - %s: ", name);
+        for (gsize k = 0; k < json_array_size(list) && is_wanted(ctl, score); k++) {
+            const char *text = json_string_value(json_array_get(list, k));
 
-            if (remark != NULL)
-                lp_ctl_text_wrap(out, first, "    ", remark);
+            if (text != NULL)
+                add_remark(remarks, text, lp_ctl_json_str(score, "partition"));
         }
+    }
+    for (guint i = 0; i < remarks->len; i++) {
+        const Remark *remark = &g_array_index(remarks, Remark, i);
+        g_autofree char *names = names_text(remark->names);
+        g_autofree char *line = g_strconcat(names, remark->text, NULL);
+
+        lp_ctl_text_wrap(out, "  - ", "    ", line);
     }
 }
 

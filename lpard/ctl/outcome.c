@@ -170,7 +170,8 @@ lp_ctl_outcome_text(const json_t *operation, GString *out)
 
         g_string_append_printf(out, ", %s", took);
     }
-    if (confirm != NULL)
+    /* Of an optimization the scores are the proof. */
+    if (confirm != NULL && !lp_ctl_is_optimize(operation))
         g_string_append_printf(out, ", %s", confirm);
     if (lp_ctl_json_bool(operation, "recovered"))
         g_string_append(out, ", taken up again after a restart");

@@ -144,7 +144,12 @@ end_world(void)
     world = (World){0};
 }
 
-void
+typedef struct {
+    bool done;
+    GBytes *bytes;
+} Answer;
+
+static void
 on_answer(GObject *session, GAsyncResult *result, void *data)
 {
     Answer *answer = data;
@@ -156,37 +161,58 @@ on_answer(GObject *session, GAsyncResult *result, void *data)
         fprintf(stderr, "%s\n", error->message);
 }
 
-bool
+static bool
 answered(void *data)
 {
     return ((Answer *)data)->done;
 }
 
-json_t *
-ask(const char *method, const char *path, const char *body, unsigned want)
+static char *
+ask_with(const char *method, const char *path, const char *body, const char *key, unsigned want)
 {
     g_autofree char *url = g_strconcat("http://localhost", path, NULL);
     g_autoptr(SoupMessage) message = soup_message_new(method, url);
     Answer answer = {0};
-    json_t *json;
-    gsize size;
-    const char *text;
+    char *text;
 
     if (body) {
         g_autoptr(GBytes) bytes = g_bytes_new(body, strlen(body));
 
         soup_message_set_request_body_from_bytes(message, "application/json", bytes);
     }
+    if (key)
+        soup_message_headers_append(soup_message_get_request_headers(message),
+                                    "Idempotency-Key", key);
     soup_session_send_and_read_async(world.session, message, 0, NULL, on_answer, &answer);
     until(answered, &answer);
     assert_non_null(answer.bytes);
-    text = g_bytes_get_data(answer.bytes, &size);
-    if (soup_message_get_status(message) != want)
-        fail_msg("%s %s: %u\n%.*s", method, path, (unsigned)soup_message_get_status(message),
-                 (int)size, text);
-    json = json_loadb(text, size, 0, NULL);
+    text = g_strndup(g_bytes_get_data(answer.bytes, NULL), g_bytes_get_size(answer.bytes));
     g_bytes_unref(answer.bytes);
-    return json;
+    if (soup_message_get_status(message) != want)
+        fail_msg("%s %s: %u\n%s", method, path, (unsigned)soup_message_get_status(message), text);
+    return text;
+}
+
+char *
+ask_text(const char *method, const char *path, const char *body, unsigned want)
+{
+    return ask_with(method, path, body, NULL, want);
+}
+
+json_t *
+ask_keyed(const char *path, const char *body, const char *key, unsigned want)
+{
+    g_autofree char *text = ask_with("POST", path, body, key, want);
+
+    return json_loads(text, 0, NULL);
+}
+
+json_t *
+ask(const char *method, const char *path, const char *body, unsigned want)
+{
+    g_autofree char *text = ask_text(method, path, body, want);
+
+    return json_loads(text, 0, NULL);
 }
 
 json_t *

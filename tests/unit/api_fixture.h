@@ -47,16 +47,11 @@ bool quiet(void *data);
 /* The same, but for the streams that are open. */
 bool quiet_but_streams(void *data);
 
-typedef struct {
-    bool done;
-    GBytes *bytes;
-} Answer;
-
-void on_answer(GObject *session, GAsyncResult *result, void *data);
-bool answered(void *data);
-
-/* Each fails the test where the status is another. */
+/* Each fails the test where the status is another.  What comes is the caller's. */
+char *ask_text(const char *method, const char *path, const char *body, unsigned want);
 json_t *ask(const char *method, const char *path, const char *body, unsigned want);
+/* A POST with an Idempotency-Key. */
+json_t *ask_keyed(const char *path, const char *body, const char *key, unsigned want);
 /* ... or where the answer is not of that schema. */
 json_t *ask_for(const char *schema, const char *method, const char *path, const char *body,
                 unsigned want);

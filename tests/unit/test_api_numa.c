@@ -139,6 +139,18 @@ test_rule_and_floor(void **state)
     json_decref(json);
 }
 
+static void
+check_metrics(void)
+{
+    g_autofree char *text = ask_text("GET", "/v1/metrics", NULL, 200);
+
+    assert_non_null(strstr(text, "\nlpard_affinity_score{partition=\"web1\"} 100.00\n"));
+    assert_non_null(strstr(text, "\nlpard_affinity_age_seconds{partition=\"web1\"} "));
+    assert_non_null(strstr(text, "\nlpard_host_affinity_score 100.00\n"));
+    assert_non_null(strstr(text, "\nlpard_optimize_moved_bytes_total 1073741824\n"));
+    assert_non_null(strstr(text, "\nlpard_optimize_runs_total 1\n"));
+}
+
 /* The rule says now that web1 belongs on node 1. */
 static void
 test_optimize(void **state)
@@ -147,7 +159,7 @@ test_optimize(void **state)
     const json_t *optimize = json_object_get(json, "optimize");
     g_autofree char *path = NULL;
     const char *state_name;
-    json_int_t moves;
+    json_int_t moves, id;
 
     (void)state;
     assert_int_equal(number(json, "id"), 0);
@@ -155,8 +167,10 @@ test_optimize(void **state)
     moves = number(optimize, "total_bytes");
     assert_true(moves > 0);
     json_decref(json);
-    json = ask_for("Operation", "POST", "/v1/optimize", "{\"protect\":[\"db1\"]}", 202);
-    path = g_strdup_printf("/v1/operations/%" JSON_INTEGER_FORMAT "?wait=60", number(json, "id"));
+    json = ask_keyed("/v1/optimize", "{\"protect\":[\"db1\"]}", "night-1", 202);
+    assert_true(schema_holds(world.document, "Operation", json));
+    id = number(json, "id");
+    path = g_strdup_printf("/v1/operations/%" JSON_INTEGER_FORMAT "?wait=60", id);
     assert_string_equal(json_string_value(json_object_get(json, "kind")), "optimize");
     json_decref(json);
     json = ask_for("Operation", "GET", path, NULL, 200);
@@ -167,6 +181,11 @@ test_optimize(void **state)
     assert_int_equal(number(optimize, "moved_bytes"), moves);
     assert_int_equal(number(json_object_get(optimize, "host"), "measured_centi"), 10000);
     json_decref(json);
+    /* The same once more is the same one, and not for somebody else's body. */
+    json = ask_keyed("/v1/optimize", "{\"protect\":[\"db1\"]}", "night-1", 202);
+    assert_int_equal(number(json, "id"), id);
+    json_decref(json);
+    json_decref(ask_keyed("/v1/optimize", "{}", "night-1", 409));
     /* It is in the list, and in that of the partition that it touched, but in no other's. */
     json = ask_for("Operations", "GET", "/v1/operations?state=all&partition=web1", NULL, 200);
     assert_int_equal(json_array_size(json_object_get(json, "operations")), 1);
@@ -177,6 +196,7 @@ test_optimize(void **state)
     optimize = json_array_get(json_object_get(score_of(json, "web1"), "nodes"), 0);
     assert_int_equal(number(optimize, "node"), 1);
     json_decref(json);
+    check_metrics();
 }
 
 int

@@ -34,7 +34,7 @@
               "{\"cell\":null,\"from\":null,\"to\":0,\"bytes\":1048576}]"
 #define OPTIMIZE(state, exit, version, phase, moved, measured, message)                       \
     "{\"id\":17,\"kind\":\"optimize\",\"state\":\"" state "\",\"exit_status\":" exit ","      \
-    "\"partition\":null,\"to\":null,\"message\":" message ",\"confirm\":\"none\","            \
+    "\"partition\":null,\"to\":null,\"message\":" message ",\"confirm\":\"host\","            \
     "\"remarks\":[],\"version\":" version ",\"timing\":{\"total_msec\":4200},\"legs\":[],"     \
     "\"optimize\":{\"host\":{\"before_centi\":4030,\"predicted_centi\":9820,"                \
     "\"measured_centi\":" measured "},\"total_bytes\":6443499520,\"moved_bytes\":" moved ","  \
@@ -100,6 +100,26 @@ test_score(void **state)
     expect(*state, "{\"host\":{\"score_centi\":null},\"partitions\":[]}", "score",
            "GET /v1/score\n",
            "host: score -, predicted -\nNo partition runs, so nothing lies anywhere.\n");
+}
+
+/* What holds for many is said once. */
+static void
+test_remarks(void **state)
+{
+    g_autoptr(GString) answer = g_string_new("{\"partitions\":[");
+    Ran ran;
+
+    for (int i = 0; i < 9; i++)
+        g_string_append_printf(answer, "%s{\"partition\":\"p%d\",\"remarks\":[\"%s\"]}",
+                               i ? "," : "", i, i == 5 ? "alone" : "it stays");
+    g_string_append(answer, "]}");
+    ran = run(*state, answer->str, "score");
+    assert_non_null(strstr(ran.out, "\n  - p0, p1, p2, p3 and 4 more: it stays\n"
+                                    "  - p5: alone\n"));
+    ran_clear(&ran);
+    ran = run(*state, answer->str, "score p0 p1 p5");
+    assert_non_null(strstr(ran.out, "\n  - p0, p1: it stays\n  - p5: alone\n"));
+    ran_clear(&ran);
 }
 
 /* Of the names that have no score lpard says what they are. */
@@ -534,6 +554,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_score, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_remarks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_score_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_optimize_plan, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_optimize_run, set_up, tear_down),
