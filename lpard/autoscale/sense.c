@@ -99,9 +99,9 @@ fill_cells(const LpPartition *partition, const LpTopology *topology, LpPolicyPar
     bool bound = view->n_cells > 0;
 
     for (uint32_t i = 0; bound && i < view->n_cells && i < LP_POLICY_CELLS; i++) {
-        int node = view->cells[i].node < 0
+        int node = view->cells[i].home < 0
                        ? -1
-                       : lp_topology_find(topology, (uint32_t) view->cells[i].node);
+                       : lp_topology_find(topology, (uint32_t) view->cells[i].home);
 
         bound = node >= 0;
         ret->cell_node[i] = (uint8_t) MAX(node, 0);
