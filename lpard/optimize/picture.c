@@ -339,13 +339,15 @@ fill_host(LpPicture *picture, LpRegistry *registry)
     picture->host.cells = picture->row_cells;
 }
 
+/* Of its partitions: what plain domains do is not lpard's to mend. */
 static uint32_t
 host_score(const LpPicture *picture, const uint32_t *scores)
 {
     g_autofree uint64_t *bytes = g_new0(uint64_t, MAX(picture->n_parts, 1));
 
     for (guint i = 0; i < picture->n_parts; i++)
-        bytes[i] = sum_of(&picture->parts[i].memory, picture->topology->n_nodes);
+        if (picture->parts[i].has_profile)
+            bytes[i] = sum_of(&picture->parts[i].memory, picture->topology->n_nodes);
     return lp_score_mean(scores, bytes, picture->n_parts);
 }
 

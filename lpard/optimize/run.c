@@ -115,9 +115,19 @@ wake_at(LpRunning *running, int64_t usec)
 {
     int64_t left = usec - g_get_monotonic_time();
 
-    if (!running->timer_source)
-        running->timer_source = g_timeout_add((guint) CLAMP(left / 1000 + 1, 1, 60000), on_timer,
-                                              running);
+    if (running->timer_source && running->timer_usec <= usec)
+        return;
+    if (running->timer_source)
+        g_source_remove(running->timer_source);
+    running->timer_usec = usec;
+    running->timer_source = g_timeout_add((guint) CLAMP(left / 1000 + 1, 1, 60000), on_timer,
+                                          running);
+}
+
+void
+lp_running_wake(LpRunning *running, int64_t after_usec)
+{
+    wake_at(running, g_get_monotonic_time() + after_usec);
 }
 
 static bool

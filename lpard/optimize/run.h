@@ -20,11 +20,14 @@ struct LpRunning {
     int64_t told_usec, begun_usec;
     uint64_t begun_bytes;         /* what had been moved when it began here */
     guint pump_source, timer_source;
+    int64_t timer_usec;           /* when that comes */
 };
 
 /* run.c */
 /* Something has changed: goes on with what can be done now. */
 void lp_running_pump(LpRunning *running);
+/* The same after a while. */
+void lp_running_wake(LpRunning *running, int64_t after_usec);
 /* Says how far it is; unless `now`, not more than once a second. */
 void lp_running_tell(LpRunning *running, bool now);
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "lpard/optimize/run.h"
+#include "lpard/profile-xml.h"
 #include "policy/units.h"
 
 /* A piece takes a tenth of a second; under memory pressure the kernel may take many of them. */
@@ -18,6 +19,9 @@
 #define ROOM_TRIES 5
 #define ROOM_PAUSE_USEC (2 * G_USEC_PER_SEC)
 
+/* A resize that is at work on it writes its definition too, and ends within a second or two. */
+#define WRITTEN_PAUSE_USEC (500 * 1000)
+
 typedef enum { CALL_PINS, CALL_MOVE, CALL_NODESET, CALL_CONFIG } Kind;
 
 /* Values of one call; the worker's while it runs. */
@@ -31,6 +35,7 @@ typedef struct {
     uint32_t n_nodes;
     uint32_t node_ids[LP_MAX_NODES];
     int32_t cell_nodes[LP_MAX_CELLS];
+    char *metadata;               /* the profile, whose map of cells follows */
 } Call;
 
 typedef struct {
@@ -48,14 +53,26 @@ call_free(void *data)
     Call *call = data;
 
     g_free(call->pins.vcpus);
+    g_free(call->metadata);
     g_free(call);
+}
+
+/* The definition first: if lpard dies in between, the next run reads it from there. */
+static bool
+define(const LpDriver *driver, LpConn *conn, const Call *call, GError **error)
+{
+    LpConfigChange config = {.set_nodes = true, .metadata = call->metadata};
+
+    memcpy(config.node, call->cell_nodes, sizeof config.node);
+    config.pins = call->has_pins ? &call->pins : NULL;
+    return driver->set_config(conn, call->uuid, &config, error)
+           && driver->set_metadata(conn, call->uuid, call->metadata, error);
 }
 
 static bool
 call_job(const LpDriver *driver, LpConn *conn, void *data, GError **error)
 {
     Call *call = data;
-    LpConfigChange config = {.set_nodes = call->kind == CALL_CONFIG};
 
     switch (call->kind) {
     case CALL_PINS:
@@ -63,9 +80,7 @@ call_job(const LpDriver *driver, LpConn *conn, void *data, GError **error)
     case CALL_NODESET:
         return driver->set_nodeset(conn, call->uuid, call->node_ids, call->n_nodes, error);
     case CALL_CONFIG:
-        memcpy(config.node, call->cell_nodes, sizeof config.node);
-        config.pins = call->has_pins ? &call->pins : NULL;
-        return driver->set_config(conn, call->uuid, &config, error);
+        return define(driver, conn, call, error);
     default:
         return driver->move_pages(conn, call->uuid, &call->order, &call->moved, error);
     }
@@ -228,6 +243,26 @@ ask_nodeset(LpRunning *running, LpWorkPart *part, LpPartition *partition)
     return true;
 }
 
+/* A profile whose cells are where they are moved to. */
+static char *
+metadata_for(const LpPartition *partition, const int32_t *nodes, uint32_t n_cells)
+{
+    LpProfile profile = partition->profile;
+
+    for (uint32_t i = 0; i < MIN(n_cells, profile.n_cells); i++)
+        profile.cell_node[i] = nodes[i];
+    profile.generation = MAX(profile.generation, partition->generation_seen) + 1;
+    return lp_profile_to_xml(&profile);
+}
+
+/* Somebody else is writing its profile, or may be about to. */
+static bool
+is_being_written(const LpRunning *running, const LpPartition *partition)
+{
+    return partition->defining > 0
+           || lp_engine_lane_depth(running->optimizer->engine, partition->uuid) > 0;
+}
+
 /* From its next start on it is where it was moved to. */
 static bool
 ask_config(LpRunning *running, LpWorkPart *part, LpPartition *partition)
@@ -248,6 +283,7 @@ ask_config(LpRunning *running, LpWorkPart *part, LpPartition *partition)
     for (uint32_t i = part->n_cells; i < LP_MAX_CELLS; i++)
         call->cell_nodes[i] = -1;
     call->has_pins = lp_work_pins(part, view, topology, &call->pins);
+    call->metadata = metadata_for(partition, call->cell_nodes, part->n_cells);
     ask(running, part, partition, call, NULL, CALL_DEADLINE_MSEC);
     return true;
 }
@@ -273,6 +309,10 @@ lp_step_finish(LpRunning *running, LpWorkPart *part)
     /* Its own pages have their turn among the moves. */
     if (!own_is_over(part))
         return false;
+    if (!part->defined && is_being_written(running, partition)) {
+        lp_running_wake(running, WRITTEN_PAUSE_USEC);
+        return false;
+    }
     if (ask_config(running, part, partition))
         return true;
     close_part(running, part);
@@ -426,6 +466,8 @@ call_done(bool ok, bool abandoned, void *data, const GError *error, void *user)
     const Call *call = abandoned ? NULL : data;
 
     asked->part->calling = false;
+    if (asked->kind == CALL_CONFIG)
+        lp_registry_look(running->optimizer->registry, asked->part->uuid);
     if (ok && !abandoned) {
         if (asked->kind == CALL_MOVE)
             take_move(running, asked, &call->moved);
