@@ -26,6 +26,7 @@ include tests/unit/sim-numa.mk
 include tests/unit/rivals.mk
 include tests/unit/lpard.mk
 include tests/unit/placement.mk
+include tests/unit/optimize.mk
 include tests/unit/pools.mk
 include tests/unit/nodes.mk
 include tests/unit/ctl.mk
