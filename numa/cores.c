@@ -1,110 +1,121 @@
 /* Processors of a node's own for a partition: whole cores first. */
 #include "numa/cores.h"
 
-#include <string.h>
-
-/* What is free of one last-level cache, or of one core. */
+/* The node's processors, counted by core and by last-level cache (both below LP_MAX_CPUS, as there are
+ * no more of them than processors). */
 typedef struct {
-    uint32_t n_free, n_all;
-} Share;
+    const LpTopology *topology;
+    const LpCpuMask *cpus;
+    uint32_t n_free;
+    uint16_t core_free[LP_MAX_CPUS], core_all[LP_MAX_CPUS], cache_free[LP_MAX_CPUS];
+    LpCpuMask near;           /* caches that some of the chosen belong to */
+    bool any;                 /* some are chosen */
+} Count;
 
-static bool
-is_free(const LpCpuMask *cpus, const LpCpuMask *taken, uint32_t cpu)
-{
-    return lp_cpumask_has(cpus, cpu) && !lp_cpumask_has(taken, cpu);
-}
-
-/* Free processors of the node that belong to the same core (or cache) as `cpu`. */
-static Share
-share_of(const LpCpuMask *cpus, const LpCpuMask *taken, const uint16_t *group, uint32_t cpu)
-{
-    Share share = { 0, 0 };
-
-    for (int i = lp_cpumask_next(cpus, 0); i >= 0; i = lp_cpumask_next(cpus, (unsigned) i + 1)) {
-        if (group[i] != group[cpu])
-            continue;
-        share.n_all++;
-        share.n_free += !lp_cpumask_has(taken, (unsigned) i);
-    }
-    return share;
-}
-
-/* The processors of one core of the node that are free, at most `most`. */
 static uint32_t
-take_core(const LpTopology *topology, const LpCpuMask *cpus, uint32_t cpu, uint32_t most,
-          LpCpuMask *taken, LpCpuMask *ret)
+core_of(const Count *count, int cpu)
+{
+    return count->topology->core_of[cpu] % LP_MAX_CPUS;
+}
+
+static uint32_t
+cache_of(const Count *count, int cpu)
+{
+    return count->topology->cache_of[cpu] % LP_MAX_CPUS;
+}
+
+static void
+count_free(const LpTopology *topology, uint32_t node, const LpCpuMask *taken, Count *count)
+{
+    *count = (Count) { .topology = topology, .cpus = &topology->nodes[node].cpus };
+    for (int i = lp_cpumask_next(count->cpus, 0); i >= 0;
+         i = lp_cpumask_next(count->cpus, (unsigned) i + 1)) {
+        bool is_free = !lp_cpumask_has(taken, (unsigned) i);
+
+        count->core_all[core_of(count, i)]++;
+        count->core_free[core_of(count, i)] += is_free;
+        count->cache_free[cache_of(count, i)] += is_free;
+        count->n_free += is_free;
+    }
+}
+
+/* How good the core of a processor is where `n` more are wanted; less is better.  Whole cores; for a rest
+ * that is less than a core, one that is broken already.  Then the cache that the others are in; of the
+ * caches that hold all of it the fullest, so that great holes stay whole, or else the emptiest. */
+static uint64_t
+rank_of(const Count *count, int cpu, uint32_t n)
+{
+    uint32_t core = core_of(count, cpu), cache = cache_of(count, cpu);
+    uint32_t free = count->core_free[core], in_cache = count->cache_free[cache];
+    bool whole = free == count->core_all[core];
+    bool fits = n >= count->core_all[core] ? whole : !whole && free >= n;
+    bool near = !count->any || lp_cpumask_has(&count->near, cache);
+    uint64_t waste = in_cache >= n ? in_cache - n : 2 * LP_MAX_CPUS - in_cache;
+
+    return (uint64_t) !fits << 40 | (uint64_t) !near << 32 | waste;
+}
+
+/* The first free processor of the best core, or -1: none is free. */
+static int
+find_core(const Count *count, const LpCpuMask *taken, uint32_t n)
+{
+    LpCpuMask seen = { { 0 } };           /* cores */
+    uint64_t best_rank = 0;
+    int best = -1;
+
+    for (int i = lp_cpumask_next(count->cpus, 0); i >= 0;
+         i = lp_cpumask_next(count->cpus, (unsigned) i + 1)) {
+        uint64_t rank;
+
+        if (lp_cpumask_has(taken, (unsigned) i) || lp_cpumask_has(&seen, core_of(count, i)))
+            continue;
+        lp_cpumask_add(&seen, core_of(count, i));
+        rank = rank_of(count, i, n);
+        if (best < 0 || rank < best_rank) {
+            best = i;
+            best_rank = rank;
+        }
+    }
+    return best;
+}
+
+/* The free processors of the core, at most `most`; returns their number. */
+static uint32_t
+take_core(Count *count, uint32_t core, uint32_t most, LpCpuMask *taken, LpCpuMask *ret)
 {
     uint32_t n = 0;
 
-    for (int i = lp_cpumask_next(cpus, 0); i >= 0 && n < most;
-         i = lp_cpumask_next(cpus, (unsigned) i + 1)) {
-        if (topology->core_of[i] != topology->core_of[cpu] ||
-            !is_free(cpus, taken, (uint32_t) i))
+    for (int i = lp_cpumask_next(count->cpus, 0); i >= 0 && n < most;
+         i = lp_cpumask_next(count->cpus, (unsigned) i + 1)) {
+        if (core_of(count, i) != core || lp_cpumask_has(taken, (unsigned) i))
             continue;
         lp_cpumask_add(taken, (unsigned) i);
         lp_cpumask_add(ret, (unsigned) i);
+        lp_cpumask_add(&count->near, cache_of(count, i));
+        count->core_free[core]--;
+        count->cache_free[cache_of(count, i)]--;
+        count->any = true;
         n++;
     }
     return n;
-}
-
-/* How good the core of a processor is for `n` more.  Less is better; compared as one number. */
-static uint64_t
-rank_of(const LpTopology *topology, const LpCpuMask *cpus, const LpCpuMask *taken,
-        const LpCpuMask *mine, uint32_t cpu, uint32_t n)
-{
-    Share core = share_of(cpus, taken, topology->core_of, cpu);
-    Share cache = share_of(cpus, taken, topology->cache_of, cpu);
-    bool near = false, whole = core.n_free == core.n_all;
-    uint64_t waste;
-
-    for (int i = lp_cpumask_next(mine, 0); i >= 0 && !near;
-         i = lp_cpumask_next(mine, (unsigned) i + 1))
-        near = topology->cache_of[i] == topology->cache_of[cpu];
-    /* A remainder that is less than a core goes where a core is broken already. */
-    if (n < core.n_all && !whole && core.n_free >= n)
-        whole = true;
-    else if (n < core.n_all && whole)
-        whole = core.n_all == 1;
-    /* Of the caches that hold all of it the fullest, so that great holes stay; else the emptiest. */
-    waste = cache.n_free >= n ? cache.n_free - n : UINT16_MAX + (uint64_t) (LP_MAX_CPUS - cache.n_free);
-    return (uint64_t) !whole << 40 | (uint64_t) !near << 32 | waste;
 }
 
 bool
 lp_cores_choose(const LpTopology *topology, uint32_t node, uint32_t n, LpCpuMask *taken,
                 LpCpuMask *ret)
 {
-    const LpCpuMask *cpus;
-    uint32_t n_free = 0;
+    Count count;
 
     lp_cpumask_clear(ret);
     if (node >= topology->n_nodes)
         return n == 0;
-    cpus = &topology->nodes[node].cpus;
-    for (int i = lp_cpumask_next(cpus, 0); i >= 0; i = lp_cpumask_next(cpus, (unsigned) i + 1))
-        n_free += !lp_cpumask_has(taken, (unsigned) i);
-    if (n_free < n) {
-        *ret = *cpus;
+    count_free(topology, node, taken, &count);
+    if (count.n_free < n) {
+        *ret = topology->nodes[node].cpus;
         return false;
     }
-    while (n > 0) {
-        int best = -1;
-        uint64_t best_rank = 0;
-
-        for (int i = lp_cpumask_next(cpus, 0); i >= 0; i = lp_cpumask_next(cpus, (unsigned) i + 1)) {
-            uint64_t rank;
-
-            if (lp_cpumask_has(taken, (unsigned) i))
-                continue;
-            rank = rank_of(topology, cpus, taken, ret, (uint32_t) i, n);
-            if (best < 0 || rank < best_rank) {
-                best = i;
-                best_rank = rank;
-            }
-        }
-        n -= take_core(topology, cpus, (uint32_t) best, n, taken, ret);
-    }
+    while (n > 0)
+        n -= take_core(&count, core_of(&count, find_core(&count, taken, n)), n, taken, ret);
     return true;
 }
 

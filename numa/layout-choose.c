@@ -9,7 +9,9 @@ typedef struct {
     uint32_t slow;            /* of slow memory */
     uint64_t distance;        /* of all pairs */
     uint64_t crowd;           /* vCPUs for each processor, in 1/256, beyond one */
-    uint64_t left;            /* free memory that stays on them: great holes stay whole elsewhere */
+    uint64_t left;            /* free memory that stays on them, in 2^-8: great holes stay whole */
+    uint64_t cpus, load;      /* of the nodes whose processors serve them: */
+    LpNodeSet serving;
 } NodeGroup;
 
 typedef struct {
@@ -26,35 +28,30 @@ distance_between(const LpTopology *topology, uint32_t a, uint32_t b)
     return (uint64_t) lp_score_pair(topology, a, b) + lp_score_pair(topology, b, a);
 }
 
+/* Adds a node to a group. */
 static void
-rate(const Wish *wish, NodeGroup *group)
+join(const Wish *wish, NodeGroup *group, uint32_t node)
 {
     const LpTopology *topology = wish->topology;
-    uint64_t cpus = 0, load = 0;
-    LpNodeSet seen = 0;
+    uint64_t free = wish->use[node].free_bytes, load;
+    int near = lp_topology_near_cpus(topology, node);
 
-    group->slow = 0;
-    group->distance = group->left = 0;
-    for (uint32_t i = 0; i < group->n; i++) {
-        uint32_t node = group->nodes[i];
-        int near = lp_topology_near_cpus(topology, node);
-
-        group->slow += topology->nodes[node].tier == LP_TIER_SLOW;
-        group->left += (wish->use[node].free_bytes - (wish->use[node].free_bytes < wish->each
-                                                          ? wish->use[node].free_bytes
-                                                          : wish->each)) >> 8;
-        if (near >= 0 && near != (int) node)
-            group->distance += lp_score_pair(topology, (uint32_t) near, node);
-        for (uint32_t k = 0; k < i; k++)
-            group->distance += distance_between(topology, node, group->nodes[k]);
-        if (near >= 0 && !(seen >> near & 1)) {
-            seen |= UINT64_C(1) << near;
-            cpus += lp_cpumask_count(&topology->nodes[near].cpus);
-            load += wish->use[near].vcpus;
-        }
+    group->slow += topology->nodes[node].tier == LP_TIER_SLOW;
+    group->left += (free - (free < wish->each ? free : wish->each)) >> 8;
+    if (near >= 0 && near != (int) node)
+        group->distance += lp_score_pair(topology, (uint32_t) near, node);
+    for (uint32_t k = 0; k < group->n; k++)
+        group->distance += distance_between(topology, node, group->nodes[k]);
+    if (near >= 0 && !(group->serving >> near & 1)) {
+        group->serving |= UINT64_C(1) << near;
+        group->cpus += lp_cpumask_count(&topology->nodes[near].cpus);
+        group->load += wish->use[near].vcpus;
     }
-    load += wish->vcpus;
-    group->crowd = cpus && load > cpus ? (load - cpus) * 256 / cpus : cpus ? 0 : UINT32_MAX;
+    load = group->load + wish->vcpus;
+    group->crowd = UINT32_MAX;
+    if (group->cpus)
+        group->crowd = load > group->cpus ? (load - group->cpus) * 256 / group->cpus : 0;
+    group->nodes[group->n++] = node;
 }
 
 static bool
@@ -78,17 +75,18 @@ group_around(const Wish *wish, LpNodeSet nodes, uint32_t center, uint32_t n, Nod
 {
     LpNodeSet left = nodes & ~(UINT64_C(1) << center);
 
-    *ret = (NodeGroup) { .n = 1, .nodes = { center } };
+    *ret = (NodeGroup) { 0 };
+    join(wish, ret, center);
     while (ret->n < n) {
         NodeGroup best = { 0 };
 
         for (uint32_t j = 0; j < wish->topology->n_nodes; j++) {
-            NodeGroup with = *ret;
+            NodeGroup with;
 
             if (!(left >> j & 1))
                 continue;
-            with.nodes[with.n++] = j;
-            rate(wish, &with);
+            with = *ret;
+            join(wish, &with, j);
             if (is_better(wish, &with, &best))
                 best = with;
         }
@@ -97,7 +95,6 @@ group_around(const Wish *wish, LpNodeSet nodes, uint32_t center, uint32_t n, Nod
         left &= ~(UINT64_C(1) << best.nodes[best.n - 1]);
         *ret = best;
     }
-    rate(wish, ret);
     return true;
 }
 
