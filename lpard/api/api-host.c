@@ -180,7 +180,9 @@ lp_api_get_metrics(LpCall *call)
     if (api->optimizer) {
         lp_optimizer_figures(api->optimizer, &figures);
         for (guint i = 0; i < list->len; i++) {
-            json_t *score = lp_optimizer_score_of(api->optimizer, g_ptr_array_index(list, i));
+            const LpPartition *partition = g_ptr_array_index(list, i);
+            json_t *score = partition->profile_state == LP_PROFILE_STATE_NONE
+                                ? NULL : lp_optimizer_score_of(api->optimizer, partition);
 
             if (score)
                 g_ptr_array_add(scores, score);

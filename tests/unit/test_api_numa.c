@@ -145,6 +145,7 @@ check_metrics(void)
     g_autofree char *text = ask_text("GET", "/v1/metrics", NULL, 200);
 
     assert_non_null(strstr(text, "\nlpard_affinity_score{partition=\"web1\"} 100.00\n"));
+    assert_null(strstr(text, "{partition=\"plain\"}"));
     assert_non_null(strstr(text, "\nlpard_affinity_age_seconds{partition=\"web1\"} "));
     assert_non_null(strstr(text, "\nlpard_host_affinity_score 100.00\n"));
     assert_non_null(strstr(text, "\nlpard_optimize_moved_bytes_total 1073741824\n"));
