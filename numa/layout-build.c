@@ -319,6 +319,10 @@ compare_cells(const State *state, uint32_t a, uint32_t b)
     if (!order)
         order = compare_u64(x->untouched, y->untouched);
     if (!order)
+        order = compare_u64((uint64_t) x->untouched_node, (uint64_t) y->untouched_node);
+    if (!order)
+        order = compare_u64(x->pinned, y->pinned);
+    if (!order)
         order = compare_u64(x->now_cpus, y->now_cpus);
     if (!order)
         order = memcmp(state->now + (size_t) a * state->n, state->now + (size_t) b * state->n,

@@ -261,33 +261,81 @@ layout_case_judge(const LayoutCase *c, const LpLayoutOrder *order, const LpLayou
     return judge_rooms(c, layout);
 }
 
+/* What a node may hold on the way: its room, or what lies there already, or what its share of the layout
+ * needs before anything moves (pages that were never touched are counted where they are to come from). */
+static void
+start_way(const LayoutCase *c, const LpLayout *layout, __int128 *free)
+{
+    for (uint32_t j = 0; j < layout->n_nodes; j++) {
+        __int128 now = 0, then = 0, out = 0;
+
+        for (uint32_t i = 0; i < c->host.n_cells; i++) {
+            uint64_t target = layout->bytes[(size_t) i * layout->n_nodes + j];
+
+            now += lies(&c->cells[i], j);
+            then += target;
+            out += lies(&c->cells[i], j) > target ? lies(&c->cells[i], j) - target : 0;
+        }
+        free[j] = c->host.nodes[j].room_bytes > now ? c->host.nodes[j].room_bytes : now;
+        free[j] -= then + out;
+    }
+}
+
+static bool
+finds_room(const LpLayoutMove *moves, size_t n, size_t k, const __int128 *free)
+{
+    for (size_t i = k; i < n; i++) {
+        if (free[moves[i].to] > moves[i].bytes / 1024 && free[moves[i].to] > 0)
+            return true;
+    }
+    return false;
+}
+
+/* The pieces one by one. */
+static const char *
+go(const LayoutCase *c, const LpLayoutMove *moves, size_t n, uint64_t (*at)[LP_MAX_NODES],
+   __int128 *free)
+{
+    bool stuck = false;       /* nothing that is left finds room: it is only named */
+
+    for (size_t k = 0; k < n; k++) {
+        const LpLayoutMove *move = &moves[k];
+        const LpLayoutPartition *part = &c->parts[move->partition];
+
+        if (move->cell < part->first_cell || move->cell >= part->first_cell + part->n_cells)
+            return "a piece is of another partition's cell";
+        if (move->from < 0 || move->from == move->to || at[move->cell][move->from] < move->bytes)
+            return "a piece is not where it should come from";
+        stuck = stuck || (free[move->to] < move->bytes && !finds_room(moves, n, k, free));
+        if (!stuck && free[move->to] < move->bytes)
+            return "a piece finds no room though another would";
+        at[move->cell][move->from] -= move->bytes;
+        at[move->cell][move->to] += move->bytes;
+        free[move->from] += move->bytes;
+        free[move->to] -= move->bytes;
+    }
+    return NULL;
+}
+
 const char *
 layout_case_judge_moves(const LayoutCase *c, const LpLayout *layout)
 {
     LpLayoutMove *moves;
     size_t n = lp_layout_moves(&c->host, layout, &moves);
     uint64_t (*at)[LP_MAX_NODES] = calloc(c->host.n_cells + 1, sizeof(*at)), sum = 0;
-    const char *fault = NULL;
+    __int128 free_bytes[LP_MAX_NODES];
+    const char *fault;
 
     for (uint32_t i = 0; i < c->host.n_cells; i++) {
         for (uint32_t j = 0; j < layout->n_nodes; j++)
             at[i][j] = lies(&c->cells[i], j);
     }
-    for (size_t k = 0; k < n && !fault; k++) {
-        const LpLayoutMove *move = &moves[k];
-        const LpLayoutPartition *part = &c->parts[move->partition];
-
-        if (move->cell < part->first_cell || move->cell >= part->first_cell + part->n_cells)
-            fault = "a piece is of another partition's cell";
-        else if (move->from < 0 || move->from == move->to ||
-                 at[move->cell][move->from] < move->bytes)
-            fault = "a piece is not where it should come from";
-        if (fault)
-            break;
-        at[move->cell][move->from] -= move->bytes;
-        at[move->cell][move->to] += move->bytes;
-        sum += move->bytes;
+    start_way(c, layout, free_bytes);
+    for (size_t k = 0; k < n; k++) {
+        sum += moves[k].bytes;
+        free_bytes[moves[k].to] += moves[k].bytes;
     }
+    fault = go(c, moves, n, at, free_bytes);
     for (uint32_t i = 0; i < c->host.n_cells && !fault; i++) {
         for (uint32_t j = 0; j < layout->n_nodes; j++) {
             if (at[i][j] > layout->bytes[(size_t) i * layout->n_nodes + j])
