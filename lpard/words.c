@@ -183,7 +183,7 @@ word_place(const LpShortfall *shortfall, const Terms *terms)
     case LP_SHORT_AFFINITY:
         return g_strdup_printf("%s: its affinity score would be %" PRIu64 ", below its floor of "
                                "%" PRIu64 "; make room with `lparctl optimize --request %s`, or "
-                               "lower the floor (`lparctl profile set --affinity-floor`)",
+                               "lower its profile's affinity-floor",
                                name, shortfall->bound, shortfall->asked, name);
     case LP_SHORT_CELL:
         return g_strdup_printf("%s: the device of its cell %d cannot move %s, but %s; ask for that, "
@@ -193,11 +193,11 @@ word_place(const LpShortfall *shortfall, const Terms *terms)
         if (!shortfall->fatal)
             return g_strdup_printf("%s: its rule names host node %d, which this host has not, so "
                                    "the others it names serve alone; correct the rule with "
-                                   "`lparctl profile set %s --numa RULE`",
+                                   "`lparctl profile set %s numa=RULE`",
                                    name, shortfall->where, name);
         return g_strdup_printf("%s: its rule holds it to host node %d, and this host has neither "
                                "that one nor any other it names, so that no memory can come; "
-                               "correct the rule with `lparctl profile set %s --numa RULE`",
+                               "correct the rule with `lparctl profile set %s numa=RULE`",
                                name, shortfall->where, name);
     }
     return NULL;

@@ -24,7 +24,8 @@ lp_picture_stays_text(const LpPicturePart *part)
     case LP_STAYS_HANGS:
         return g_strdup("it hangs: a call on it never came back (is its QEMU stopped?)");
     case LP_STAYS_RULE:
-        return g_strdup("its rule is \"keep\"; `lparctl profile set --numa auto` lets it be placed");
+        return g_strdup_printf("its rule is \"keep\"; `lparctl profile set %s numa=auto` lets it be "
+                               "placed", part->name);
     case LP_STAYS_NUMATUNE:
         return g_strdup("its <numatune> was written by somebody else and is not lpard's to change; "
                         "take it out of the definition, or have it \"restrictive\"");

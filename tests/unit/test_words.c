@@ -101,10 +101,10 @@ test_says_what_why_and_cure(void **state)
 
     (void) state;
     assert_string_equal(d, "web1: its affinity score would be 62, below its floor of 80; make room "
-                           "with `lparctl optimize --request web1`, or lower the floor (`lparctl "
-                           "profile set --affinity-floor`)");
+                           "with `lparctl optimize --request web1`, or lower its profile's "
+                           "affinity-floor");
     assert_non_null(strstr(e, "holds it to host node 7"));
-    assert_non_null(strstr(e, "`lparctl profile set web1 --numa RULE`"));
+    assert_non_null(strstr(e, "`lparctl profile set web1 numa=RULE`"));
     assert_string_equal(a, "web1: 9 GiB is above its maximum of 8 GiB; raise it with `lparctl "
                            "profile set web1 mem=MIN:DESIRED:MAX` (at once as far as the "
                            "running domain has devices for it, beyond that at its next start)");
