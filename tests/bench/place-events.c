@@ -40,11 +40,21 @@ whole_units(const Scale *scale, uint64_t bytes)
     return (units > 0 ? units : 1) * scale->unit;
 }
 
-/* Half of them small, a few larger than a node, and the rest between; vCPUs mostly as memory. */
+/* vCPUs go with the memory. */
+static uint32_t
+vcpus_for(const Want *want)
+{
+    uint64_t n = want->max_vcpus * (want->bytes >> 20) / (want->max_bytes >> 20);
+
+    return n < 1 ? 1 : n > want->max_vcpus ? want->max_vcpus : (uint32_t) n;
+}
+
+/* Half of them small, a few larger than a node, and the rest between; processors mostly as memory. */
 static Want
 draw(const Scale *scale)
 {
-    uint64_t node = scale->node, kind = chance_below(scale->chance, 100), bytes, vcpus;
+    uint64_t node = scale->node, kind = chance_below(scale->chance, 100), bytes;
+    double vcpus;
     Want want;
 
     bytes = kind < 50   ? between(scale, node / 32, node / 8)
@@ -54,10 +64,12 @@ draw(const Scale *scale)
     if (bytes > scale->total / 2)
         bytes = scale->total / 2;
     want.bytes = whole_units(scale, bytes);
+    want.min_bytes = want.bytes / 3;
     want.max_bytes = whole_units(scale, want.bytes + between(scale, 0, want.bytes + 1));
-    vcpus = (uint64_t) ((double) want.bytes / (double) node * scale->node_cpus *
-                        (double) between(scale, 50, 150) / 100);
-    want.vcpus = (uint32_t) (vcpus < 1 ? 1 : vcpus > scale->n_cpus ? scale->n_cpus : vcpus);
+    vcpus = (double) want.max_bytes / (double) node * scale->node_cpus *
+            (double) between(scale, 50, 150) / 100;
+    want.max_vcpus = vcpus < 1 ? 1 : vcpus > scale->n_cpus ? scale->n_cpus : (uint32_t) vcpus;
+    want.vcpus = vcpus_for(&want);
     return want;
 }
 
@@ -95,7 +107,7 @@ typedef struct {
     Want want;
 } Guest;
 
-/* One that is here grows towards its maximum or shrinks to no less than a third. */
+/* One that is here grows towards its maximum or shrinks to no less than its minimum. */
 static Want
 redraw(const Scale *scale, const Guest *guest, bool grow)
 {
@@ -104,7 +116,8 @@ redraw(const Scale *scale, const Guest *guest, bool grow)
     if (grow)
         want.bytes = whole_units(scale, between(scale, want.bytes, want.max_bytes + scale->unit));
     else
-        want.bytes = whole_units(scale, between(scale, want.bytes / 3, want.bytes));
+        want.bytes = whole_units(scale, between(scale, want.min_bytes + scale->unit, want.bytes));
+    want.vcpus = vcpus_for(&want);
     return want;
 }
 

@@ -207,47 +207,79 @@ order_cells(Search *search)
     }
 }
 
-/* What does not stand costs nothing here: the bound is of what does. */
-static int64_t
-forgive_unplaced(State *state)
+/* What does not stand costs nothing here, for the bound is of what does; and where only the score and the
+ * processors count, neither do halves of cells. */
+static State *
+make_state(const LpLayoutHost *host, bool score)
 {
-    int64_t sum = 0;
+    LpLayoutWeights weights = { .locality = lp_layout_weights.locality,
+                                .crowding = lp_layout_weights.crowding };
+    State *state = layout_state_new(host, score ? &weights : NULL);
 
     for (uint32_t p = 0; p < state->n_parts; p++) {
         state->cost -= state->parts[p].cost;
         state->parts[p].unplaced_weight = 0;
+        if (score)
+            state->parts[p].rule_weight = 0;
         state->parts[p].cost = layout_part_cost(state, p, 0, NULL);
         state->cost += state->parts[p].cost;
-        sum += state->parts[p].cost;
     }
-    return sum;
+    return state;
+}
+
+uint64_t
+exact_cost(const World *world, bool score)
+{
+    uint32_t n = world->topology->n_nodes;
+    Picture picture;
+    State *state;
+    int64_t cost;
+
+    picture_make(world, false, &picture);
+    state = make_state(&picture.host, score);
+    for (uint32_t at = 0; at < picture.host.n_cells; at++) {
+        const Cell *cell = &world->parts[picture.part[at]].cells[picture.cell[at]];
+        Spot spot = { .home = -1 };
+
+        for (uint32_t i = 0; i < n; i++) {
+            spot.bytes[i] = cell->on[i];
+            if (cell->on[i] == 0)
+                continue;
+            spot.mem |= NODE_BIT(i);
+            if (spot.home < 0 || cell->on[i] > cell->on[spot.home])
+                spot.home = (int32_t) i;
+        }
+        spot.cpus = cell->cpus ? cell->cpus : state->all_cpus;
+        layout_put(state, at, &spot);
+    }
+    cost = state->cost;
+    layout_state_free(state);
+    picture_clear(&picture);
+    return cost > 0 ? (uint64_t) cost >> COST_SHIFT : 0;
 }
 
 Exact
-exact_search(const World *world, const LpLayoutWeights *weights, uint64_t unit, uint64_t bound,
-             uint64_t most_looks)
+exact_search(const World *world, bool score, uint64_t unit, uint64_t bound, uint64_t most_looks)
 {
     Picture picture;
     Search search = { .unit = unit, .most_looks = most_looks,
                       .best = (int64_t) ((bound + 1) << COST_SHIFT) };
     Exact ret = { .proven = world->topology->n_nodes <= 8 };
-    int64_t parts_cost;
 
     picture_make(world, false, &picture);
     search.n_cells = picture.host.n_cells;
     search.picture = &picture;
-    search.state = layout_state_new(&picture.host, weights);
+    search.state = make_state(&picture.host, score);
     search.order = calloc(search.n_cells + 1, sizeof(*search.order));
     search.options = calloc(search.n_cells + 1, sizeof(*search.options));
     search.n_options = calloc(search.n_cells + 1, sizeof(*search.n_options));
-    parts_cost = forgive_unplaced(search.state);
     for (uint32_t c = 0; c < search.n_cells; c++) {
         search.options[c] = calloc(MAX_OPTIONS, sizeof(Option));
         ret.proven = ret.proven && find_options(&search, c);
     }
     order_cells(&search);
     if (ret.proven)
-        place_next(&search, 0, parts_cost);
+        place_next(&search, 0, 0);
     ret.proven = ret.proven && search.looked < most_looks;
     ret.looked = search.looked;
     ret.cost = (uint64_t) search.best >> COST_SHIFT;

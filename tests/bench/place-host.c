@@ -1,6 +1,5 @@
 /* The hosts of the placement bench. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -225,62 +224,14 @@ host_synthetic(uint32_t index, Host *host)
     return true;
 }
 
-/* hwloc 2 refuses a file for its number when hwloc 3 wrote it, and reads the same objects well: a copy
- * with the older number.  Returns its path, or NULL: it is no such file. */
-static char *
-copy_as_version_2(const char *path)
-{
-    static char copy[] = "/tmp/lpard-place-XXXXXX";
-    FILE *in = fopen(path, "r"), *out = NULL;
-    char *line = NULL;
-    size_t room = 0;
-    unsigned n = 0;
-    bool found = false;
-    int fd = -1;
-
-    if (in != NULL) {
-        memcpy(copy + strlen(copy) - 6, "XXXXXX", 6);
-        fd = mkstemp(copy);
-        out = fd < 0 ? NULL : fdopen(fd, "w");
-    }
-    while (out != NULL && getline(&line, &room, in) >= 0) {
-        char *version = n++ < 4 ? strstr(line, "<topology version=\"3.") : NULL;
-
-        if (version != NULL) {
-            found = true;
-            fputs("<topology version=\"2.0\">\n", out);
-        } else {
-            fputs(line, out);
-        }
-    }
-    free(line);
-    if (in != NULL)
-        fclose(in);
-    if (out != NULL)
-        fclose(out);
-    if (!found && fd >= 0)
-        unlink(copy);
-    return found ? copy : NULL;
-}
-
 bool
 host_read(const char *source, Host *host, char *message, size_t size)
 {
     const char *slash = strrchr(source, '/');
     bool is_file = access(source, F_OK) == 0;
-    bool ok;
 
     memset(host, 0, sizeof(*host));
     snprintf(host->name, sizeof(host->name), "%s", is_file && slash ? slash + 1 : source);
     host->real = is_file;
-    ok = lp_topology_read(source, &host->topology, message, size);
-    if (!ok && is_file) {
-        char *copy = copy_as_version_2(source);
-
-        if (copy != NULL) {
-            ok = lp_topology_read(copy, &host->topology, NULL, 0);
-            unlink(copy);
-        }
-    }
-    return ok;
+    return lp_topology_read(source, &host->topology, message, size);
 }

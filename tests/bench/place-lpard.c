@@ -15,11 +15,11 @@ blocks(uint64_t bytes)
     return bytes / BLOCK * BLOCK;
 }
 
-/* The part of its vCPUs' time on each node, for the mean distance of a cell's node. */
+/* Mean distance of the partition's processors to memory. */
 static uint32_t
-mean_distance(const World *world, const Part *part, uint32_t node)
+mean_distance(const World *world, const Part *part, const LpSpread *memory)
 {
-    LpSpread cpus = { { 0 } }, memory = { { 0 } };
+    LpSpread cpus = { { 0 } };
 
     for (uint32_t c = 0; c < part->n_cells; c++) {
         LpSpread spread;
@@ -29,24 +29,49 @@ mean_distance(const World *world, const Part *part, uint32_t node)
         for (uint32_t i = 0; i < world->topology->n_nodes; i++)
             cpus.on[i] += spread.on[i];
     }
-    memory.on[node] = 1;
-    return lp_score_distance(world->topology, &cpus, &memory);
+    return lp_score_distance(world->topology, &cpus, memory);
 }
 
+/* As the daemon's planner fills them (hotplug/plan-mem.c): a cell's distance is that of the node that it
+ * grows on, or of the memory that it would give back. */
 static void
-fill_cells(const World *world, const Part *part, LpPlaceCell *cells)
+fill_cells(const World *world, const Part *part, bool grow, LpPlaceCell *cells)
 {
     for (uint32_t c = 0; c < part->n_cells; c++) {
         const Cell *cell = &part->cells[c];
         uint64_t bytes = cell_bytes(world, cell), room = world_free_on(world, (uint32_t) cell->home);
+        LpSpread memory = { { 0 } };
 
+        if (grow)
+            memory.on[cell->home] = 1;
+        else
+            memcpy(memory.on, cell->on, sizeof(memory.on));
         cells[c] = (LpPlaceCell) {
             .room_bytes = room, .free_bytes = room, .size_bytes = bytes,
             .grow_bytes = cell->max_bytes > bytes ? cell->max_bytes - bytes : 0,
             .shrink_bytes = bytes > cell->base_bytes ? bytes - cell->base_bytes : 0,
             .block_bytes = BLOCK, .node = (int32_t) world->topology->nodes[cell->home].id,
-            .distance = mean_distance(world, part, (uint32_t) cell->home),
+            .distance = mean_distance(world, part, &memory), .vcpus = cell->vcpus,
         };
+    }
+}
+
+/* Memory for a cell: it prefers the cell's node, and comes from the nearest others when that is full. */
+static void
+give(World *world, Cell *cell, uint64_t bytes)
+{
+    bytes -= world_put(world, cell, (uint32_t) cell->home, bytes);
+    while (bytes > 0) {
+        int best = -1;
+
+        for (uint32_t i = 0; i < world->topology->n_nodes; i++)
+            if (world_free_on(world, i) > 0 &&
+                (best < 0 || world->topology->distance[cell->home][i] <
+                                 world->topology->distance[cell->home][best]))
+                best = (int) i;
+        if (best < 0)
+            return;
+        bytes -= world_put(world, cell, (uint32_t) best, bytes);
     }
 }
 
@@ -66,151 +91,118 @@ take_from(World *world, Cell *cell, uint64_t bytes)
     }
 }
 
+/* vCPUs come and go one by one, after the memory. */
+static void
+set_vcpus(const World *world, Part *part, uint32_t vcpus)
+{
+    LpPlaceCell cells[MAX_CELLS];
+    uint32_t running[MAX_CELLS], rest[MAX_CELLS], n = 0;
+
+    fill_cells(world, part, true, cells);
+    for (uint32_t c = 0; c < part->n_cells; c++)
+        n += running[c] = part->cells[c].vcpus;
+    while (n != vcpus) {
+        int chosen;
+
+        for (uint32_t c = 0; c < part->n_cells; c++)
+            rest[c] = n < vcpus ? part->cells[c].max_vcpus - running[c] : running[c];
+        chosen = (n < vcpus ? lp_place_vcpu_add : lp_place_vcpu_remove)(cells, running, rest,
+                                                                        part->n_cells);
+        if (chosen < 0)
+            break;
+        running[chosen] += n < vcpus ? 1 : -1;
+        n += n < vcpus ? 1 : -1;
+    }
+    for (uint32_t c = 0; c < part->n_cells; c++)
+        part->cells[c].vcpus = running[c];
+}
+
 static bool
 lpard_resize(World *world, Part *part, const Want *want)
 {
     LpPlaceCell cells[MAX_CELLS];
-    uint64_t shares[MAX_CELLS], now = part_bytes(world, part);
-    bool grow = want->bytes > now;
-    uint64_t bytes = grow ? want->bytes - now : now - want->bytes, done;
+    uint64_t shares[MAX_CELLS], more[MAX_CELLS], now = part_bytes(world, part), done;
 
-    fill_cells(world, part, cells);
-    done = (grow ? lp_place_grow : lp_place_shrink)(cells, part->n_cells, bytes, shares);
-    if (grow && done < bytes)
-        return false;
-    for (uint32_t c = 0; c < part->n_cells; c++) {
-        if (grow)
-            world_put(world, &part->cells[c], (uint32_t) part->cells[c].home, shares[c]);
-        else
+    fill_cells(world, part, want->bytes > now, cells);
+    if (want->bytes <= now) {
+        lp_place_shrink(cells, part->n_cells, now - want->bytes, shares);
+        for (uint32_t c = 0; c < part->n_cells; c++)
             take_from(world, &part->cells[c], shares[c]);
+        set_vcpus(world, part, want->vcpus);
+        return true;
     }
+    if (want->bytes - now > world_free_bytes(world))
+        return false;
+    done = lp_place_grow(cells, part->n_cells, want->bytes - now, shares);
+    /* What no node of its cells has room for comes from elsewhere. */
+    for (uint32_t c = 0; c < part->n_cells; c++) {
+        cells[c].size_bytes += shares[c];
+        cells[c].grow_bytes -= shares[c];
+        cells[c].room_bytes = cells[c].free_bytes = want->bytes;
+    }
+    done += lp_place_grow(cells, part->n_cells, want->bytes - now - done, more);
+    if (now + done < want->bytes)
+        return false;
+    for (uint32_t c = 0; c < part->n_cells; c++)
+        give(world, &part->cells[c], shares[c] + more[c]);
+    set_vcpus(world, part, want->vcpus);
     return true;
 }
 
-/* Cells as lpard defines them: alike in what they may grow to, a quarter of today's memory as base. */
+/* Cells as lpard defines them (lpard/define, hotplug/domxml-cells.c): alike in what they may grow to, and as
+ * much as it never shrinks below as their base; vCPUs in the order of their ids. */
 static bool
 lay_out(const World *world, Part *part, const Want *want)
 {
     LpLayoutUse use[LP_MAX_NODES];
     LpLayoutNew wanted = { .bytes = want->bytes, .max_bytes = want->max_bytes,
-                           .vcpus = want->vcpus, .max_vcpus = want->vcpus };
+                           .vcpus = want->vcpus, .max_vcpus = want->max_vcpus };
     int32_t nodes[LP_MAX_CELLS];
     uint64_t load[LP_MAX_NODES];
-    uint32_t n;
+    uint32_t n, left = want->vcpus;
 
     world_load(world, load);
     for (uint32_t i = 0; i < world->topology->n_nodes; i++)
         use[i] = (LpLayoutUse) { .free_bytes = world_free_on(world, i),
                                  .vcpus = (uint32_t) (load[i] / 1000) };
     n = lp_layout_choose(world->topology, use, &wanted, nodes);
+    n = n < want->max_vcpus ? n : want->max_vcpus;
     if (n == 0 || n > MAX_CELLS)
         return false;
     memset(part, 0, sizeof(*part));
     *part = (Part) { .here = true, .want = *want, .n_cells = n };
-    for (uint32_t c = 0; c < n; c++)
+    for (uint32_t c = 0; c < n; c++) {
+        uint32_t most = (c + 1) * want->max_vcpus / n - c * want->max_vcpus / n;
+
         part->cells[c] = (Cell) {
-            .vcpus = want->vcpus / n + (c < want->vcpus % n),
-            .base_bytes = blocks(want->bytes / 4 / n),
+            .vcpus = left < most ? left : most, .max_vcpus = most,
+            .base_bytes = blocks(want->min_bytes / n),
             .max_bytes = c == 0 ? want->max_bytes - (n - 1) * blocks(want->max_bytes / n)
                                 : blocks(want->max_bytes / n),
             .home = nodes[c], .cpus = lp_score_cpu_nodes(world->topology, 1ULL << nodes[c]),
         };
+        left -= part->cells[c].vcpus;
+    }
     return true;
 }
 
 static bool
 lpard_arrive(World *world, Part *part, const Want *want)
 {
-    uint64_t base = 0;
-
-    if (!lay_out(world, part, want))
+    if (want->bytes > world_free_bytes(world) || !lay_out(world, part, want))
         return false;
-    for (uint32_t c = 0; c < part->n_cells; c++) {
-        uint64_t given = world_put(world, &part->cells[c], (uint32_t) part->cells[c].home,
-                                   part->cells[c].base_bytes);
-
-        base += given;
-        if (given < part->cells[c].base_bytes) {
-            world_clear(world, part);
-            return false;
-        }
-    }
-    if (base < want->bytes && !lpard_resize(world, part, want)) {
-        world_clear(world, part);
-        return false;
-    }
-    return true;
+    for (uint32_t c = 0; c < part->n_cells; c++)
+        give(world, &part->cells[c], part->cells[c].base_bytes);
+    lpard_resize(world, part, want);
+    if (part_bytes(world, part) == want->bytes)
+        return true;
+    world_clear(world, part);
+    return false;
 }
 
 const Contender contender_lpard = { "lpard", lpard_arrive, lpard_resize, NULL };
 
 /* ------------------------------------------------------------------ with moves */
-
-/* Lays everybody out anew with this partition at the size wanted; false: it does not fit so either. */
-static bool
-make_room(World *world, uint32_t index, const Want *want)
-{
-    LpLayout *layout = lp_layout_new();
-    Part *part = &world->parts[index];
-    uint64_t now = part_bytes(world, part);
-    Picture picture;
-    bool ok;
-
-    picture_make(world, true, &picture);
-    for (uint32_t at = 0, left = part->n_cells; at < picture.host.n_cells; at++) {
-        uint64_t share = left > 0 && picture.part[at] == index
-                             ? blocks((want->bytes - now) / left) : 0;
-        uint64_t most = picture.cells[at].max_bytes - picture.cells[at].bytes;
-
-        if (picture.part[at] != index)
-            continue;
-        if (left == 1)
-            share = want->bytes - now;
-        share = share < most ? share : most;
-        picture.cells[at].bytes += share;
-        now += share;
-        left--;
-    }
-    ok = now >= want->bytes &&
-         lp_layout_make(&picture.host, &(LpLayoutOrder) { 0 }, layout) &&
-         layout->unplaced_bytes == 0;
-    for (uint32_t i = 0; ok && i < layout->n_nodes; i++) {
-        uint64_t sum = 0;
-
-        for (uint32_t at = 0; at < layout->n_cells; at++)
-            sum += layout->bytes[at * layout->n_nodes + i];
-        ok = sum <= world->room[i];
-    }
-    if (ok)
-        picture_apply(world, &picture, layout);
-    picture_clear(&picture);
-    lp_layout_free(layout);
-    return ok;
-}
-
-static bool
-moving_resize(World *world, Part *part, const Want *want)
-{
-    if (lpard_resize(world, part, want))
-        return true;
-    return want->bytes - part_bytes(world, part) <= world_free_bytes(world) &&
-           make_room(world, (uint32_t) (part - world->parts), want);
-}
-
-static bool
-moving_arrive(World *world, Part *part, const Want *want)
-{
-    if (lpard_arrive(world, part, want))
-        return true;
-    if (want->bytes > world_free_bytes(world) || !lay_out(world, part, want))
-        return false;
-    for (uint32_t c = 0; c < part->n_cells; c++)
-        part->cells[c].home = -1;
-    if (make_room(world, (uint32_t) (part - world->parts), want))
-        return true;
-    memset(part, 0, sizeof(*part));
-    return false;
-}
 
 void
 lpard_optimize(World *world, uint64_t max_bytes)
@@ -225,13 +217,38 @@ lpard_optimize(World *world, uint64_t max_bytes)
     lp_layout_free(layout);
 }
 
+/* Memory that found no room at its cell's home goes there when there is some. */
+static void
+bring_home(World *world)
+{
+    for (uint32_t p = 0; p < world->n_parts; p++) {
+        Part *part = &world->parts[p];
+
+        for (uint32_t c = 0; c < part->n_cells; c++) {
+            Cell *cell = &part->cells[c];
+
+            for (uint32_t i = 0; i < world->topology->n_nodes; i++) {
+                uint64_t moved = (int32_t) i == cell->home
+                                     ? 0 : world_put(world, cell, (uint32_t) cell->home, cell->on[i]);
+
+                if (moved > 0)
+                    world_take(world, cell, i, moved);
+                world->moved_bytes += moved;
+            }
+        }
+    }
+}
+
+/* What lpard does by itself: strays, and an optimize where that is worth it. */
 static void
 moving_settle(World *world)
 {
-    uint32_t score = world_score(world);
+    uint32_t score;
     LpLayout *layout;
     Picture picture;
 
+    bring_home(world);
+    score = world_score(world);
     if (score == LP_SCORE_NONE || score >= MOVES_BELOW)
         return;
     layout = lp_layout_new();
@@ -243,5 +260,5 @@ moving_settle(World *world)
     lp_layout_free(layout);
 }
 
-const Contender contender_lpard_moves = { "lpard, moving", moving_arrive, moving_resize,
+const Contender contender_lpard_moves = { "lpard, moving", lpard_arrive, lpard_resize,
                                           moving_settle };

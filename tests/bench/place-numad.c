@@ -230,6 +230,7 @@ numad_resize(World *world, Part *part, const Want *want)
 {
     uint64_t now = part_bytes(world, part);
 
+    part->cells[0].vcpus = want->vcpus;
     if (want->bytes > now) {
         LpNodeSet set = part->cells[0].cpus;
 

@@ -108,6 +108,7 @@ fit_resize(World *world, Part *part, const Want *want, bool tight)
     Cell *cell = &part->cells[0];
     uint64_t now = part_bytes(world, part);
 
+    cell->vcpus = want->vcpus;
     if (want->bytes > now) {
         LpNodeSet own = 0;
         uint64_t left = want->bytes - now;

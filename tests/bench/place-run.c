@@ -3,16 +3,19 @@
  * usage: place-run [--quick] [--seed N] [TOPOLOGY...]     figures in JSON on stdout */
 #include <jansson.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/bench/place-world.h"
 
 /* The reverse of lp_layout_cost(): thousandths of a point that a layout is worth of all. */
 #define WORTH_MAX 100000
-/* Places that an exact search may try: about two seconds. */
-#define MOST_LOOKS 4000000
+/* Places that an exact search may try: about a second, and a quarter. */
+#define MOST_LOOKS 3000000
+#define MOST_LOOKS_QUICK 500000
 #define NUMAD_ROUNDS 12
 
 static const Contender *const contenders[] = {
@@ -20,9 +23,6 @@ static const Contender *const contenders[] = {
     &contender_numad, &contender_nova,
 };
 #define N_CONTENDERS (sizeof(contenders) / sizeof(contenders[0]))
-
-/* The score alone: what a search for it is compared with. */
-static const LpLayoutWeights score_only = { .locality = 1000 };
 
 typedef struct {
     uint64_t seed;
@@ -62,8 +62,10 @@ play(World *world, const Contender *contender, const Event *event)
             world_clear(world, part);
         break;
     }
-    if (ok && part->here)
+    if (ok && part->here) {
+        part->want = event->want;
         part->want.bytes = part_bytes(world, part);
+    }
     if (more > 0 && has_room) {
         world->asked_bytes += more;
         world->refused_bytes += ok ? 0 : more;
@@ -99,7 +101,7 @@ play_all(const LpTopology *topology, const Contender *contender, const Event *ev
             continue;
         figures->score += score / 100.0;
         figures->served += score / 100.0 * (double) used_bytes(world) / (double) all_wanted;
-        figures->cost += (double) world_cost(world, NULL) / 1000;
+        figures->cost += (double) world_cost(world) / 1000;
         figures->samples++;
     }
     figures->asked += world->asked_bytes;
@@ -265,6 +267,7 @@ run_small_case(const Bench *bench, uint32_t h, uint64_t seed, Small *small)
     World *worlds[GAP_FIRST + N_CONTENDERS];
     uint64_t chance = seed, unit, cost[GAP_FIRST + N_CONTENDERS], points[GAP_FIRST + N_CONTENDERS];
     uint64_t biggest = 0, least_cost = UINT64_MAX, least_points = UINT64_MAX;
+    uint64_t looks = bench->quick ? MOST_LOOKS_QUICK : MOST_LOOKS;
     bool refused = false;
     Exact exact, best_score;
     Event *events;
@@ -284,8 +287,8 @@ run_small_case(const Bench *bench, uint32_t h, uint64_t seed, Small *small)
     worlds[GAP_OPTIMIZED] = laid_out_anew(worlds[GAP_FIRST], false);
     refused = n == 0 || world_score(worlds[GAP_FIRST]) == LP_SCORE_NONE;
     for (size_t k = 0; k < GAP_FIRST + N_CONTENDERS && !refused; k++) {
-        cost[k] = world_cost(worlds[k], NULL);
-        points[k] = world_cost(worlds[k], &score_only);
+        cost[k] = exact_cost(worlds[k], false);
+        points[k] = exact_cost(worlds[k], true);
         if (k < GAP_FIRST + 1) {
             least_cost = min_u64(least_cost, cost[k]);
             least_points = min_u64(least_points, points[k]);
@@ -294,8 +297,8 @@ run_small_case(const Bench *bench, uint32_t h, uint64_t seed, Small *small)
     if (refused || worlds[GAP_FIRST]->refused_bytes > 0) {
         small->n_refused += !(n == 0);
     } else {
-        exact = exact_search(worlds[GAP_FIRST], NULL, unit, least_cost, MOST_LOOKS);
-        best_score = exact_search(worlds[GAP_FIRST], &score_only, unit, least_points, MOST_LOOKS);
+        exact = exact_search(worlds[GAP_FIRST], false, unit, least_cost, looks);
+        best_score = exact_search(worlds[GAP_FIRST], true, unit, least_points, looks);
         small->looked += exact.looked + best_score.looked;
         small->n_cases++;
         small->n_given_up += !exact.proven || !best_score.proven;
@@ -316,7 +319,7 @@ run_small(const Bench *bench)
 {
     Small small = { 0 };
     json_t *rows = json_array(), *scores = json_array();
-    uint32_t rounds = bench->quick ? 3 : 12;
+    uint32_t rounds = bench->quick ? 2 : 10;
 
     for (uint32_t h = 0; h < bench->n_hosts; h++) {
         if (bench->hosts[h].topology.n_nodes > 4)
@@ -341,11 +344,11 @@ run_small(const Bench *bench)
 
 /* The least memory that lpard moves to a score not below `score`, found by halving the limit. */
 static uint64_t
-least_moved(const World *start, uint32_t score, uint64_t most)
+least_moved(const World *start, uint32_t score, uint64_t most, int steps)
 {
     uint64_t low = 0, high = most;
 
-    for (int step = 0; step < 9 && high - low > most / 500; step++) {
+    for (int step = 0; step < steps && high - low > most / 500; step++) {
         uint64_t middle = low + (high - low) / 2;
         World *world = world_copy(start);
 
@@ -370,9 +373,11 @@ run_moves(const Bench *bench)
     for (uint32_t h = 0; h < bench->n_hosts; h++) {
         const LpTopology *topology = &bench->hosts[h].topology;
         uint64_t chance = bench->seed * 31 + h, least;
-        World *start = world_new(topology, 12 * topology->n_nodes < 96 ? 12 * topology->n_nodes : 96);
-        World *numad, *lpard;
+        World *start, *numad, *lpard;
 
+        if (bench->quick && topology->n_nodes > 8)
+            continue;
+        start = world_new(topology, 12 * topology->n_nodes < 96 ? 12 * topology->n_nodes : 96);
         world_scatter(start, &chance, 60 + (uint32_t) chance_below(&chance, 25));
         numad = world_copy(start);
         numad_settle(numad, NUMAD_ROUNDS);
@@ -382,7 +387,8 @@ run_moves(const Bench *bench)
         if (world_score(numad) > world_score(start)) {
             bool reached = world_score(lpard) >= world_score(numad);
 
-            least = reached ? least_moved(start, world_score(numad), lpard->moved_bytes)
+            least = reached ? least_moved(start, world_score(numad), lpard->moved_bytes,
+                                          bench->quick ? 4 : 8)
                             : lpard->moved_bytes;
             n_cases++;
             n_short += !reached;
@@ -451,6 +457,19 @@ run_time(void)
 
 /* ------------------------------------------------------------------ main */
 
+/* Progress, with the processor time that has gone. */
+__attribute__((format(printf, 1, 2))) static void
+say(const char *format, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "place: %4.1f s: ", (double) clock() / CLOCKS_PER_SEC);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
 static void
 add_host(Bench *bench, const Host *host)
 {
@@ -478,14 +497,13 @@ main(int argc, char **argv)
         else
             json_array_append_new(skipped, json_string(message));
     }
-    fprintf(stderr, "place: %u hosts, seed %llu: events\n", bench.n_hosts,
-            (unsigned long long) bench.seed);
+    say("%u hosts, seed %llu: events", bench.n_hosts, (unsigned long long) bench.seed);
     events = run_events(&bench);
-    fprintf(stderr, "place: small hosts beside the optimum\n");
+    say("small hosts beside the optimum");
     small = run_small(&bench);
-    fprintf(stderr, "place: moves from a bad start\n");
+    say("moves from a bad start");
     moves = run_moves(&bench);
-    fprintf(stderr, "place: time\n");
+    say("time");
     root = json_pack("{s:I, s:i, s:o, s:o, s:o, s:o, s:o}", "seed", (json_int_t) bench.seed, "hosts",
                      (int) bench.n_hosts, "skipped", skipped, "events", events, "small", small,
                      "moves", moves, "time", run_time());

@@ -50,7 +50,7 @@ world_scatter(World *world, uint64_t *chance, uint32_t fill)
         bytes = bytes > 0 ? bytes : BLOCK;
         left = bytes;
         *part = (Part) { .here = true, .n_cells = 1 };
-        part->want = (Want) { bytes, bytes + bytes / 2, vcpus > 0 ? vcpus : 1 };
+        part->want = (Want) { 0, bytes, bytes + bytes / 2, vcpus > 0 ? vcpus : 1 };
         part->cells[0] = (Cell) { .max_bytes = part->want.max_bytes, .vcpus = part->want.vcpus };
         for (uint32_t k = pieces; k > 0; k--)
             left -= world_put(world, &part->cells[0], (uint32_t) chance_below(chance, n), left / k);

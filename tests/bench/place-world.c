@@ -249,7 +249,7 @@ picture_make(const World *world, bool lies, Picture *ret)
             ret->cell[at] = c;
             ret->cells[at] = (LpLayoutCell) {
                 .bytes = cell_bytes(world, cell), .max_bytes = cell->max_bytes,
-                .vcpus = cell->vcpus, .max_vcpus = cell->vcpus,
+                .vcpus = cell->vcpus, .max_vcpus = cell->max_vcpus,
                 .home = lies ? cell->home : -1, .movable = true,
                 .now_bytes = lies ? &ret->now[at * n] : NULL, .now_cpus = lies ? cell->cpus : 0,
             };
@@ -268,7 +268,7 @@ picture_clear(Picture *picture)
 }
 
 uint64_t
-world_cost(const World *world, const LpLayoutWeights *weights)
+world_cost(const World *world)
 {
     uint32_t n = world->topology->n_nodes;
     LpLayout layout = { .n_nodes = n };
@@ -287,7 +287,7 @@ world_cost(const World *world, const LpLayoutWeights *weights)
         layout.home[at] = cell->home;
         layout.cpus[at] = cell->cpus;
     }
-    cost = lp_layout_cost(&picture.host, &layout, weights);
+    cost = lp_layout_cost(&picture.host, &layout, NULL);
     free(layout.home);
     free(layout.cpus);
     picture_clear(&picture);

@@ -38,8 +38,8 @@ uint64_t chance_next(uint64_t *chance);
 uint64_t chance_below(uint64_t *chance, uint64_t below);       /* below > 0 */
 
 typedef struct {
-    uint64_t bytes, max_bytes;
-    uint32_t vcpus;
+    uint64_t min_bytes, bytes, max_bytes;
+    uint32_t vcpus, max_vcpus;
 } Want;
 
 typedef enum { EVENT_ARRIVE, EVENT_RESIZE, EVENT_LEAVE } EventKind;
@@ -60,7 +60,7 @@ Event *events_make(const LpTopology *topology, uint64_t *chance, uint32_t n, uin
 typedef struct {
     uint64_t on[LP_MAX_NODES];         /* bytes by node */
     uint64_t base_bytes, max_bytes;
-    uint32_t vcpus;
+    uint32_t vcpus, max_vcpus;         /* that run; that it may have */
     int32_t home;
     LpNodeSet cpus;
 } Cell;
@@ -105,9 +105,8 @@ void world_follow(World *world, Cell *cell);
 
 /* Hundredths of a point; LP_SCORE_NONE: nobody is here. */
 uint32_t world_score(const World *world);
-/* lp_layout_cost() of what stands, without what it took to get there: thousandths of a point.  `weights`
- * NULL: lpard's own. */
-uint64_t world_cost(const World *world, const LpLayoutWeights *weights);
+/* lp_layout_cost() of what stands, without what it took to get there: thousandths of a point. */
+uint64_t world_cost(const World *world);
 
 /* The same as the layout sees it. */
 typedef struct {
@@ -129,13 +128,13 @@ typedef struct {
     const char *name;
     /* A partition comes; false: refused, and nothing has changed. */
     bool (*arrive)(World *world, Part *part, const Want *want);
-    /* It is to have want->bytes; false: it stays as it was. */
+    /* It is to have want->bytes and ->vcpus; false: it stays as it was. */
     bool (*resize)(World *world, Part *part, const Want *want);
     void (*settle)(World *world);      /* after each event; NULL: nothing to do */
 } Contender;
 
 extern const Contender contender_lpard;           /* choose, grow, shrink; moves nothing */
-extern const Contender contender_lpard_moves;     /* and optimizes when something does not fit, or is far */
+extern const Contender contender_lpard_moves;     /* and optimizes when too much is far */
 extern const Contender contender_first_fit, contender_best_fit, contender_nova, contender_numad;
 
 /* Lets numad's formula move partitions until none moves any more, or `rounds` are over. */
@@ -150,9 +149,12 @@ typedef struct {
     uint64_t cost;            /* thousandths of a point, as world_cost() */
     uint64_t looked;          /* places tried */
 } Exact;
-/* The least that any layout of the same partitions and cells can cost by the weights, with memory in whole
+/* What stands costs: world_cost(), or (`score`) what the host's score lacks and what processors carry too
+ * much, and nothing else. */
+uint64_t exact_cost(const World *world, bool score);
+/* The least of that which any layout of the same partitions and cells can cost, with memory in whole
  * `unit`s; not above `bound`, which somebody found. */
-Exact exact_search(const World *world, const LpLayoutWeights *weights, uint64_t unit, uint64_t bound,
+Exact exact_search(const World *world, bool score, uint64_t unit, uint64_t bound,
                    uint64_t most_looks);
 
 /* ------------------------------------------------------------------ time */
