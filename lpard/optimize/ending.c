@@ -77,7 +77,8 @@ judge_moved(LpWorkPart *part, uint64_t left)
         part->state = part->reason ? LP_PART_PARTIAL : LP_PART_DONE;
         return;
     }
-    part->state = part->moved_bytes > 0 || part->pins ? LP_PART_PARTIAL : LP_PART_FAILED;
+    part->state = part->moved_bytes > 0 || (part->pins && part->pinned) ? LP_PART_PARTIAL
+                                                                       : LP_PART_FAILED;
     if (!part->reason)
         part->reason = stayed_text(part);
 }

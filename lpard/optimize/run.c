@@ -136,6 +136,34 @@ is_open(const LpWorkPart *part)
     return (part->state == LP_PART_PENDING || part->state == LP_PART_RUNNING) && !part->failed;
 }
 
+static int
+index_of(const LpRunning *running, int32_t node)
+{
+    return node < 0 ? -1
+                    : lp_topology_find(&lp_registry_host(running->optimizer->registry)->topology,
+                                       (uint32_t) node);
+}
+
+/* Of what came from anywhere it is not known where it came from: it may be there. */
+uint64_t
+lp_running_left(const LpRunning *running, int32_t node)
+{
+    int index = index_of(running, node);
+
+    return running->left_any_bytes + (index < 0 ? 0 : running->left_bytes[index]);
+}
+
+void
+lp_running_note_left(LpRunning *running, int32_t node, uint64_t bytes)
+{
+    int index = index_of(running, node);
+
+    if (index < 0)
+        running->left_any_bytes += bytes;
+    else
+        running->left_bytes[index] += bytes;
+}
+
 static bool
 may_go(const LpRunning *running, const LpWorkMove *move, int64_t now)
 {
@@ -143,7 +171,8 @@ may_go(const LpRunning *running, const LpWorkMove *move, int64_t now)
         return false;
     if (move->sweeps && !lp_part_moves_over(move->part, move->cell < 0))
         return false;
-    return !move->waits || running->work->moved_bytes > move->mark || now >= move->again_usec;
+    return !move->waits || lp_running_left(running, move->to) > move->mark
+           || now >= move->again_usec;
 }
 
 /* The first that can go on: what is left of a partition whose pieces are over comes before the others'
@@ -255,8 +284,7 @@ begin_one(LpRunning *running, bool *ret_pressed)
         return true;
     }
     move->part->state = LP_PART_RUNNING;
-    if (!lp_step_pins(running, move->part, partition))
-        lp_step_move(running, move, partition);
+    lp_step_move(running, move, partition);
     return true;
 }
 

@@ -14,6 +14,7 @@ struct LpRunning {
     bool looking;                 /* after a restart: what is left is not known yet */
     bool measuring;               /* all was done; how it came out is being looked at */
     char *trouble;                /* that ends all of it, or NULL */
+    uint64_t left_bytes[LP_MAX_NODES], left_any_bytes;    /* lp_running_left() */
     int64_t next_usec;            /* the rate allows no piece before */
     int64_t look_usec;            /* when the host's pressure was last read, ... */
     uint32_t host_centi;          /* ... and what it was */
@@ -31,11 +32,14 @@ void lp_running_wake(LpRunning *running, int64_t after_usec);
 /* Says how far it is; unless `now`, not more than once a second. */
 void lp_running_tell(LpRunning *running, bool now);
 
+/* What has left a node (id; -1: any) since it began: room for others. */
+uint64_t lp_running_left(const LpRunning *running, int32_t node);
+void lp_running_note_left(LpRunning *running, int32_t node, uint64_t bytes);
+
 /* steps.c */
 /* Begins the next thing to do with it; false: there is nothing, or not now. */
 bool lp_step_finish(LpRunning *running, LpWorkPart *part);
 void lp_step_move(LpRunning *running, LpWorkMove *move, LpPartition *partition);
-bool lp_step_pins(LpRunning *running, LpWorkPart *part, LpPartition *partition);
 /* Nothing more is done of it.  Takes the reason. */
 void lp_part_fail(LpWorkPart *part, char *reason);
 /* The partition, as it was planned; NULL: the part has failed, and says why. */

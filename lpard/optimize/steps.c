@@ -169,8 +169,8 @@ ask(LpRunning *running, LpWorkPart *part, LpPartition *partition, Call *call, Lp
                      deadline_msec, call_done, asked);
 }
 
-bool
-lp_step_pins(LpRunning *running, LpWorkPart *part, LpPartition *partition)
+static bool
+ask_pins(LpRunning *running, LpWorkPart *part, LpPartition *partition)
 {
     Call *call;
 
@@ -297,6 +297,13 @@ close_part(LpRunning *running, LpWorkPart *part)
     lp_running_tell(running, false);
 }
 
+/* Where most of its memory stayed, its vCPUs stay with it, and so does its next start. */
+static bool
+has_come(const LpWorkPart *part)
+{
+    return part->whole || part->moved_bytes >= part->total_bytes / 2;
+}
+
 bool
 lp_step_finish(LpRunning *running, LpWorkPart *part)
 {
@@ -304,7 +311,11 @@ lp_step_finish(LpRunning *running, LpWorkPart *part)
 
     if (!partition)
         return false;
-    if (lp_step_pins(running, part, partition) || ask_nodeset(running, part, partition))
+    if (!has_come(part)) {
+        close_part(running, part);
+        return true;
+    }
+    if (ask_nodeset(running, part, partition) || ask_pins(running, part, partition))
         return true;
     /* Its own pages have their turn among the moves. */
     if (!own_is_over(part))
@@ -360,10 +371,13 @@ close_move(LpWorkMove *move)
 static void
 take_no_room(LpRunning *running, LpWorkMove *move, const LpPagesMoved *moved)
 {
-    if (moved->moved_bytes > 0)
+    uint64_t left = lp_running_left(running, move->to);
+
+    /* In vain only where nothing has left that node since. */
+    if (moved->moved_bytes > 0 || left > move->mark)
         move->tries = 0;
     if (++move->tries <= ROOM_TRIES && move->cell >= 0) {
-        wait(running, move, ROOM_PAUSE_USEC * move->tries, running->work->moved_bytes);
+        wait(running, move, ROOM_PAUSE_USEC * move->tries, left);
         return;
     }
     move->stuck_bytes[LP_STUCK_NO_ROOM] = moved->stuck_bytes[LP_STUCK_NO_ROOM];
@@ -410,6 +424,7 @@ take_move(LpRunning *running, const Asked *asked, const LpPagesMoved *moved)
         running->work->moved_bytes += moved->moved_bytes;
     }
     running->optimizer->figures.moved_bytes += moved->moved_bytes;
+    lp_running_note_left(running, move->from, moved->moved_bytes);
     /* Others' pages that came meanwhile make it more than was planned. */
     if (move->part->moved_bytes > move->part->total_bytes) {
         running->work->total_bytes += move->part->moved_bytes - move->part->total_bytes;

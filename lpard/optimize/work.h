@@ -19,8 +19,8 @@ typedef struct {
     uint64_t offset;
     uint64_t stuck_bytes[LP_STUCKS];       /* of the pass under way */
     uint32_t tries;               /* in a row that moved nothing, for want of room or of patience */
-    bool waits;                   /* until others have moved something, ... */
-    uint64_t mark;                /* ... beyond this, ... */
+    bool waits;                   /* until something has left the node that it goes to, ... */
+    uint64_t mark;                /* ... beyond what had by then, ... */
     int64_t again_usec;           /* ... or until then anyway */
     bool sweeps;                  /* gathers what is left of a cell whose pieces are over */
     bool over;

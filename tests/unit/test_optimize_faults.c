@@ -1,9 +1,396 @@
-/* What goes wrong with moving pages, and what is said of it. */
+/* What goes wrong with moving pages, and what is said of it: that partition's part ends, and the others' goes
+ * on. */
 #include "optimize_fixture.h"
+
+#include <glib/gstdio.h>
+
+static int
+tear_down_all(void **state)
+{
+    int result = tear_down(state);
+
+    set_clock(FAST);
+    memset(&numa_settings, 0, sizeof numa_settings);
+    return result;
+}
+
+/* p0 with a fault, and p1 that goes well; both are to be on node 0, and lie on node 1. */
+static const LpOperation *
+optimize_with(const char *host, const char *fault)
+{
+    g_autofree char *cell = one_cell(0, 0, 2048);
+    g_autofree char *more = g_strconcat(", ", fault, NULL);
+
+    begin_nodes(host, guest("p0", "strict:0", cell, more), guest("p1", "strict:0", cell, ""), NULL);
+    return optimize("{}");
+}
+
+static const json_t *
+part_of(const LpOperation *operation, const char *name)
+{
+    return plan_part(operation->optimize, name);
+}
+
+static json_int_t
+stuck(const LpOperation *operation, const char *name, const char *why)
+{
+    return plan_number(json_object_get(part_of(operation, name), "stuck"), why);
+}
+
+static void
+expect_part(const LpOperation *operation, const char *name, const char *state, const char *reason)
+{
+    const json_t *json = part_of(operation, name);
+
+    if (strcmp(plan_text(json, "state"), state) != 0) {
+        json_dumpf(json, stderr, JSON_INDENT(1));
+        fail_msg("%s: %s, not %s", name, plan_text(json, "state"), state);
+    }
+    if (!reason)
+        assert_null(plan_text(json, "reason"));
+    else if (!plan_text(json, "reason") || !strstr(plan_text(json, "reason"), reason))
+        fail_msg("%s: \"%s\" says nothing of \"%s\"", name, plan_text(json, "reason"), reason);
+}
+
+static void
+test_busy_pages(void **state)
+{
+    const LpOperation *operation = optimize_with("", "\"move_busy_bytes\": 67108864");
+
+    (void) state;
+    EXPECT(operation, LP_OP_PARTIAL);
+    expect_part(operation, "p0", "partial", "64 MiB are pinned for a device or under I/O");
+    expect_part(operation, "p1", "done", NULL);
+    assert_int_equal(stuck(operation, "p0", "busy"), 64 * MIB);
+    assert_int_equal(lies_on("p0", 0), 2048 - 64);
+    assert_int_equal(lies_on("p1", 0), 2048);
+    assert_non_null(strstr(operation->message, "1 of 2 partitions"));
+    assert_true(plan_number(part_of(operation, "p0"), "measured_centi") < 10000);
+}
+
+/* Busy for a moment only: it is tried again. */
+static void
+test_busy_for_a_while(void **state)
+{
+    g_autofree char *cell = one_cell(0, 0, 2048);
+    int64_t id;
+
+    (void) state;
+    begin_nodes("", guest("p0", "strict:0", cell, ", \"move_busy_bytes\": 67108864"), NULL);
+    set_clock(1);
+    id = begin_optimize("{}");
+    UNTIL(moved_of(id) >= (2048 - 64) * MIB);
+    tell("p0", "{\"move_busy_bytes\": 0}");
+    EXPECT(finish(id), LP_OP_DONE);
+    assert_int_equal(lies_on("p0", 0), 2048);
+    assert_int_equal(stuck(lp_engine_find(world.engine, id), "p0", "busy"), 0);
+}
+
+/* A page or two is no failure. */
+static void
+test_a_few_pages(void **state)
+{
+    const LpOperation *operation = optimize_with("", "\"move_busy_bytes\": 65536");
+
+    (void) state;
+    EXPECT(operation, LP_OP_DONE);
+    assert_int_equal(stuck(operation, "p0", "busy"), 65536);
+}
+
+static void
+test_shared_pages(void **state)
+{
+    const LpOperation *operation = optimize_with("", "\"move_shared_bytes\": 134217728");
+
+    (void) state;
+    EXPECT(operation, LP_OP_PARTIAL);
+    expect_part(operation, "p0", "partial", "mapped by another process");
+    assert_int_equal(stuck(operation, "p0", "shared"), 128 * MIB);
+}
+
+static void
+test_no_permission(void **state)
+{
+    const LpOperation *operation = optimize_with("", "\"move_error\": \"EPERM\"");
+
+    (void) state;
+    EXPECT(operation, LP_OP_PARTIAL);
+    expect_part(operation, "p0", "failed", "cannot be moved");
+    expect_part(operation, "p1", "done", NULL);
+    assert_int_equal(lies_on("p0", 1), 2048);
+}
+
+static void
+test_gone(void **state)
+{
+    const LpOperation *operation = optimize_with("", "\"move_error\": \"ESRCH\"");
+
+    (void) state;
+    EXPECT(operation, LP_OP_PARTIAL);
+    expect_part(operation, "p0", "failed", "ended while it was being moved");
+    expect_part(operation, "p1", "done", NULL);
+}
+
+static void
+test_alone_and_failed(void **state)
+{
+    g_autofree char *cell = one_cell(0, 0, 2048);
+    const LpOperation *operation;
+
+    (void) state;
+    begin_nodes("", guest("p0", "strict:0", cell, ", \"move_error\": \"EPERM\""), NULL);
+    operation = optimize("{}");
+    EXPECT(operation, LP_OP_FAILED);
+}
+
+/* Its QEMU exits in the middle. */
+static void
+test_crash(void **state)
+{
+    const LpOperation *operation = optimize_with("", "\"move_stop_bytes\": 268435456");
+
+    (void) state;
+    EXPECT(operation, LP_OP_PARTIAL);
+    expect_part(operation, "p0", "failed", "ended while it was being moved");
+    assert_true(plan_number(part_of(operation, "p0"), "moved_bytes") > 0);
+    assert_int_equal(plan_number(part_of(operation, "p0"), "measured_centi"), -1);
+    expect_part(operation, "p1", "done", NULL);
+}
+
+static void
+test_restart_meanwhile(void **state)
+{
+    g_autofree char *cell = one_cell(0, 0, 2048);
+    g_autofree char *run_id = NULL;
+    const LpOperation *operation;
+    int64_t id;
+
+    (void) state;
+    numa_settings.move_rate_bytes = 64 * MIB;
+    begin_nodes("", guest("p0", "strict:0", cell, ""), NULL);
+    run_id = g_strdup(part("p0")->view->run_id);
+    id = begin_optimize("{}");
+    UNTIL(moved_of(id) > 0);
+    tell("p0", "{\"do\": \"stop\"}");
+    tell("p0", "{\"do\": \"start\"}");
+    operation = finish(id);
+    EXPECT(operation, LP_OP_PARTIAL);
+    expect_part(operation, "p0", "failed", "");
+    assert_string_not_equal(part("p0")->view->run_id, run_id);
+}
+
+static void
+test_pins_fail(void **state)
+{
+    const LpOperation *operation = optimize_with(
+        "", "\"fail_next\": {\"call\": \"set_pins\", \"error\": \"failed\"}");
+
+    (void) state;
+    EXPECT(operation, LP_OP_PARTIAL);
+    expect_part(operation, "p0", "failed", "vCPUs cannot be pinned");
+    expect_part(operation, "p1", "done", NULL);
+}
+
+/* It was moved; only its next start would be elsewhere. */
+static void
+test_definition_fails(void **state)
+{
+    const LpOperation *operation = optimize_with(
+        "", "\"fail_next\": {\"call\": \"set_config\", \"error\": \"failed\"}");
+
+    (void) state;
+    EXPECT(operation, LP_OP_PARTIAL);
+    expect_part(operation, "p0", "partial", "its next start will be there");
+    assert_int_equal(lies_on("p0", 0), 2048);
+}
+
+/* libvirtd is away for a moment: what was asked is asked again. */
+static void
+test_unreachable(void **state)
+{
+    const LpOperation *operation = optimize_with(
+        "", "\"fail_next\": {\"call\": \"move_pages\", \"error\": \"unreachable\"}");
+
+    (void) state;
+    EXPECT(operation, LP_OP_DONE);
+    assert_int_equal(lies_on("p0", 0), 2048);
+}
+
+/* A call that never comes back costs nobody else his part. */
+static void
+test_hangs(void **state)
+{
+    const LpOperation *operation;
+    g_autofree char *cell = one_cell(0, 0, 2048);
+    int64_t id;
+
+    (void) state;
+    /* Its deadline passes in moments. */
+    set_clock(100);
+    begin_nodes("", guest("p0", "strict:0", cell, ""), guest("p1", "strict:0", cell, ""), NULL);
+    tell("p0", "{\"hang_call_msec\": 80000000}");
+    id = begin_optimize("{}");
+    operation = finish(id);
+    EXPECT(operation, LP_OP_PARTIAL);
+    expect_part(operation, "p0", "failed", "");
+    expect_part(operation, "p1", "done", NULL);
+    assert_int_equal(lies_on("p1", 0), 2048);
+    tell("p0", "{\"hang_call_msec\": 0}");
+    UNTIL(lp_workers_abandoned(world.workers) == 0 && !part("p0")->stuck);
+}
+
+static void
+test_no_room(void **state)
+{
+    const LpOperation *operation = optimize_with("", "\"move_no_room_node\": 0");
+
+    (void) state;
+    EXPECT(operation, LP_OP_PARTIAL);
+    expect_part(operation, "p0", "failed", "found no room");
+    assert_int_equal(stuck(operation, "p0", "no-room"), 2048 * MIB);
+    /* Its vCPUs stay with it, and may run anywhere as before. */
+    assert_int_equal(lp_cpumask_count(&part("p0")->locality->vcpus[0].may), 8);
+    assert_int_equal(part("p0")->profile.generation, 1);
+    expect_part(operation, "p1", "done", NULL);
+}
+
+/* There is none at first: it waits for it, and others go before it. */
+static void
+test_room_comes(void **state)
+{
+    g_autofree char *cell = one_cell(0, 0, 2048);
+    const LpOperation *operation;
+    int64_t id;
+
+    (void) state;
+    begin_nodes("", guest("p0", "strict:0", cell, ", \"move_no_room_node\": 0"),
+                guest("p1", "strict:0", cell, ""), NULL);
+    set_clock(1);
+    id = begin_optimize("{}");
+    UNTIL(lies_on("p1", 0) == 2048);
+    assert_int_equal(lies_on("p0", 0), 0);
+    tell("p0", "{\"move_no_room_node\": null}");
+    set_clock(FAST);
+    operation = finish(id);
+    EXPECT(operation, LP_OP_DONE);
+    assert_int_equal(lies_on("p0", 0), 2048);
+}
+
+/* Two that are in each other's way change places through what room there is. */
+static void
+test_change_places(void **state)
+{
+    g_autofree char *cell_0 = one_cell(0, 0, 2048);
+    g_autofree char *cell_1 = one_cell(1, 2048, 0);
+    const LpOperation *operation;
+
+    (void) state;
+    begin_nodes("\"node_bytes\": {\"0\": 2415919104, \"1\": 2415919104},",
+                guest("p0", "strict:0", cell_0, ""), guest("p1", "strict:1", cell_1, ""), NULL);
+    operation = optimize("{}");
+    EXPECT(operation, LP_OP_DONE);
+    assert_int_equal(lies_on("p0", 0), 2048);
+    assert_int_equal(lies_on("p1", 1), 2048);
+}
+
+/* ---- pressure ---- */
+
+static void
+set_pressure(const char *dir, const char *some)
+{
+    g_autofree char *pressure = g_build_filename(dir, "pressure", NULL);
+    g_autofree char *path = g_build_filename(pressure, "memory", NULL);
+    g_autofree char *text = g_strdup_printf("some avg10=%s avg60=0.00 avg300=0.00 total=0\n"
+                                            "full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n",
+                                            some);
+
+    g_mkdir_with_parents(pressure, 0700);
+    assert_true(g_file_set_contents(path, text, -1, NULL));
+}
+
+static void
+test_host_pressure(void **state)
+{
+    g_autofree char *cell = one_cell(0, 0, 2048);
+    g_autofree char *dir = NULL;
+    int64_t id;
+
+    (void) state;
+    begin_nodes("", guest("p0", "strict:0", cell, ""), NULL);
+    dir = g_build_filename(world.dir, "proc", NULL);
+    set_pressure(dir, "10.01");
+    optimizer->procfs = dir;
+    id = begin_optimize("{}");
+    UNTIL(strcmp(phase_of(id), "paused") == 0);
+    assert_non_null(strstr(plan_text(lp_engine_find(world.engine, id)->optimize, "paused"),
+                           "10.01 %"));
+    assert_int_equal(lies_on("p0", 0), 0);
+    set_pressure(dir, "10.00");
+    EXPECT(finish(id), LP_OP_DONE);
+    assert_int_equal(lies_on("p0", 0), 2048);
+    optimizer->procfs = "/nowhere";
+}
+
+/* Only the guest that suffers is let be. */
+static void
+test_guest_pressure(void **state)
+{
+    g_autofree char *cell = one_cell(0, 0, 2048);
+    int64_t id;
+
+    (void) state;
+    begin_nodes("", guest("p0", "strict:0", cell, ", \"psi_mem_centi\": 2000, \"used_bytes\": 1048576"),
+                guest("p1", "strict:0", cell, ""), NULL);
+    UNTIL(part("p0")->guest.has_pressure && part("p0")->guest.pressure.psi_mem_some_centi >= 2000);
+    id = begin_optimize("{}");
+    UNTIL(strcmp(phase_of(id), "paused") == 0);
+    assert_int_equal(lies_on("p0", 0), 0);
+    assert_int_equal(lies_on("p1", 0), 2048);
+    tell("p0", "{\"psi_mem_centi\": 0}");
+    EXPECT(finish(id), LP_OP_DONE);
+    assert_int_equal(lies_on("p0", 0), 2048);
+}
+
+static void
+test_cannot_be_measured(void **state)
+{
+    g_autofree char *cell = one_cell(0, 0, 2048);
+    const LpOperation *operation;
+
+    (void) state;
+    begin_nodes("", guest("p0", "strict:0", cell, ", \"no_locate\": true"), NULL);
+    operation = optimize("{}");
+    EXPECT(operation, LP_OP_DONE);
+    expect_part(operation, "p0", "stays", "cannot be measured");
+}
 
 int
 main(void)
 {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_busy_pages, tear_down_all),
+        cmocka_unit_test_teardown(test_busy_for_a_while, tear_down_all),
+        cmocka_unit_test_teardown(test_a_few_pages, tear_down_all),
+        cmocka_unit_test_teardown(test_shared_pages, tear_down_all),
+        cmocka_unit_test_teardown(test_no_permission, tear_down_all),
+        cmocka_unit_test_teardown(test_gone, tear_down_all),
+        cmocka_unit_test_teardown(test_alone_and_failed, tear_down_all),
+        cmocka_unit_test_teardown(test_crash, tear_down_all),
+        cmocka_unit_test_teardown(test_restart_meanwhile, tear_down_all),
+        cmocka_unit_test_teardown(test_pins_fail, tear_down_all),
+        cmocka_unit_test_teardown(test_definition_fails, tear_down_all),
+        cmocka_unit_test_teardown(test_unreachable, tear_down_all),
+        cmocka_unit_test_teardown(test_hangs, tear_down_all),
+        cmocka_unit_test_teardown(test_no_room, tear_down_all),
+        cmocka_unit_test_teardown(test_room_comes, tear_down_all),
+        cmocka_unit_test_teardown(test_change_places, tear_down_all),
+        cmocka_unit_test_teardown(test_host_pressure, tear_down_all),
+        cmocka_unit_test_teardown(test_guest_pressure, tear_down_all),
+        cmocka_unit_test_teardown(test_cannot_be_measured, tear_down_all),
+    };
+
     start_clock();
-    return 0;
+    set_clock(FAST);
+    cmocka_set_test_filter(g_getenv("LP_TEST"));
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
