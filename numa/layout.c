@@ -12,7 +12,7 @@ const LpLayoutWeights lp_layout_weights = {
     .fragmentation = 500,
     .growth = 2000,
     .tier = 1000,
-    .movement = 4000,
+    .movement = 3000,
 };
 
 LpLayout *

@@ -50,8 +50,10 @@ typedef struct {
  * in thousandths of a point of the host's score, for the whole of what it names. */
 typedef struct {
     uint32_t locality;        /* the score itself: 1000 */
-    uint32_t agreement;       /* cells of one guest apart, each on a node of its own */
-    uint32_t crowding;        /* vCPUs beyond the processors of a node while others idle */
+    uint32_t agreement;       /* cells of one guest apart, each on a node of its own, its vCPUs there (that
+                                 a cell itself lies apart weighs more: as its rule broken) */
+    uint32_t crowding;        /* vCPUs beyond the processors of a node while others idle; as much again
+                                 for processing units entitled to */
     uint32_t fragmentation;   /* free memory in pieces too small for a partition */
     uint32_t growth;          /* partitions that could not grow to their maximum where they are */
     uint32_t tier;            /* memory on a slow node while a normal one has room */
@@ -83,8 +85,10 @@ LpLayout *lp_layout_new(void);
 void lp_layout_free(LpLayout *layout);
 
 /* The best layout found for all that is not fixed: at the least bytes moved for its gain, within
- * order->max_bytes.  Never worse than what is.  Fills *ret (an earlier content is replaced).  False:
- * out of memory. */
+ * order->max_bytes.  The host's score is never lower than it is, unless a rule that is not kept, memory
+ * without room or a requested partition asks for it.  What gains less than order->min_gain stays, unless
+ * it makes room for others or its rule moves it.  Fills *ret (an earlier content is replaced).  False: out
+ * of memory. */
 bool lp_layout_make(const LpLayoutHost *host, const LpLayoutOrder *order, LpLayout *ret);
 
 /* What a layout is worth, by the weights: thousandths of a point of the host's score lost, the less
@@ -104,9 +108,11 @@ typedef struct {
 size_t lp_layout_moves(const LpLayoutHost *host, const LpLayout *layout, LpLayoutMove **ret_moves);
 
 /* A partition that is to come (enable, define): how many cells it should have, and on which node each.
- * `n_cells` 0: as few as its maximum needs.  Writes at most LP_MAX_CELLS indices of nodes and each
- * cell's part; returns the number of cells, 0: its rule leaves it no node.
- * Only room and sizes matter here, so `used` (by the index of nodes[]) says what is taken. */
+ * `n_cells` 0: as few as there must be for its maximum to fit nodes of this size and its vCPUs to have a
+ * processor each; one for INTERLEAVE, as many as possible for SPREAD.  Cells are alike.  Writes at
+ * most LP_MAX_CELLS indices of nodes; returns the number of cells, 0: its rule leaves it no node.  Where
+ * nothing has room, the nodes with the most.
+ * Only room and sizes matter here, so `use` (by the index of nodes[]) says what is free. */
 typedef struct {
     LpNumaRule rule;
     uint64_t bytes, max_bytes;
