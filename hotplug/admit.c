@@ -176,16 +176,6 @@ apply(Walk *walk, const LpView *view, const LpStep *step)
     return false;
 }
 
-static uint64_t
-node_held_bytes(const Walk *walk, const LpView *view, int32_t node)
-{
-    uint64_t sum = 0;
-
-    for (uint32_t i = 0; i < view->n_cells; i++)
-        if (view->cells[i].home == node)
-            sum += cell_held_bytes(walk, view, i);
-    return sum;
-}
 
 /* Whether a rule holds memory to the nodes that it names. */
 static bool
@@ -215,12 +205,41 @@ is_off_limits(const LpNumaRule *rule, int32_t node)
     return holds_to_nodes(rule);
 }
 
+/* Where more of a cell comes to: where it lies, but for one that is to be moved to where its memory is
+ * taken from, since its rule forbids where it lies. */
+static int32_t
+comes_to(const LpView *view, const LpBounds *bounds, uint32_t cell)
+{
+    const LpViewCell *of = &view->cells[cell];
+
+    return is_off_limits(&bounds->numa, of->home) && !is_off_limits(&bounds->numa, of->node)
+               ? of->node : of->home;
+}
+
+static uint64_t
+node_held_bytes(const Walk *first, const Walk *walk, const LpView *view, const LpBounds *bounds,
+                int32_t node)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < view->n_cells; i++) {
+        uint64_t had = cell_held_bytes(first, view, i), has = cell_held_bytes(walk, view, i);
+
+        if (view->cells[i].home == node)
+            sum += has < had ? has : had;
+        if (comes_to(view, bounds, i) == node && has > had)
+            sum += has - had;
+    }
+    return sum;
+}
+
 /* What a step does is told from before and after, not from what the step says of itself.  A
  * partition that was outside its bounds already may come nearer, but not go further. */
 static LpAdmitVerdict
 check_memory(const Walk *before, const Walk *after, const LpView *view, const LpBounds *bounds,
              const LpRoom *room)
 {
+    Walk first;
     uint64_t total = total_bytes(after, view), held = total_held_bytes(after, view);
     uint64_t left = left_bytes(after, view);
 
@@ -232,16 +251,17 @@ check_memory(const Walk *before, const Walk *after, const LpView *view, const Lp
         return LP_ADMIT_OK;
     for (uint32_t i = 0; i < view->n_cells; i++)
         if (cell_held_bytes(after, view, i) > cell_held_bytes(before, view, i)
-            && is_off_limits(&bounds->numa, view->cells[i].home))
+            && is_off_limits(&bounds->numa, comes_to(view, bounds, i)))
             return LP_ADMIT_NODE_RULE;
     if (held > room->room_bytes)
         return LP_ADMIT_S3_HOST_MEMORY;
     if (may_lie_elsewhere(view, bounds, room))
         return LP_ADMIT_OK;
+    start_walk(&first, view, bounds);
     for (uint32_t n = 0; n < room->n_nodes; n++) {
-        uint64_t on_node = node_held_bytes(after, view, room->node_id[n]);
+        uint64_t on_node = node_held_bytes(&first, after, view, bounds, room->node_id[n]);
 
-        if (on_node > node_held_bytes(before, view, room->node_id[n])
+        if (on_node > node_held_bytes(&first, before, view, bounds, room->node_id[n])
             && on_node > room->node_room_bytes[n])
             return LP_ADMIT_S3_NODE_MEMORY;
     }

@@ -276,10 +276,10 @@ requests_fit(const LpView *view, const uint64_t *requested_bytes, uint64_t total
     return sum == total_bytes;
 }
 
-/* Evenly: where the host will have room when it boots is not known.  What its devices do not hold
- * runs on DIMMs, which are not in the definition. */
+/* By the vCPUs that it starts with: where the host will have room when it boots is not known.  What its
+ * devices do not hold runs on DIMMs, which are not in the definition. */
 static void
-spread_requests(const LpView *view, uint64_t total_bytes, uint64_t *ret_requested)
+spread_requests(const LpView *view, uint32_t vcpus, uint64_t total_bytes, uint64_t *ret_requested)
 {
     LpPlaceCell cells[LP_MAX_CELLS];
     uint64_t wanted = total_bytes > view->base_bytes ? total_bytes - view->base_bytes : 0;
@@ -287,13 +287,15 @@ spread_requests(const LpView *view, uint64_t total_bytes, uint64_t *ret_requeste
     memset(cells, 0, sizeof cells);
     memset(ret_requested, 0, LP_MAX_CELLS * sizeof *ret_requested);
     for (uint32_t i = 0; i < view->n_cells; i++) {
-        cells[i].room_bytes = wanted;
+        cells[i].node = view->cells[i].node;
+        for (uint32_t c = 0; c < vcpus; c++)
+            cells[i].vcpus += lp_cpumask_has(&view->cells[i].vcpus, c);
         cells[i].size_bytes = view->cells[i].base_bytes;
         cells[i].grow_bytes = view->cells[i].has_device ? view->cells[i].device_bytes : 0;
         cells[i].block_bytes = MAX(view->cells[i].block_bytes, LP_KIB);
     }
     if (view->n_cells > 0)
-        lp_place_grow(cells, view->n_cells, wanted, ret_requested);
+        lp_place_start(cells, view->n_cells, wanted, ret_requested);
 }
 
 static bool
@@ -309,7 +311,8 @@ change_memory(xmlNode *domain, const char *xml, const LpConfigChange *change, GE
         return false;
     if (requests_fit(view, change->requested_bytes, change->memory_bytes))
         return write_requests(domain, change->requested_bytes, error);
-    spread_requests(view, change->memory_bytes, spread);
+    spread_requests(view, change->vcpus ? change->vcpus : lp_cpumask_count(&view->plugged),
+                    change->memory_bytes, spread);
     return write_requests(domain, spread, error);
 }
 

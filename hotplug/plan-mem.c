@@ -94,16 +94,35 @@ node_room(const LpView *view, const LpRoom *room, const uint64_t *held, int node
     return room->node_room_bytes[node] > sum ? room->node_room_bytes[node] - sum : 0;
 }
 
-/* As it runs now: what a guest wishes of its vCPUs decides nothing about memory. */
 static uint32_t
-running_vcpus(const LpView *view, const LpBounds *bounds, uint32_t cell)
+common_vcpus(const LpCpuMask *a, const LpCpuMask *b)
 {
     uint32_t n = 0;
 
     for (unsigned w = 0; w < LP_MAX_CPUS / 64; w++)
-        n += (uint32_t) __builtin_popcountll(view->plugged.words[w] & ~bounds->folded.words[w]
-                                             & view->cells[cell].vcpus.words[w]);
+        n += (uint32_t) __builtin_popcountll(a->words[w] & b->words[w]);
     return n;
+}
+
+/* As it runs now: what a guest wishes of its vCPUs decides nothing about memory. */
+static uint32_t
+running_vcpus(const LpView *view, const LpBounds *bounds, uint32_t cell)
+{
+    LpCpuMask running = view->plugged;
+
+    for (unsigned w = 0; w < LP_MAX_CPUS / 64; w++)
+        running.words[w] &= ~bounds->folded.words[w];
+    return common_vcpus(&running, &view->cells[cell].vcpus);
+}
+
+/* Where a cell's next pages are to be: with the others, or, where its rule would not have them there and
+ * they are to be moved, where they come from. */
+static int32_t
+next_node(const LpBounds *bounds, const LpViewCell *cell)
+{
+    return lp_plan_is_held(&bounds->numa) && !lp_plan_names_node(&bounds->numa, cell->home)
+                   && lp_plan_names_node(&bounds->numa, cell->node)
+               ? cell->node : cell->home;
 }
 
 /* What the cell has as the plan has it so far, DIMMs included. */
@@ -129,9 +148,10 @@ fill_cells(const LpPlan *plan, const LpView *view, const LpBounds *bounds, const
     for (uint32_t i = 0; i < view->n_cells; i++) {
         const LpViewCell *cell = &view->cells[i];
         uint64_t requested = plan->requested_after_bytes[i];
-        int node = node_index(room, cell->home);
+        int32_t next = next_node(bounds, cell);
+        int node = node_index(room, next);
         uint64_t free = node_room(view, room, held, node, base_room);
-        bool named = lp_plan_names_node(&bounds->numa, cell->home);
+        bool named = lp_plan_names_node(&bounds->numa, next);
 
         cells[i] = (LpPlaceCell){
             .room_bytes = free < base_room ? free : base_room,
@@ -141,7 +161,7 @@ fill_cells(const LpPlan *plan, const LpView *view, const LpBounds *bounds, const
                               ? cell->device_bytes - requested : 0,
             .shrink_bytes = requested,
             .block_bytes = cell->block_bytes ? cell->block_bytes : 2ULL << 20,
-            .node = cell->home,
+            .node = next,
             .distance = room && room->where && node >= 0 ? room->where->node_distance[node] : 0,
             .vcpus = running_vcpus(view, bounds, i),
             .outside = !named,
@@ -158,9 +178,11 @@ fill_giving_cells(const LpPlan *plan, const LpView *view, const LpBounds *bounds
                   const LpRoom *room, LpPlaceCell *cells)
 {
     fill_cells(plan, view, bounds, room, UINT64_MAX, cells);
-    for (uint32_t i = 0; i < view->n_cells; i++)
+    for (uint32_t i = 0; i < view->n_cells; i++) {
+        cells[i].outside = !lp_plan_names_node(&bounds->numa, view->cells[i].home);
         cells[i].distance = room && room->where && !lp_plan_is_level(&bounds->numa)
                                 ? room->where->cell_distance[i] : 0;
+    }
 }
 
 /* The total was checked, so it is a node, or the bound devices on it, that lacks: the roomiest. */
@@ -440,15 +462,16 @@ choose_shrink(LpPlan *plan, const LpView *view, const LpBounds *bounds, const Lp
                           -1);
 }
 
-/* The persistent definition of a domain that is off: shared out afresh, and evenly, for where the
- * host will have room is not known. */
+/* The persistent definition of a domain that is off: shared out afresh, by the vCPUs that it will start
+ * with, for where the host will have room is not known. */
 static void
-choose_offline(LpPlan *plan, const LpView *view, const LpBounds *bounds, uint64_t wanted)
+choose_offline(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpTarget *target)
 {
     LpPlaceCell cells[LP_MAX_CELLS];
-    uint64_t fixed = view->base_bytes + dimm_bytes(view);
+    uint64_t fixed = view->base_bytes + dimm_bytes(view), wanted = target->mem_bytes;
     uint64_t bytes = wanted > fixed ? wanted - fixed : 0;
     uint64_t placed;
+    LpCpuMask first;
 
     if (fixed + bytes > lp_view_ceiling_bytes(view) || wanted < fixed) {
         lp_plan_add_shortfall(plan, LP_SHORT_DEVICE_SIZE, LP_RESOURCE_MEM, true, wanted,
@@ -457,9 +480,11 @@ choose_offline(LpPlan *plan, const LpView *view, const LpBounds *bounds, uint64_
     }
     memset(plan->requested_after_bytes, 0, sizeof plan->requested_after_bytes);
     fill_cells(plan, view, bounds, NULL, UINT64_MAX, cells);
+    lp_cpumask_first_n(&first, target->has_cpu ? target->cpu : bounds->cpu_desired);
     for (uint32_t i = 0; i < view->n_cells; i++)
-        cells[i].room_bytes = UINT64_MAX;
-    placed = lp_place_level(cells, view->n_cells, bytes, plan->requested_after_bytes);
+        cells[i].vcpus = lp_plan_is_level(&bounds->numa)
+                             ? 0 : common_vcpus(&first, &view->cells[i].vcpus);
+    placed = lp_place_start(cells, view->n_cells, bytes, plan->requested_after_bytes);
     plan->mem_after_bytes = fixed + placed;
     if (placed < bytes)
         lp_plan_add_shortfall(plan, LP_SHORT_BLOCK, LP_RESOURCE_MEM, true, wanted,
@@ -511,6 +536,8 @@ choose_in_cell(LpPlan *plan, const LpView *view, const LpBounds *bounds, const L
         grow_in_cell(plan, view, bounds, room, target->cell, bytes);
     else
         plan->requested_after_bytes[target->cell] -= bytes;
+    /* As in any target: what a balloon holds of it is the guest's again. */
+    plan->balloon_after_bytes = 0;
     if (!plan->refused)
         plan->mem_after_bytes = to;
 }
@@ -530,7 +557,7 @@ lp_plan_choose_memory(LpPlan *plan, const LpView *view, const LpBounds *bounds,
         return;
     }
     if (view->run == LP_RUN_OFF) {
-        choose_offline(plan, view, bounds, target->mem_bytes);
+        choose_offline(plan, view, bounds, target);
         return;
     }
     /* From what is asked of the guest, not from what it still holds: a shrink under way that

@@ -392,6 +392,41 @@ lp_place_level(const LpPlaceCell *cells, size_t n_cells, uint64_t bytes, uint64_
     }
 }
 
+/* Memory is handed out in so many pieces, so that cells come within one of what they are due. */
+#define START_PIECES 64
+
+uint64_t
+lp_place_start(const LpPlaceCell *cells, size_t n_cells, uint64_t bytes, uint64_t *ret_shares)
+{
+    LpPlaceCell left[LP_MAX_CELLS];
+    uint64_t sum = 0, piece = bytes / START_PIECES, given = 1, vcpus = 0;
+
+    memset(ret_shares, 0, n_cells * sizeof(*ret_shares));
+    if (n_cells > LP_MAX_CELLS)
+        return 0;
+    memcpy(left, cells, n_cells * sizeof(*cells));
+    for (size_t i = 0; i < n_cells; i++) {
+        vcpus += cells[i].vcpus;
+        piece = cells[i].block_bytes > piece ? cells[i].block_bytes : piece;
+        left[i].distance = 0;
+        left[i].room_bytes = left[i].free_bytes = bytes;
+    }
+    if (vcpus == 0)
+        return lp_place_level(left, n_cells, bytes, ret_shares);
+    while (sum < bytes && given > 0) {
+        uint64_t shares[LP_MAX_CELLS];
+
+        given = lp_place_grow(left, n_cells, min_u64(piece, bytes - sum), shares);
+        sum += given;
+        for (size_t i = 0; i < n_cells; i++) {
+            ret_shares[i] += shares[i];
+            left[i].size_bytes = add_u64(left[i].size_bytes, shares[i]);
+            left[i].grow_bytes -= shares[i];
+        }
+    }
+    return sum;
+}
+
 /* What is to go first: the cells that a rule would rather not have, then the remotest. */
 static uint64_t
 remoteness(const LpPlaceCell *cell, bool are_known)

@@ -51,8 +51,13 @@ uint64_t lp_place_grow(const LpPlaceCell *cells, size_t n_cells, uint64_t bytes,
                        uint64_t *ret_shares);
 
 /* The same with all cells levelled, whatever their nodes, as far as each node has room: for what is
- * to be spread, and for what is not there yet. */
+ * to be spread. */
 uint64_t lp_place_level(const LpPlaceCell *cells, size_t n_cells, uint64_t bytes,
+                        uint64_t *ret_shares);
+
+/* For what is not there yet, where nobody knows what room there will be: memory follows the vCPUs that
+ * will run (`vcpus`), as far as the devices hold it; all cells alike where none is known. */
+uint64_t lp_place_start(const LpPlaceCell *cells, size_t n_cells, uint64_t bytes,
                         uint64_t *ret_shares);
 
 /* The reverse: takes from the remotest cells first (LP_PLACE_NEAR), from the biggest of equally

@@ -321,6 +321,11 @@ make_target(PlanCase *pcase, Random *random)
     target->shares = 2 + random_below(random, 4096);
     pcase->options.live_only = random_percent(random, 20);
     pcase->options.via = random_percent(random, 60) ? LP_VIA_AUTO : (LpVia) random_below(random, 4);
+    if (random_percent(random, 10)) {
+        target->one_cell = true;
+        target->cell = (uint32_t) random_below(random, pcase->view.n_cells + 1);
+        pcase->options.via = LP_VIA_VIRTIO_MEM;
+    }
 }
 
 void

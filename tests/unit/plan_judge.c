@@ -204,21 +204,66 @@ judge_vcpus(uint32_t before, uint32_t after, const LpBounds *bounds)
     return after > before && after > bounds->cpu_max ? LP_ADMIT_S2_ABOVE_MAX : LP_ADMIT_OK;
 }
 
+static bool
+holds(const LpNumaRule *rule)
+{
+    return rule->n_nodes > 0
+           && (rule->mode == LP_NUMA_STRICT || rule->mode == LP_NUMA_SPREAD
+               || rule->mode == LP_NUMA_INTERLEAVE);
+}
+
+static bool
+names(const LpNumaRule *rule, int32_t node)
+{
+    for (uint32_t i = 0; i < rule->n_nodes; i++)
+        if (rule->node_id[i] == node)
+            return true;
+    return !holds(rule);
+}
+
+/* One cell's part of held(). */
+static uint64_t
+held_by(const LpView *view, uint32_t cell)
+{
+    const LpViewCell *of = &view->cells[cell];
+    uint64_t sum = of->base_bytes + (of->current_bytes > of->requested_bytes
+                                         ? of->current_bytes : of->requested_bytes);
+
+    for (uint32_t d = 0; d < view->n_dimms; d++)
+        sum += view->dimms[d].cell == cell ? view->dimms[d].bytes : 0;
+    return sum;
+}
+
+/* What is on a node: as it was at first where it lies, and what came since where that comes to, which
+ * is where it is taken from if it lies where its rule forbids it. */
+static uint64_t
+held_on(const PlanCase *pcase, const LpView *view, int32_t node)
+{
+    const LpNumaRule *rule = &pcase->bounds.numa;
+    uint64_t sum = 0;
+
+    for (uint32_t c = 0; c < view->n_cells; c++) {
+        const LpViewCell *cell = &view->cells[c];
+        uint64_t had = held_by(&pcase->view, c), has = held_by(view, c);
+        bool moves = !names(rule, cell->home) && names(rule, cell->node);
+
+        if (cell->home == node)
+            sum += has < had ? has : had;
+        if ((moves ? cell->node : cell->home) == node)
+            sum += has > had ? has - had : 0;
+    }
+    return sum;
+}
+
 /* Memory that a rule of placement forbids where it came to. */
 static bool
 strays(const LpView *before, const LpView *after, const LpNumaRule *rule)
 {
-    if (rule->n_nodes == 0
-        || (rule->mode != LP_NUMA_STRICT && rule->mode != LP_NUMA_SPREAD
-            && rule->mode != LP_NUMA_INTERLEAVE))
-        return false;
     for (uint32_t c = 0; c < after->n_cells; c++) {
-        const int32_t *node = &after->cells[c].home;
-        bool named = false;
+        const LpViewCell *cell = &after->cells[c];
 
-        for (uint32_t i = 0; i < rule->n_nodes; i++)
-            named |= rule->node_id[i] == *node;
-        if (!named && held(after, node) > held(before, node))
+        if (!names(rule, cell->home) && !names(rule, cell->node)
+            && held_by(after, c) > held_by(before, c))
             return true;
     }
     return false;
@@ -245,10 +290,10 @@ judge_memory(const LpView *before, const LpView *after, const PlanCase *pcase)
             || pcase->bounds.numa.mode == LP_NUMA_AUTO || pcase->bounds.numa.mode == LP_NUMA_KEEP))
         return LP_ADMIT_OK;
     for (uint32_t n = 0; n < pcase->room.n_nodes; n++) {
-        const int32_t *node = &pcase->room.node_id[n];
+        int32_t node = pcase->room.node_id[n];
 
-        if (held(after, node) > held(before, node)
-            && held(after, node) > pcase->room.node_room_bytes[n])
+        if (held_on(pcase, after, node) > held_on(pcase, before, node)
+            && held_on(pcase, after, node) > pcase->room.node_room_bytes[n])
             return LP_ADMIT_S3_NODE_MEMORY;
     }
     return LP_ADMIT_OK;

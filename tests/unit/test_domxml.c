@@ -709,16 +709,24 @@ test_change_spreads_a_total(void **state)
     spread = lp_domxml_change(xml, &change, &error);
     lp_view_free(view);
     view = read_ok(spread);
-    assert_int_equal(view->cells[0].requested_bytes, 350 * MIB);
-    assert_int_equal(view->cells[1].requested_bytes, 350 * MIB);
+    /* Both vCPUs that it starts with are the first cell's, whose device holds so much. */
+    assert_int_equal(view->cells[0].requested_bytes, 512 * MIB);
+    assert_int_equal(view->cells[1].requested_bytes, 188 * MIB);
+    change.vcpus = 4;
+    g_free(spread);
+    spread = lp_domxml_change(xml, &change, &error);
+    lp_view_free(view);
+    view = read_ok(spread);
+    assert_in_range(view->cells[0].requested_bytes, 340 * MIB, 360 * MIB);
+    assert_int_equal(view->cells[0].requested_bytes + view->cells[1].requested_bytes, 700 * MIB);
     /* Three run; and what fits but comes to another total is no hint either. */
     change = (LpConfigChange) { .set_memory = true, .memory_bytes = 516 * MIB,
                                 .requested_bytes = { 0, 2 * MIB, 2 * MIB } };
     wide = lp_domxml_change(xml, &change, &error);
     lp_view_free(view);
     view = read_ok(wide);
-    assert_int_equal(view->cells[0].requested_bytes, 2 * MIB);
-    assert_int_equal(view->cells[1].requested_bytes, 2 * MIB);
+    assert_int_equal(view->cells[0].requested_bytes, 4 * MIB);
+    assert_int_equal(view->cells[1].requested_bytes, 0);
     /* More than the devices hold: a DIMM has the rest, until the domain stops. */
     change.memory_bytes = 2048 * MIB;
     g_free(wide);

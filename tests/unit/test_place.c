@@ -535,6 +535,37 @@ test_huge_amounts(void **state)
     }
 }
 
+/* Before anything runs memory follows the vCPUs, whatever room there is. */
+static void
+test_start(void **state)
+{
+    LpPlaceCell cells[3] = {
+        { .grow_bytes = 8000, .block_bytes = 10, .node = 0, .vcpus = 3 },
+        { .grow_bytes = 8000, .block_bytes = 10, .node = 1, .vcpus = 1 },
+        { .grow_bytes = 8000, .block_bytes = 10, .node = 2 },
+    };
+    uint64_t shares[3];
+
+    (void) state;
+    assert_int_equal(lp_place_start(cells, 3, 6400, shares), 6400);
+    assert_in_range(shares[0], 4700, 4900);
+    assert_int_equal(shares[0] + shares[1], 6400);
+    /* What one has by its boot memory counts, and no device holds more than it can. */
+    cells[1].size_bytes = 1000;
+    cells[0].grow_bytes = 1500;
+    assert_int_equal(lp_place_start(cells, 3, 2000, shares), 2000);
+    assert_int_equal(shares[0], 1500);
+    assert_int_equal(lp_place_start(cells, 3, UINT64_MAX, shares), 17500);
+    assert_int_equal(lp_place_start(cells, 3, 9, shares), 0);
+    /* No vCPU is known: alike. */
+    cells[0].vcpus = cells[1].vcpus = 0;
+    assert_int_equal(lp_place_start(cells, 3, 2000, shares), 2000);
+    assert_int_equal(shares[0], 1000);
+    assert_int_equal(shares[1], 0);
+    assert_int_equal(shares[2], 1000);
+    assert_int_equal(lp_place_start(NULL, 0, 10, shares), 0);
+}
+
 static void
 test_vcpus_follow_memory(void **state)
 {
@@ -623,6 +654,7 @@ main(void)
         cmocka_unit_test(test_properties),
         cmocka_unit_test(test_order_does_not_matter),
         cmocka_unit_test(test_huge_amounts),
+        cmocka_unit_test(test_start),
         cmocka_unit_test(test_vcpus_follow_memory),
         cmocka_unit_test(test_vcpu_removal_undoes_adding),
     };

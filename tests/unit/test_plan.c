@@ -522,9 +522,15 @@ test_rules(void **state)
     view.cells[0].home = 1;
     make("virtio-mem virtio-mem profile config");
     assert_int_equal(plan->requested_after_bytes[0], 2 * GIB);
+    /* It is to be moved back to where its memory is taken from: by then node 0 needs the room. */
     set_rule("strict:0");
-    refuse(LP_SHORT_NODE_MEMORY, 0);
+    make("virtio-mem profile config");
+    assert_int_equal(plan->requested_after_bytes[0], 3 * GIB);
+    room.node_room_bytes[0] = GIB;
+    refuse(LP_SHORT_NODE_MEMORY, GIB);
     assert_int_equal(find(LP_SHORT_NODE_MEMORY)->where, 0);
+    view.cells[0].node = 1;
+    refuse(LP_SHORT_NODE_MEMORY, 0);
     /* Nobody knows where unbound memory comes from. */
     view.cells[0].home = view.cells[1].home = -1;
     refuse(LP_SHORT_NODE_MEMORY, 0);
@@ -534,6 +540,62 @@ test_rules(void **state)
     view.cells[1].home = 1;
     make("virtio-mem profile config");
     assert_int_equal(plan->requested_after_bytes[1], 0);
+}
+
+/* One cell alone, by its device, with room at its home. */
+static void
+test_one_cell(void **state)
+{
+    (void) state;
+    want_mem(5 * GIB);
+    target.one_cell = true;
+    target.cell = 1;
+    room.node_room_bytes[1] = 3 * GIB;
+    make("virtio-mem profile config");
+    assert_int_equal(plan->requested_after_bytes[1], 2 * GIB);
+    want_mem(6 * GIB);
+    target.one_cell = true;
+    target.cell = 1;
+    refuse(LP_SHORT_NODE_MEMORY, GIB);
+    room.room_bytes = 5 * GIB;
+    refuse(LP_SHORT_HOST_MEMORY, GIB);
+    room.room_bytes = 16 * GIB;
+    room.node_room_bytes[1] = 16 * GIB;
+    target.mem_bytes = 8 * GIB;
+    refuse(LP_SHORT_CELL, 3 * GIB);
+    assert_int_equal(find(LP_SHORT_CELL)->where, 1);
+    target.mem_bytes = 3 * GIB;
+    make("virtio-mem profile config");
+    assert_int_equal(plan->requested_after_bytes[1], 0);
+    target.mem_bytes = 3 * GIB - 2 * MIB;
+    refuse(LP_SHORT_CELL, GIB);
+    target.cell = 2;
+    refuse(LP_SHORT_CELL, 0);
+    target.cell = UINT32_MAX;
+    refuse(LP_SHORT_CELL, 0);
+}
+
+/* A definition's memory follows the vCPUs that it starts with. */
+static void
+test_offline_by_vcpus(void **state)
+{
+    (void) state;
+    view.run = LP_RUN_OFF;
+    view.persistent = true;
+    want_mem(6 * GIB);
+    make("config");
+    assert_int_equal(plan->requested_after_bytes[0], 2 * GIB);
+    assert_int_equal(plan->requested_after_bytes[1], 2 * GIB);
+    /* vCPUs 0 to 3 start: three of them are cell 0's. */
+    view.cells[0].vcpus.words[0] = 0x07;
+    view.cells[1].vcpus.words[0] = 0xf8;
+    make("config");
+    assert_in_range(plan->requested_after_bytes[0], 3 * GIB + GIB / 2 - 64 * MIB,
+                    3 * GIB + GIB / 2 + 64 * MIB);
+    assert_int_equal(plan->requested_after_bytes[0] + plan->requested_after_bytes[1], 4 * GIB);
+    set_rule("spread");
+    make("config");
+    assert_int_equal(plan->requested_after_bytes[0], 2 * GIB);
 }
 
 static LpTopology topology;
@@ -846,7 +908,7 @@ main(void)
         TEST(test_vcpus_come), TEST(test_vcpus_leave_by_stages), TEST(test_stale_record),
         TEST(test_kept_vcpus), TEST(test_wish), TEST(test_quota), TEST(test_capacity), TEST(test_memory_grows),
         TEST(test_hard_limit), TEST(test_node_room_counts_all), TEST(test_undo_needs_no_room),
-        TEST(test_memory_beside_its_node), TEST(test_rules), TEST(test_near_first),
+        TEST(test_memory_beside_its_node), TEST(test_rules), TEST(test_one_cell), TEST(test_offline_by_vcpus), TEST(test_near_first),
         TEST(test_affinity_floor),
         TEST(test_memory_shrinks),
         TEST(test_dimms), TEST(test_dimm_beside_device), TEST(test_states),

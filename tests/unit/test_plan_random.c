@@ -8,7 +8,7 @@
 
 #include "plan_case.h"
 
-#define CASES 200000
+#define CASES 120000
 #define BROKEN_CASES 40000
 
 static uint64_t seed;
