@@ -7,6 +7,8 @@
 #include "lpard/ctl/table.h"
 #include "lpard/ctl/text.h"
 
+#define NOTHING "Nothing to move: no other layout is worth what it would take.\n"
+
 bool
 lp_ctl_is_optimize(const json_t *operation)
 {
@@ -86,6 +88,8 @@ plan_table(const json_t *optimize, GString *out)
     }
     if (lp_ctl_table_rows(table) > 0)
         lp_ctl_table_print(table, LP_CTL_COLUMNS, "", out);
+    else
+        g_string_append(out, NOTHING);
     for (gsize i = 0; i < json_array_size(list); i++) {
         const json_t *each = json_array_get(list, i);
         g_autofree char *moves = moves_text(json_object_get(each, "moves"));
@@ -166,6 +170,8 @@ lp_ctl_optimize_outcome_text(const json_t *operation, GString *out)
     }
     if (lp_ctl_table_rows(table) > 0)
         lp_ctl_table_print(table, LP_CTL_COLUMNS, "", out);
+    else if (strcmp(lp_ctl_json_str(operation, "state"), "done") == 0)
+        g_string_append(out, NOTHING);
     append_reasons(optimize, out);
 }
 

@@ -205,6 +205,25 @@ test_optimize_run(void **state)
 }
 
 static void
+test_optimize_nothing(void **state)
+{
+    static const char answer[] =
+        "{\"id\":3,\"kind\":\"optimize\",\"state\":\"done\",\"exit_status\":0,\"version\":1,"
+        "\"timing\":{\"total_msec\":0},\"optimize\":{\"host\":{\"before_centi\":10000,"
+        "\"predicted_centi\":10000,\"measured_centi\":10000},\"total_bytes\":0,"
+        "\"moved_bytes\":0,\"partitions\":[]}}";
+
+    expect(*state, answer, "op show 3", "GET /v1/operations/3\n",
+           "done: operation 3, 0.00 s\n"
+           "host: score 100.0, predicted 100.0, measured 100.0; moved 0 B of 0 B\n"
+           "Nothing to move: no other layout is worth what it would take.\n");
+    expect(*state, answer, "optimize --dry-run", "POST /v1/optimize {\"dry_run\":true}\n",
+           "Dry run: nothing is changed.\n"
+           "host: score 100.0, predicted 100.0, 0 B to move\n"
+           "Nothing to move: no other layout is worth what it would take.\n");
+}
+
+static void
 test_optimize_leaves(void **state)
 {
     FakeServer *server = *state;
@@ -558,6 +577,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_score_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_optimize_plan, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_optimize_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_optimize_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_optimize_leaves, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_optimize_stop, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_op_list, set_up, tear_down),
