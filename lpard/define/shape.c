@@ -16,6 +16,37 @@ divide(uint64_t bytes, uint32_t n_cells, uint64_t block_bytes, uint64_t *ret_byt
         ret_bytes[i] = (n_blocks / n_cells + (i < n_blocks % n_cells)) * block_bytes;
 }
 
+/* vCPUs of the cell among those that it starts with: the first ones, which `enable` gives to the cells
+ * range by range. */
+static uint32_t
+starting_vcpus(const LpProfile *profile, uint32_t cell)
+{
+    uint32_t first = (uint32_t)((uint64_t)cell * profile->cpu.max / profile->n_cells);
+    uint32_t end = (uint32_t)((uint64_t)(cell + 1) * profile->cpu.max / profile->n_cells);
+
+    return MIN(end, profile->cpu.desired) - MIN(first, profile->cpu.desired);
+}
+
+/* What it starts with follows its vCPUs, whatever room the nodes have at this moment: it boots at
+ * another one.  What a rule spreads lies in all cells alike. */
+static void
+divide_requests(const LpProfile *profile, uint64_t bytes, LpShape *shape)
+{
+    LpPlaceCell cells[LP_MAX_CELLS];
+
+    if (profile->numa.mode == LP_NUMA_SPREAD) {
+        divide(bytes, profile->n_cells, shape->block_bytes, shape->requested_bytes);
+        return;
+    }
+    for (uint32_t i = 0; i < shape->n_cells; i++)
+        cells[i] = (LpPlaceCell){
+            .node = profile->cell_node[i], .size_bytes = shape->base_bytes[i],
+            .grow_bytes = shape->device_bytes[i], .block_bytes = shape->block_bytes,
+            .vcpus = starting_vcpus(profile, i),
+        };
+    lp_place_start(cells, shape->n_cells, bytes, shape->requested_bytes);
+}
+
 void
 lp_shape_make(const LpProfile *profile, const char *metadata, LpShape *ret_shape)
 {
@@ -32,9 +63,6 @@ lp_shape_make(const LpProfile *profile, const char *metadata, LpShape *ret_shape
     ret_shape->metadata = metadata;
 
     divide(mem->min_bytes, profile->n_cells, LP_MEM_BLOCK_BYTES, ret_shape->base_bytes);
-    /* Evenly, whatever room the nodes have at this moment: it boots at another one. */
-    divide(mem->desired_bytes - mem->min_bytes, profile->n_cells, LP_MEM_BLOCK_BYTES,
-           ret_shape->requested_bytes);
     /* Rounded up, so that together they reach max; lpard's own bound is the profile's. */
     device = (span + profile->n_cells - 1) / profile->n_cells;
     device = (device + LP_DEVICE_STEP_BYTES - 1) / LP_DEVICE_STEP_BYTES * LP_DEVICE_STEP_BYTES;
@@ -42,6 +70,7 @@ lp_shape_make(const LpProfile *profile, const char *metadata, LpShape *ret_shape
         ret_shape->device_bytes[i] = device;
         ret_shape->node[i] = profile->cell_node[i];
     }
+    divide_requests(profile, mem->desired_bytes - mem->min_bytes, ret_shape);
 }
 
 static void

@@ -311,6 +311,40 @@ test_shapes_of_any_profile(void **state)
     g_free(shape);
 }
 
+/* Memory starts where vCPUs do, unless the rule is to have it everywhere. */
+static void
+test_requests_follow_vcpus(void **state)
+{
+    g_autofree LpShape *shape = g_new0(LpShape, 1);
+    LpProfile profile, two;
+
+    (void)state;
+    assert_true(make(whole, NULL, &profile, NULL));
+    assert_true(make("{\"n_cells\":2}", &profile, &two, NULL));
+    lp_shape_make(&two, "<x/>", shape);          /* 2 vCPUs of 8 */
+    assert_int_equal(shape->base_bytes[1], GIB / 2);
+    assert_int_equal(shape->requested_bytes[0], GIB);
+    assert_int_equal(shape->requested_bytes[1], 0);
+    two.cpu.desired = 6;                         /* 4 and 2 of them */
+    lp_shape_make(&two, "<x/>", shape);
+    assert_int_equal(shape->requested_bytes[0] + shape->requested_bytes[1], GIB);
+    assert_in_range((shape->base_bytes[0] + shape->requested_bytes[0]) / MIB, 1340, 1392);
+    two.cpu.desired = 8;
+    lp_shape_make(&two, "<x/>", shape);
+    assert_int_equal(shape->requested_bytes[0], GIB / 2);
+    assert_int_equal(shape->requested_bytes[1], GIB / 2);
+    /* As far as their devices go. */
+    two.cpu.desired = 1;
+    two.mem.desired_bytes = 4 * GIB;
+    lp_shape_make(&two, "<x/>", shape);
+    assert_int_equal(shape->requested_bytes[0], shape->device_bytes[0]);
+    assert_int_equal(shape->requested_bytes[0] + shape->requested_bytes[1], 3 * GIB);
+    two.mem.desired_bytes = 2 * GIB;
+    two.numa.mode = LP_NUMA_SPREAD;
+    lp_shape_make(&two, "<x/>", shape);
+    assert_int_equal(shape->requested_bytes[1], GIB / 2);
+}
+
 static bool
 says(const GPtrArray *list, const char *text)
 {
@@ -457,6 +491,7 @@ main(void)
         cmocka_unit_test(test_bounds_keep_schedules),
         cmocka_unit_test(test_aside),
         cmocka_unit_test(test_shapes_of_any_profile),
+        cmocka_unit_test(test_requests_follow_vcpus),
         cmocka_unit_test(test_effects),
         cmocka_unit_test(test_drift_waits_for_the_device),
     };
