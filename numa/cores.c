@@ -1,8 +1,8 @@
 /* Processors of a node's own for a partition: whole cores first. */
 #include "numa/cores.h"
 
-/* The node's processors, counted by core and by last-level cache (both below LP_MAX_CPUS, as there are
- * no more of them than processors). */
+/* The node's processors, counted by core and by last-level cache (both below LP_MAX_CPUS, as
+ * there are no more of them than processors). */
 typedef struct {
     const LpTopology *topology;
     const LpCpuMask *cpus;
@@ -39,9 +39,10 @@ count_free(const LpTopology *topology, uint32_t node, const LpCpuMask *taken, Co
     }
 }
 
-/* How good the core of a processor is where `n` more are wanted; less is better.  Whole cores; for a rest
- * that is less than a core, one that is broken already.  Then the cache that the others are in; of the
- * caches that hold all of it the fullest, so that great holes stay whole, or else the emptiest. */
+/* How good the core of a processor is where `n` more are wanted; less is better.  Whole cores;
+ * for a rest that is less than a core, one that is broken already.  Then the cache that the
+ * others are in; of the caches that hold all of it the fullest, so that great holes stay whole,
+ * or else the emptiest. */
 static uint64_t
 rank_of(const Count *count, int cpu, uint32_t n)
 {

@@ -1,16 +1,16 @@
-/* A host as the layout sees it, made of what the caller says: absurd figures bounded, where things lie
- * brought to the sum of what was granted, weights made into factors. */
+/* A host as the layout sees it, made of what the caller says: absurd figures bounded, where
+ * things lie brought to the sum of what was granted, weights made into factors. */
 #include "numa/layout-priv.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-/* In thousandths of a point of the host's score, for all memory.  A rule comes before the score (100
- * points, also where few bytes can follow it and all vCPUs must), and to lie at all before everything. */
+/* In thousandths of a point of the host's score, for all memory.  A rule comes before the score
+ * (100 points, also where few bytes can follow it and all vCPUs must), and to lie at all before
+ * everything. */
 #define RULE_WEIGHT 400000u
 #define UNPLACED_WEIGHT 1000000u
-/* How much more the score of a requested partition weighs: more than a thousand others of its size could
- * lose between them is not wanted either. */
+/* How much more the score of a requested partition weighs: more than a thousand others of its
+ * size could lose between them is not wanted either. */
 #define REQUESTED_FACTOR 100
 /* Points of 100. */
 #define POINTS 100
@@ -40,7 +40,8 @@ bound_weights(const LpLayoutWeights *in, LpLayoutWeights *out)
 /* ------------------------------------------------------------------ nodes */
 
 static void
-sort_by_distance(const LpTopology *topology, uint32_t from, bool to_cpus, uint8_t *order, uint32_t n)
+sort_by_distance(const LpTopology *topology, uint32_t from, bool to_cpus, uint8_t *order,
+                 uint32_t n)
 {
     for (uint32_t i = 1; i < n; i++) {
         uint8_t node = order[i];
@@ -246,8 +247,8 @@ per_unit(uint32_t weight, uint64_t total)
     return ((unsigned __int128) weight << (COST_SHIFT + 64)) / (total ? total : 1);
 }
 
-/* The load that each node may carry before it is crowded: its processors; where the host has more vCPUs
- * than processors, its part of all. */
+/* The load that each node may carry before it is crowded: its processors; where the host has
+ * more vCPUs than processors, its part of all. */
 static void
 build_levels(State *state, uint64_t load, uint64_t centi)
 {
@@ -287,78 +288,14 @@ build_factors(State *state)
     state->per_load = per_unit(w->crowding, load);
     state->per_centi = per_unit(w->crowding, centi);
     state->per_growth = per_unit(w->growth, growth);
-    /* Free memory of full nodes beside others that are over their room must not divide by little. */
+    /* Free memory of full nodes beside others that are over their room must not divide by
+     * little. */
     state->per_free = per_unit(w->fragmentation,
                                max_u64(room > state->total ? room - state->total : 0, room / 16));
     state->per_slow = per_unit(w->tier, state->total);
     state->per_over = per_unit(UNPLACED_WEIGHT, state->total);
     state->per_moved = per_unit(w->movement, state->total);
     state->piece = state->n_parts ? state->total / state->n_parts : 0;
-}
-
-/* ------------------------------------------------------------------ order */
-
-static int
-compare_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? -1 : a > b;
-}
-
-static int
-compare_cells(const State *state, uint32_t a, uint32_t b)
-{
-    const CellState *x = &state->cells[a], *y = &state->cells[b];
-    int order = -compare_u64(x->bytes, y->bytes);
-
-    if (!order)
-        order = -compare_u64(x->vcpus, y->vcpus);
-    if (!order)
-        order = -compare_u64(x->growth, y->growth);
-    if (!order)
-        order = compare_u64(x->centi, y->centi);
-    if (!order)
-        order = compare_u64(x->untouched, y->untouched);
-    if (!order)
-        order = compare_u64((uint64_t) x->untouched_node, (uint64_t) y->untouched_node);
-    if (!order)
-        order = compare_u64(x->pinned, y->pinned);
-    if (!order)
-        order = compare_u64(x->now_cpus, y->now_cpus);
-    if (!order)
-        order = memcmp(state->now + (size_t) a * state->n, state->now + (size_t) b * state->n,
-                       state->n * sizeof(*state->now));
-    return order;
-}
-
-/* What must lie somewhere in particular first, then the big ones; a partition's cells together. */
-static int
-compare_order(const void *left, const void *right, void *context)
-{
-    const State *state = context;
-    uint32_t a = *(const uint32_t *) left, b = *(const uint32_t *) right;
-    uint32_t p = state->cells[a].part, q = state->cells[b].part;
-    const PartState *x = &state->parts[p], *y = &state->parts[q];
-    int order;
-
-    if (p == q)
-        return a < b ? -1 : a > b;
-    order = -compare_u64(x->requested, y->requested);
-    if (!order)
-        order = compare_u64((uint64_t) __builtin_popcountll(x->allowed),
-                            (uint64_t) __builtin_popcountll(y->allowed));
-    if (!order)
-        order = -compare_u64(x->bytes, y->bytes);
-    if (!order)
-        order = compare_u64(x->allowed, y->allowed);
-    if (!order)
-        order = compare_u64(x->mode, y->mode);
-    if (!order)
-        order = compare_u64(x->fixed, y->fixed);
-    if (!order)
-        order = compare_u64(x->n_cells, y->n_cells);
-    for (uint32_t i = 0; !order && i < x->n_cells; i++)
-        order = compare_cells(state, x->first + i, y->first + i);
-    return order ? order : compare_u64(p, q);
 }
 
 /* ------------------------------------------------------------------ all of it */
@@ -375,7 +312,8 @@ take_memory(State *state)
     state->order = calloc(state->n_cells + 1, sizeof(*state->order));
     state->bytes = calloc(figures + 1, sizeof(*state->bytes));
     state->now = calloc(figures + 1, sizeof(*state->now));
-    return state->parts && state->part_bytes && state->scores && state->cells && state->order && state->bytes && state->now;
+    return state->parts && state->part_bytes && state->scores && state->cells && state->order &&
+           state->bytes && state->now;
 }
 
 /* A node's bound: its room, or what really lies on it where that is more already. */
@@ -455,9 +393,7 @@ layout_state_new(const LpLayoutHost *host, const LpLayoutWeights *weights)
         weigh_part(state, &state->parts[p]);
     build_factors(state);
     put_now(state);
-    for (uint32_t c = 0; c < state->n_cells; c++)
-        state->order[c] = c;
-    qsort_r(state->order, state->n_cells, sizeof(*state->order), compare_order, state);
+    layout_sort(state);
     return state;
 }
 

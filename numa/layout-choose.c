@@ -68,8 +68,8 @@ is_better(const Wish *wish, const NodeGroup *a, const NodeGroup *b)
     return wish->roomiest ? a->left > b->left : a->left < b->left;
 }
 
-/* The `n` of the nodes given that are nearest to `center`, itself first; of equally near ones those with
- * the fewest vCPUs for a processor, then the fullest. */
+/* The `n` of the nodes given that are nearest to `center`, itself first; of equally near ones
+ * those with the fewest vCPUs for a processor, then the fullest. */
 static bool
 group_around(const Wish *wish, LpNodeSet nodes, uint32_t center, uint32_t n, NodeGroup *ret)
 {
@@ -105,13 +105,14 @@ find_group(const Wish *wish, LpNodeSet nodes, uint32_t n, NodeGroup *ret)
     for (uint32_t j = 0; j < wish->topology->n_nodes; j++) {
         NodeGroup group;
 
-        if ((nodes >> j & 1) && group_around(wish, nodes, j, n, &group) && is_better(wish, &group, ret))
+        if ((nodes >> j & 1) && group_around(wish, nodes, j, n, &group) &&
+            is_better(wish, &group, ret))
             *ret = group;
     }
     return ret->n == n;
 }
 
-/* Of the nodes, those that a cell of this size fits (and that have processors for its vCPUs). */
+/* Of the nodes, those that have room for a cell. */
 static LpNodeSet
 with_room(const Wish *wish, LpNodeSet nodes)
 {
@@ -124,7 +125,8 @@ with_room(const Wish *wish, LpNodeSet nodes)
     return fit;
 }
 
-/* Whether so many vCPUs may have a processor each on that many of the nodes, or would not on all. */
+/* Whether so many vCPUs may have a processor each on that many of the nodes, or would not on
+ * all. */
 static bool
 has_processors(const Wish *wish, LpNodeSet nodes, uint32_t n)
 {
@@ -171,9 +173,9 @@ find_so_many(Wish *wish, LpNodeSet nodes, uint64_t bytes, uint32_t n, NodeGroup 
     return (uint32_t) __builtin_popcountll(fit) >= n && find_group(wish, fit, n, ret);
 }
 
-/* The fewest nodes (or, for bandwidth, the most) that are great enough for its maximum in equal parts.
- * The guest keeps its cells for as long as it runs, while others come and go: where there is no room
- * for the maximum now, there must be for what it starts with, and the most is best. */
+/* The fewest nodes (or, for bandwidth, the most) that are great enough for its maximum in equal
+ * parts. The guest keeps its cells for as long as it runs, while others come and go: where there
+ * is no room for the maximum now, there must be for what it starts with, and the most is best. */
 static bool
 find_fewest(Wish *wish, LpNodeSet nodes, const LpLayoutNew *wanted, bool most, NodeGroup *ret)
 {
@@ -244,8 +246,8 @@ find_among(Wish *wish, const LpLayoutNew *wanted, LpNodeSet nodes, NodeGroup *gr
     return find_fewest(wish, nodes, wanted, wanted->rule.mode == LP_NUMA_SPREAD, group);
 }
 
-/* Nodes that a partition could be put on without any rule: those with memory, with processors of their
- * own if some are. */
+/* Nodes that a partition could be put on without any rule: those with memory, with processors of
+ * their own if some are. */
 static LpNodeSet
 ordinary_nodes(const LpTopology *topology)
 {

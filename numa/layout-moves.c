@@ -36,8 +36,8 @@ append(LpLayoutMove **list, size_t *n, size_t *size, LpLayoutMove move)
     return true;
 }
 
-/* What of a cell leaves one node for another.  Pages that were never touched are not moved: they are
- * counted where they are to come from. */
+/* What of a cell leaves one node for another.  Pages that were never touched are not moved: they
+ * are counted where they are to come from. */
 static bool
 list_cell(Way *way, const LpLayout *layout, uint32_t partition, uint32_t c)
 {

@@ -282,9 +282,9 @@ consider_memory(Choice *choice)
             consider(choice, &spot);
             whole = true;
         }
-        if ((!has_room || state->max_moved < UINT64_MAX) && cell->home >= 0 && layout_pull(state, choice->cell, j, &spot)) {
+        if ((!has_room || state->max_moved < UINT64_MAX) && cell->home >= 0 &&
+            layout_pull(state, choice->cell, j, &spot))
             consider(choice, &spot);
-        }
     }
     if (!whole || over || part->mode == LP_NUMA_PREFERRED) {
         for (j = 0; j < state->n; j++) {

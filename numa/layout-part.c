@@ -1,8 +1,8 @@
 /* What a partition costs by itself: its distance, its cells' disagreement, its rule. */
 #include "numa/layout-priv.h"
 
-/* The part of an interleaved cell that may lie unevenly before it is put right: measured shares have
- * an error of this size (a few thousand pages are looked at). */
+/* The part of an interleaved cell that may lie unevenly before it is put right: measured shares
+ * have an error of this size (a few thousand pages are looked at). */
 #define EVEN_ENOUGH (SHARE_ONE / 20)
 
 /* A partition, gathered from its cells. */
@@ -11,7 +11,7 @@ typedef struct {
     LpNodeSet mem_set, cpu_set, homes;
     uint64_t unplaced, outside, uneven;        /* bytes */
     uint64_t doubled;         /* of cells whose main part is on another cell's node */
-    uint64_t stray, apart;    /* of cells, not with their main part: memory; as much as their vCPUs */
+    uint64_t stray, apart;    /* of cells, not with the main part: memory; in place of vCPUs */
     uint64_t cpu_outside;     /* vCPUs, in SHARE_ONE */
 } Gathered;
 
@@ -58,8 +58,8 @@ gather_memory(Gathered *g, const PartState *part, const CellState *cell, const S
     g->stray += cell->bytes - min_u64(most, cell->bytes);
 }
 
-/* The cell's share in the second figure: whether its main part has a node to itself, and how many of
- * its vCPUs are there. */
+/* The cell's share in the second figure: whether its main part has a node to itself, and how
+ * many of its vCPUs are there. */
 static void
 gather_home(const State *state, Gathered *g, const CellState *cell, int32_t home, LpNodeSet cpus)
 {

@@ -4,8 +4,9 @@
 
 #include "numa/layout.h"
 
-/* Costs inside are in 2^-32 thousandths of a point, so that what one partition of a million adds is
- * seen.  All weights are held below COST_WEIGHT_MAX (a thousand points), so that all sums fit 63 bits. */
+/* Costs inside are in 2^-32 thousandths of a point, so that what one partition of a million adds
+ * is seen.  All weights are held below COST_WEIGHT_MAX (a thousand points), so that all sums fit
+ * 63 bits. */
 #define COST_SHIFT 32
 #define COST_WEIGHT_MAX 1000000u
 /* What all memory moved once may cost, where bytes are dear: more than any gain. */
@@ -102,6 +103,22 @@ typedef struct {
     int64_t cost;
 } Snapshot;
 
+/* Changes that can be taken back together. */
+#define LOG_MAX 160
+
+/* A search under way. */
+typedef struct {
+    State *state;
+    uint64_t chance;
+    int64_t work;             /* options that may still be weighed */
+    uint32_t n_log;
+    uint32_t log_cell[LOG_MAX];
+    Spot log_spot[LOG_MAX];
+} Search;
+
+/* layout-order.c */
+void layout_sort(State *state);
+
 /* layout-build.c.  NULL: out of memory. */
 State *layout_state_new(const LpLayoutHost *host, const LpLayoutWeights *weights);
 void layout_state_free(State *state);
@@ -144,8 +161,20 @@ bool layout_pull(const State *state, uint32_t cell, uint32_t node, Spot *spot);
  * untouched where nothing is below `bound`. */
 int64_t layout_best_option(const State *state, uint32_t cell, int64_t bound, Spot *spot);
 
-/* layout-search.c */
+/* layout-search.c.  False: out of memory. */
 bool layout_search(State *state);
+bool layout_is_free(const State *state, uint32_t cell);
+bool layout_is_content(const State *state, uint32_t cell);
+/* False: the log is full, and nothing was changed. */
+bool layout_put_logged(Search *search, uint32_t cell, const Spot *spot);
+void layout_roll_back(Search *search, uint32_t mark);
+void layout_improve(Search *search);
+
+/* layout-room.c.  Whether anything changed. */
+bool layout_push_all(Search *search);
+
+/* layout-shake.c: leaves the best that was found, also in *best (which is what stands at first). */
+void layout_shake_all(Search *search, Snapshot *best);
 
 /* layout-trim.c.  False: out of memory. */
 bool layout_trim(State *state, const LpLayoutOrder *order);

@@ -1,4 +1,5 @@
-/* A host being laid out: what stands where, and what that costs, kept up to date change by change. */
+/* A host being laid out: what stands where, and what that costs, kept up to date change by
+ * change. */
 #include "numa/layout-priv.h"
 
 #include <stdlib.h>

@@ -49,7 +49,7 @@ layout_host_score(State *state, bool now)
     return lp_score_mean(state->scores, state->part_bytes, state->n_parts);
 }
 
-/* ------------------------------------------------------------------ one partition back and forth */
+/* ------------------------------------------------------------------ back and forth */
 
 uint64_t
 layout_over(const State *state)
@@ -110,7 +110,8 @@ gains_too_little(const State *state, uint32_t index, uint32_t min_gain)
     return now == LP_SCORE_NONE || then == LP_SCORE_NONE || then < now || then - now < min_gain;
 }
 
-/* Partitions that gain too little stay, unless they make room for others, or their rule moves them. */
+/* Partitions that gain too little stay, unless they make room for others, or their rule moves
+ * them. */
 static void
 drop_small_gains(State *state, Snapshot *found, uint32_t min_gain)
 {
@@ -222,8 +223,8 @@ take_worthiest(State *state, const Snapshot *found)
     return true;
 }
 
-/* Raises the price of a byte until the best layout moves few enough.  *much: the cheapest layout that
- * moves too much, *few: the first that does not (as it lies, if there is none). */
+/* Raises the price of a byte until the best layout moves few enough.  *much: the cheapest layout
+ * that moves too much, *few: the first that does not (as it lies, if there is none). */
 static bool
 raise_price(State *state, uint64_t max_bytes, Snapshot *much, Snapshot *few)
 {
@@ -290,8 +291,8 @@ was_lawful(const State *state)
     return lawful && !state->over_now;
 }
 
-/* Better processors, growth or order are not worth a worse score: those who lost go back, and if that
- * is not enough, all. */
+/* Better processors, growth or order are not worth a worse score: those who lost go back, and if
+ * that is not enough, all. */
 static void
 keep_score(State *state, Snapshot *found)
 {

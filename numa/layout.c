@@ -61,8 +61,8 @@ take_memory(LpLayout *layout, const State *state)
            layout->best;
 }
 
-/* The node for a cell's next pages, where most of it lies on a node that its rule forbids: the nearest
- * of those named that has room, or else the nearest. */
+/* The node for a cell's next pages, where most of it lies on a node that its rule forbids: the
+ * nearest of those named that has room, or else the nearest. */
 static int32_t
 find_home(const State *state, const PartState *part, int32_t home)
 {

@@ -5,6 +5,7 @@ liblp_place_a_SOURCES = numa/cpumask.c numa/cpumask.h numa/topology.c numa/topol
 	numa/cores.c numa/cores.h
 liblp_layout_a_SOURCES = numa/layout.c numa/layout.h numa/layout-priv.h numa/layout-build.c \
 	numa/layout-state.c numa/layout-part.c numa/layout-option.c numa/layout-search.c \
+	numa/layout-order.c numa/layout-room.c numa/layout-shake.c \
 	numa/layout-trim.c numa/layout-moves.c numa/layout-choose.c
 liblp_numa_a_SOURCES = numa/topology-read.c numa/topology-objects.c numa/topology-xml.c \
 	numa/topology-priv.h numa/pages.c numa/pages-ranges.c \

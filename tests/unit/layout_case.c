@@ -261,8 +261,9 @@ layout_case_judge(const LayoutCase *c, const LpLayoutOrder *order, const LpLayou
     return judge_rooms(c, layout);
 }
 
-/* What a node may hold on the way: its room, or what lies there already, or what its share of the layout
- * needs before anything moves (pages that were never touched are counted where they are to come from). */
+/* What a node may hold on the way: its room, or what lies there already, or what its share of
+ * the layout needs before anything moves (pages that were never touched are counted where they
+ * are to come from). */
 static void
 start_way(const LayoutCase *c, const LpLayout *layout, __int128 *free)
 {

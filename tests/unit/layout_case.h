@@ -20,7 +20,8 @@ void layout_case_init(LayoutCase *c, uint32_t n_nodes, uint64_t memory_bytes, ui
                       uint32_t far);
 /* After a change of c->topology: the rooms anew. */
 void layout_case_rooms(LayoutCase *c);
-/* A partition of one cell that lies on `node` with its vCPUs there (-1: nowhere yet).  Its index. */
+/* A partition of one cell that lies on `node` with its vCPUs there (-1: nowhere yet).  Its
+ * index. */
 uint32_t layout_case_add(LayoutCase *c, uint64_t bytes, uint32_t vcpus, int32_t node);
 /* Another cell of the partition added last. */
 uint32_t layout_case_cell(LayoutCase *c, uint64_t bytes, uint32_t vcpus, int32_t node);

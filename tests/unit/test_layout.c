@@ -579,7 +579,8 @@ test_a_host_over_its_rooms(void **state)
 
 /* ------------------------------------------------------------------ what else counts */
 
-/* A grant that its node has no room for goes elsewhere, and what was never touched costs nothing. */
+/* A grant that its node has no room for goes elsewhere, and what was never touched costs
+ * nothing. */
 static void
 test_growth_beyond_the_node(void **state)
 {

@@ -29,8 +29,8 @@ random_case(LayoutCase *c, uint64_t *chance)
     layout_case_random(c, chance, 12, numa_random(chance, 4) != 0);
 }
 
-/* The host's score may fall only where a rule is kept that was not before, for a partition that goes
- * before others, or where what is has no room. */
+/* The host's score may fall only where a rule is kept that was not before, for a partition that
+ * goes before others, or where what is has no room. */
 static bool
 may_fall(const LayoutCase *c, const LpLayout *layout)
 {
@@ -142,8 +142,8 @@ test_the_order_of_input_is_no_matter(void **state)
 
 /* ------------------------------------------------------------------ the exact search */
 
-/* The least cost of all layouts with each cell whole on some node, or as it lies; `layout` is any of
- * the right size. */
+/* The least cost of all layouts with each cell whole on some node, or as it lies; `layout` is
+ * any of the right size. */
 static uint64_t
 find_least(const LayoutCase *c, LpLayout *layout)
 {
