@@ -6,6 +6,8 @@
 /* Left free for a virtio-mem device that a later cell needs, and for one device of the
  * operator's own. */
 #define SPARE_PORTS 2
+/* PCI counts them in a byte. */
+#define PCI_BUSES 256
 
 /* Address space for a DIMM in each spare slot.  It costs the host nothing until it is used, and
  * 1 GiB is what QEMU aligns each slot to anyway. */
@@ -178,10 +180,10 @@ enable_ports(xmlNode *domain)
 {
     xmlNode *devices = lp_xml_child(domain, "devices");
     uint64_t index = first_free_index(devices);
-    uint32_t n_free = lp_domxml_free_ports(domain);
     uint32_t wanted = lp_domxml_pending_ports(domain) + SPARE_PORTS;
 
-    for (; n_free < wanted; n_free++) {
+    /* Counted each time: a device may name a port that was not there, and has it now. */
+    for (unsigned n = 0; n < PCI_BUSES && lp_domxml_free_ports(domain) < wanted; n++) {
         xmlNode *port = lp_xml_add(devices, "controller");
 
         lp_xml_set_attr(port, "type", "pci");
