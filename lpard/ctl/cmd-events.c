@@ -32,7 +32,7 @@ static char *
 event_text(const LpCtlSseEvent *event)
 {
     static const char *const fields[] = { "partition", "name", "kind", "run", "state", "connected",
-                                          "what", "text", "message" };
+                                          "what", "phase", "paused", "text", "message" };
     GString *text = g_string_new(NULL);
     json_t *json = json_loads(event->data, 0, NULL);
     gint64 id = lp_ctl_json_int(json, "id", 0);
@@ -48,6 +48,12 @@ event_text(const LpCtlSseEvent *event)
             g_string_append_printf(text, " %s", json_string_value(value));
         else if (json_is_boolean(value))
             g_string_append_printf(text, " %s%s", json_is_true(value) ? "" : "not ", fields[i]);
+    }
+    if (lp_ctl_json_int(json, "total_bytes", 0) > 0) {
+        g_autofree char *moved = lp_ctl_text_measured(json, "moved_bytes");
+        g_autofree char *total = lp_ctl_text_measured(json, "total_bytes");
+
+        g_string_append_printf(text, ", %s of %s", moved, total);
     }
     json_decref(json);
     clean = lp_ctl_text_clean(text->str);

@@ -286,6 +286,18 @@ test_op_list(void **state)
 }
 
 static void
+test_event(void **state)
+{
+    Ran ran = run(*state, "id: 7\nevent: optimize\ndata: {\"id\":3,\"phase\":\"moving\","
+                          "\"paused\":\"the host waits for memory\",\"total_bytes\":2097152,"
+                          "\"moved_bytes\":1048576,\"partition\":\"web1\"}\n\n", "events");
+
+    assert_string_equal(ran.out, "7 optimize: 3 web1 moving the host waits for memory, 1 MiB of "
+                                 "2 MiB\n");
+    ran_clear(&ran);
+}
+
+static void
 test_host_numa(void **state)
 {
     expect(*state, HOST, "host --numa", "GET /v1/host?contents=1\n",
@@ -581,6 +593,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_optimize_leaves, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_optimize_stop, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_op_list, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_event, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_host_numa, set_up, tear_down),
         cmocka_unit_test(test_picture),
         cmocka_unit_test(test_picture_is_bounded),
