@@ -114,7 +114,7 @@ typedef struct {
     uint32_t n_log;
     uint32_t log_cell[LOG_MAX];
     Spot log_spot[LOG_MAX];
-} Search;
+} LayoutSearch;
 
 /* layout-order.c */
 void layout_sort(State *state);
@@ -166,15 +166,15 @@ bool layout_search(State *state);
 bool layout_is_free(const State *state, uint32_t cell);
 bool layout_is_content(const State *state, uint32_t cell);
 /* False: the log is full, and nothing was changed. */
-bool layout_put_logged(Search *search, uint32_t cell, const Spot *spot);
-void layout_roll_back(Search *search, uint32_t mark);
-void layout_improve(Search *search);
+bool layout_put_logged(LayoutSearch *search, uint32_t cell, const Spot *spot);
+void layout_roll_back(LayoutSearch *search, uint32_t mark);
+void layout_improve(LayoutSearch *search);
 
 /* layout-room.c.  Whether anything changed. */
-bool layout_push_all(Search *search);
+bool layout_push_all(LayoutSearch *search);
 
 /* layout-shake.c: leaves the best that was found, also in *best (which is what stands at first). */
-void layout_shake_all(Search *search, Snapshot *best);
+void layout_shake_all(LayoutSearch *search, Snapshot *best);
 
 /* layout-trim.c.  False: out of memory. */
 bool layout_trim(State *state, const LpLayoutOrder *order);

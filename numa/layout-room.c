@@ -41,7 +41,7 @@ find_candidates(const State *state, uint32_t node, uint64_t lacking, uint32_t ex
 
 /* Puts others elsewhere until the node is no more over its room; `limit`: what that may cost. */
 static bool
-make_room(Search *search, uint32_t node, uint32_t except, int64_t limit)
+make_room(LayoutSearch *search, uint32_t node, uint32_t except, int64_t limit)
 {
     State *state = search->state;
 
@@ -76,7 +76,7 @@ make_room(Search *search, uint32_t node, uint32_t except, int64_t limit)
 
 /* A cell to a node that has no room for it, others from there to where there is. */
 static bool
-push_cell(Search *search, uint32_t cell)
+push_cell(LayoutSearch *search, uint32_t cell)
 {
     State *state = search->state;
     LpNodeSet nodes = state->parts[state->cells[cell].part].allowed;
@@ -100,7 +100,7 @@ push_cell(Search *search, uint32_t cell)
 }
 
 bool
-layout_push_all(Search *search)
+layout_push_all(LayoutSearch *search)
 {
     State *state = search->state;
     bool changed = false;

@@ -15,7 +15,7 @@ layout_is_free(const State *state, uint32_t cell)
 }
 
 bool
-layout_put_logged(Search *search, uint32_t cell, const Spot *spot)
+layout_put_logged(LayoutSearch *search, uint32_t cell, const Spot *spot)
 {
     if (search->n_log == LOG_MAX)
         return false;
@@ -26,7 +26,7 @@ layout_put_logged(Search *search, uint32_t cell, const Spot *spot)
 }
 
 void
-layout_roll_back(Search *search, uint32_t mark)
+layout_roll_back(LayoutSearch *search, uint32_t mark)
 {
     while (search->n_log > mark) {
         search->n_log--;
@@ -58,7 +58,7 @@ layout_is_content(const State *state, uint32_t index)
 
 /* One cell at a time to its best place.  Returns whether anything changed. */
 static bool
-sweep(Search *search, bool all)
+sweep(LayoutSearch *search, bool all)
 {
     State *state = search->state;
     bool changed = false;
@@ -82,7 +82,7 @@ sweep(Search *search, bool all)
 
 /* All cells of a partition to one node, if that is cheaper. */
 static bool
-gather_part(Search *search, uint32_t index)
+gather_part(LayoutSearch *search, uint32_t index)
 {
     State *state = search->state;
     const PartState *part = &state->parts[index];
@@ -113,7 +113,7 @@ gather_part(Search *search, uint32_t index)
 
 /* Two cells of a partition change places. */
 static bool
-swap_cells_of_part(Search *search, uint32_t index)
+swap_cells_of_part(LayoutSearch *search, uint32_t index)
 {
     State *state = search->state;
     const PartState *part = &state->parts[index];
@@ -150,7 +150,7 @@ swap_cells_of_part(Search *search, uint32_t index)
 }
 
 static bool
-sweep_parts(Search *search)
+sweep_parts(LayoutSearch *search)
 {
     bool changed = false;
 
@@ -166,7 +166,7 @@ sweep_parts(Search *search)
 }
 
 void
-layout_improve(Search *search)
+layout_improve(LayoutSearch *search)
 {
     for (uint32_t pass = 0; pass < PASSES && search->work > 0; pass++) {
         bool changed = sweep(search, pass == 0);
@@ -180,7 +180,7 @@ layout_improve(Search *search)
 /* Takes everything off that may go elsewhere, and puts it down anew.  False: something found no
  * room that had some before. */
 static bool
-place_anew(Search *search)
+place_anew(LayoutSearch *search)
 {
     State *state = search->state;
     bool all = true;
@@ -206,7 +206,7 @@ place_anew(Search *search)
 bool
 layout_search(State *state)
 {
-    Search *search = calloc(1, sizeof(*search));
+    LayoutSearch *search = calloc(1, sizeof(*search));
     Snapshot best = { 0 };
     int64_t work = WORK_BASE + (int64_t) state->n_cells * WORK_PER_CELL;
 

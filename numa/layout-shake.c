@@ -11,7 +11,7 @@
 
 /* The same numbers every time: a layout of the same host is the same. */
 static uint32_t
-draw(Search *search, uint32_t below)
+draw(LayoutSearch *search, uint32_t below)
 {
     uint64_t z = search->chance += UINT64_C(0x9e3779b97f4a7c15);
 
@@ -22,7 +22,7 @@ draw(Search *search, uint32_t below)
 
 /* Takes a few cells off and puts them down again, the last first.  False: one found no room. */
 static bool
-shake(Search *search, const uint32_t *loose, uint32_t n_loose)
+shake(LayoutSearch *search, const uint32_t *loose, uint32_t n_loose)
 {
     State *state = search->state;
     uint32_t n = 2 + draw(search, SHAKE_MAX - 1), cells[SHAKE_MAX];
@@ -47,7 +47,7 @@ shake(Search *search, const uint32_t *loose, uint32_t n_loose)
 /* For hosts of few cells, where it takes no time: from the best that was found to better ones
  * that no single change leads to. */
 void
-layout_shake_all(Search *search, Snapshot *best)
+layout_shake_all(LayoutSearch *search, Snapshot *best)
 {
     State *state = search->state;
     uint32_t loose[SHAKE_CELLS_MAX], n_loose = 0;

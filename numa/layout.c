@@ -87,7 +87,9 @@ fill_cell(const State *state, uint32_t c, LpLayout *layout)
     const CellState *cell = &state->cells[c];
     const PartState *part = &state->parts[cell->part];
 
-    layout->home[c] = part->fixed ? state->host->cells[c].home : cell->home;
+    layout->home[c] = cell->home;
+    if (part->fixed && state->host->cells[c].home < (int32_t) state->n)
+        layout->home[c] = state->host->cells[c].home < 0 ? -1 : state->host->cells[c].home;
     if (!part->fixed && (cell->home < 0 || !(part->allowed & NODE_BIT(cell->home))))
         layout->home[c] = find_home(state, part, cell->home);
     layout->cpus[c] = cell->cpus;
@@ -158,8 +160,8 @@ lp_layout_cost(const LpLayoutHost *host, const LpLayout *layout, const LpLayoutW
                 spot.home = (int32_t) j;
             }
         }
-        if (most == 0)
-            spot.home = layout->home[c];
+        if (most == 0 && layout->home[c] < (int32_t) state->n)
+            spot.home = layout->home[c] < 0 ? -1 : layout->home[c];
         spot.cpus = layout_serving_cpus(state, layout->cpus[c]);
         layout_put(state, c, &spot);
     }
