@@ -41,7 +41,7 @@ liblp_daemon_a_SOURCES += \
 	lpard/optimize/picture.h lpard/optimize/scores.c lpard/optimize/job.c \
 	lpard/optimize/request.c lpard/optimize/work.c lpard/optimize/work-json.c \
 	lpard/optimize/work.h lpard/optimize/run.c lpard/optimize/run.h lpard/optimize/steps.c \
-	lpard/optimize/ending.c lpard/optimize/schedule.c
+	lpard/optimize/ending.c lpard/optimize/schedule.c lpard/optimize/shift.c
 nodist_liblp_daemon_a_SOURCES = lpard/api/openapi-text.c
 liblp_daemon_a_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(SOUP_CFLAGS) $(LIBVIRT_CFLAGS) \
 	$(LIBXML_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS) $(LIBCGROUP_CFLAGS)

@@ -108,6 +108,8 @@ void lp_running_drop(LpRunning *running);
 LpOperation *lp_running_operation(const LpRunning *running);
 /* A fresh measurement of it is in the registry. */
 void lp_running_measured(LpRunning *running, LpPartition *partition);
+/* An operation has changed. */
+void lp_running_heard(LpRunning *running, const LpOperation *operation);
 void lp_running_pump_soon(LpRunning *running);
 
 /* schedule.c: what begins by itself. */

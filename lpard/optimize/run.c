@@ -338,7 +338,7 @@ lp_running_pump(LpRunning *running)
     if (running->looking || running->measuring || running->recording)
         return;
     if (running->cancelled || running->trouble || is_through(running)) {
-        if (running->asked->len == 0)
+        if (running->asked->len == 0 && running->n_shifts == 0)
             lp_running_end_work(running);
         return;
     }
@@ -349,11 +349,11 @@ lp_running_pump(LpRunning *running)
         pause_for_pressure(running, "host");
         return;
     }
-    while (running->asked->len < AT_ONCE && !running->recording && begin_one(running, &pressed))
+    while (running->asked->len + running->n_shifts < AT_ONCE && !running->recording && begin_one(running, &pressed))
         continue;
     if (running->recording)
         return;
-    if (running->asked->len > 0) {
+    if (running->asked->len > 0 || running->n_shifts > 0) {
         set_phase(running, "moving", NULL);
     } else if (is_through(running)) {
         lp_running_pump_soon(running);
@@ -379,6 +379,12 @@ lp_running_pump_soon(LpRunning *running)
 {
     if (!running->pump_source)
         running->pump_source = g_idle_add_full(G_PRIORITY_DEFAULT, on_pump, running, NULL);
+}
+
+void
+lp_running_heard(LpRunning *running, const LpOperation *operation)
+{
+    lp_shift_heard(running, operation);
 }
 
 void
@@ -421,6 +427,7 @@ void
 lp_running_stop_work(LpRunning *running)
 {
     running->cancelled = true;
+    lp_shift_stop(running);
     lp_running_pump_soon(running);
 }
 

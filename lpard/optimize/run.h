@@ -9,6 +9,7 @@ struct LpRunning {
     LpOperation *operation;
     LpWork *work;
     GPtrArray *asked;             /* of Asked* in steps.c: calls under way */
+    guint n_shifts;               /* operations of shift.c under way */
     bool recording;               /* the journal has yet to answer */
     bool cancelled;
     bool looking;                 /* after a restart: what is left is not known yet */
@@ -45,6 +46,11 @@ void lp_part_fail(LpWorkPart *part, char *reason);
 /* The partition, as it was planned; NULL: the part has failed, and says why. */
 LpPartition *lp_part_find(LpRunning *running, LpWorkPart *part);
 bool lp_part_moves_over(const LpWorkPart *part, bool sweeps_too);
+
+/* shift.c: instead of pages that find no room.  False: it cannot be done, or was tried already. */
+bool lp_shift_begin(LpRunning *running, LpWorkMove *move, LpPartition *partition);
+void lp_shift_heard(LpRunning *running, const LpOperation *operation);
+void lp_shift_stop(LpRunning *running);
 
 /* ending.c: measures what was touched, and ends the operation and the run. */
 void lp_running_end_work(LpRunning *running);

@@ -372,6 +372,7 @@ static void
 take_no_room(LpRunning *running, LpWorkMove *move, const LpPagesMoved *moved)
 {
     uint64_t left = lp_running_left(running, move->to);
+    LpPartition *partition;
 
     /* In vain only where nothing has left that node since. */
     if (moved->moved_bytes > 0 || left > move->mark)
@@ -381,6 +382,13 @@ take_no_room(LpRunning *running, LpWorkMove *move, const LpPagesMoved *moved)
         return;
     }
     move->stuck_bytes[LP_STUCK_NO_ROOM] = moved->stuck_bytes[LP_STUCK_NO_ROOM];
+    partition = lp_part_find(running, move->part);
+    if (partition && lp_shift_begin(running, move, partition)) {
+        /* What it gives back may be the room that was wanted. */
+        move->tries = 0;
+        wait(running, move, 0, UINT64_MAX);
+        return;
+    }
     move->part->no_room |= move->cell >= 0;
     close_move(move);
     for (guint i = 0; i < move->part->moves->len; i++) {

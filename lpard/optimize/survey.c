@@ -348,6 +348,8 @@ on_operation(LpOperation *operation, void *data)
 {
     LpOptimizer *optimizer = data;
 
+    if (optimizer->running)
+        lp_running_heard(optimizer->running, operation);
     if (!LP_OP_IS_FINAL(operation->state))
         return;
     for (guint i = 0; i < operation->legs->len; i++) {

@@ -57,6 +57,8 @@ struct LpWorkPart {
     bool recorded, calling, pinned, placed, defined;
     bool failed;                  /* `reason` says why; nothing more is done of it */
     bool no_room;                 /* some of it was given up for want of room */
+    bool shifted;                 /* it was asked to bring some over by its devices, by ... */
+    int64_t shift;                /* ... this operation; 0: not now */
     bool touched;                 /* something was done of it: it is measured at the end */
 };
 

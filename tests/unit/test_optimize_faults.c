@@ -216,27 +216,30 @@ test_unreachable(void **state)
     assert_int_equal(lies_on("p0", 0), 2048);
 }
 
-/* A call that never comes back costs nobody else his part. */
+/* A resize that never comes back has its turn before the next piece: that ends p0's part, and no other. */
 static void
 test_hangs(void **state)
 {
     const LpOperation *operation;
     g_autofree char *cell = one_cell(0, 0, 2048);
-    int64_t id;
+    int64_t id, resize;
 
     (void) state;
-    /* Its deadline passes in moments. */
-    set_clock(100);
-    begin_nodes("", guest("p0", "strict:0", cell, ""), guest("p1", "strict:0", cell, ""), NULL);
-    tell("p0", "{\"hang_call_msec\": 80000000}");
+    numa_settings.move_rate_bytes = 64 * MIB;
+    begin_nodes("", guest("p0", "preferred:0", cell, ""), guest("p1", "preferred:0", cell, ""), NULL);
     id = begin_optimize("{}");
+    UNTIL(moved_of(id) > 0);
+    tell("p0", "{\"hang_call_msec\": 80000000}");
+    resize = submit(SET_P0 MEM("set", 3221225472) "}");
+    UNTIL(lp_engine_find(world.engine, resize)->first_call_usec);
+    optimizer->rate_bytes = 1ULL << 40;
     operation = finish(id);
     EXPECT(operation, LP_OP_PARTIAL);
-    expect_part(operation, "p0", "failed", "");
+    expect_part(operation, "p0", "failed", "never came back");
     expect_part(operation, "p1", "done", NULL);
     assert_int_equal(lies_on("p1", 0), 2048);
     tell("p0", "{\"hang_call_msec\": 0}");
-    UNTIL(lp_workers_abandoned(world.workers) == 0 && !part("p0")->stuck);
+    UNTIL(lp_workers_abandoned(world.workers) == 0 && is_over(resize));
 }
 
 static void
@@ -291,6 +294,37 @@ test_change_places(void **state)
     EXPECT(operation, LP_OP_DONE);
     assert_int_equal(lies_on("p0", 0), 2048);
     assert_int_equal(lies_on("p1", 1), 2048);
+}
+
+/* Where pages find no room on the node of their cell, the guest gives back what lies elsewhere, and gets as
+ * much in the cell that lives there. */
+static void
+test_shifts(void **state)
+{
+    static const char cells[] =
+        "[{\"node\": 0, \"base_bytes\": 1073741824, \"device_bytes\": 1073741824, "
+        "\"requested_bytes\": 1073741824, \"lies\": {\"0\": 1073741824, \"1\": 1073741824}},"
+        "{\"node\": 1, \"base_bytes\": 536870912, \"device_bytes\": 2147483648, "
+        "\"requested_bytes\": 536870912}]";
+    g_autoptr(GPtrArray) list = NULL;
+    const LpOperation *operation, *shift;
+
+    (void) state;
+    begin_nodes("\"node_bytes\": {\"0\": 1140850688, \"1\": 8589934592},",
+                guest("p0", "spread", cells, ""), NULL);
+    UNTIL(all_connected());
+    operation = optimize("{}");
+    list = lp_engine_list(world.engine);
+    assert_int_equal(list->len, 2);
+    shift = g_ptr_array_index(list, 0);
+    assert_int_equal(shift->request->kind, LP_OP_SHIFT);
+    assert_string_equal(shift->request->requester, "optimizer");
+    EXPECT(shift, LP_OP_DONE);
+    EXPECT(operation, LP_OP_DONE);
+    assert_true(plan_number(part_of(operation, "p0"), "shift_bytes") >= (json_int_t) (900 * MIB));
+    assert_int_equal(lies_on("p0", 0) + lies_on("p0", 1), 3072);
+    assert_in_range(part("p0")->locality->parts[0].on_bytes[1], 0, 4 * MIB);
+    assert_int_equal(lp_partition_granted_bytes(part("p0")), 3 * GIB);
 }
 
 /* ---- pressure ---- */
@@ -384,6 +418,7 @@ main(void)
         cmocka_unit_test_teardown(test_no_room, tear_down_all),
         cmocka_unit_test_teardown(test_room_comes, tear_down_all),
         cmocka_unit_test_teardown(test_change_places, tear_down_all),
+        cmocka_unit_test_teardown(test_shifts, tear_down_all),
         cmocka_unit_test_teardown(test_host_pressure, tear_down_all),
         cmocka_unit_test_teardown(test_guest_pressure, tear_down_all),
         cmocka_unit_test_teardown(test_cannot_be_measured, tear_down_all),
