@@ -126,9 +126,14 @@ test_rule_and_floor(void **state)
     json_t *json = ask_for("Definition", "PUT", "/v1/partitions/web1/profile",
                            "{\"numa\":\"strict:1\",\"affinity_floor\":80,"
                            "\"affinity_floor_action\":\"refuse\"}", 200);
+    const char *diff = json_string_value(json_object_get(json, "diff"));
     const json_t *profile;
 
     (void)state;
+    /* The next start is on node 1 and its processors; what runs is left to an optimization. */
+    assert_non_null(strstr(diff, "\n+    <memnode cellid='0' mode='preferred' nodeset='1'/>"));
+    assert_non_null(strstr(diff, "\n+    <vcpupin vcpu='3' cpuset='16-31'/>"));
+    assert_non_null(strstr(diff, "\n+    <emulatorpin cpuset='16-31'/>"));
     json_decref(json);
     json = ask_for("Partition", "GET", "/v1/partitions/web1", NULL, 200);
     profile = json_object_get(json, "profile");
