@@ -245,7 +245,7 @@ grow_devices(LpPlan *plan, const LpView *view, const LpBounds *bounds, const LpR
     fill_cells(plan, view, bounds, room, spare, cells);
     memcpy(local, cells, view->n_cells * sizeof *cells);
     placed = near = place_growth(bounds, cells, view->n_cells, bytes, shares);
-    if (placed < bytes && lp_plan_may_stray(view, bounds, room))
+    if (placed < bytes && lp_plan_may_stray(view, &bounds->numa, room->n_nodes))
         placed += place_remote(plan, view, bounds, cells, spare - placed, bytes - placed, shares);
     if (placed < bytes) {
         lacks_node(plan, view, bounds, local, bytes, near);

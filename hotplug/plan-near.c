@@ -30,11 +30,11 @@ lp_plan_names_node(const LpNumaRule *rule, int32_t node)
 }
 
 bool
-lp_plan_may_stray(const LpView *view, const LpBounds *bounds, const LpRoom *room)
+lp_plan_may_stray(const LpView *view, const LpNumaRule *rule, uint32_t n_nodes)
 {
     /* With one node there is no other.  Somebody else's binding may have the guest killed for want of
      * memory that other nodes have; and what is locked could never be brought home. */
-    return room->n_nodes > 1 && !lp_plan_is_held(&bounds->numa) && !view->memory_locked
+    return n_nodes > 1 && !lp_plan_is_held(rule) && !view->memory_locked
            && (view->numatune == LP_NUMATUNE_NONE || view->numatune == LP_NUMATUNE_CELLS);
 }
 

@@ -40,8 +40,6 @@ void lp_plan_choose_memory(LpPlan *plan, const LpView *view, const LpBounds *bou
 bool lp_plan_is_held(const LpNumaRule *rule);
 bool lp_plan_is_level(const LpNumaRule *rule);
 bool lp_plan_names_node(const LpNumaRule *rule, int32_t node);
-/* Whether its memory may lie beside its cells' nodes where those are full. */
-bool lp_plan_may_stray(const LpView *view, const LpBounds *bounds, const LpRoom *room);
 /* Refuses growth where the host has none of the nodes that the rule holds to; tells if one lacks. */
 bool lp_plan_check_nodes(LpPlan *plan, const LpNumaRule *rule, const LpRoom *room, uint64_t bytes);
 /* When all is chosen: whether the partition falls below its affinity floor by it. */

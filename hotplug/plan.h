@@ -199,6 +199,10 @@ void lp_plan_keep_vcpus(LpPlan *plan, const LpBounds *bounds, const LpTarget *ta
 void lp_plan_keep_folded(LpPlan *plan, const LpBounds *bounds, const LpTarget *target,
                          const LpCpuMask *kept);
 
+/* Whether growth may lie beside its cells' nodes where those are full: there are others, and no rule,
+ * binding or lock holds its memory. */
+bool lp_plan_may_stray(const LpView *view, const LpNumaRule *rule, uint32_t n_nodes);
+
 /* vCPUs granted: plugged and not folded. */
 uint32_t lp_plan_granted_vcpus(const LpView *view, const LpCpuMask *folded);
 

@@ -243,6 +243,32 @@ fill_host(LpScaler *scaler, const Moment *moment)
     }
 }
 
+/* Memory that only prefers its node may lie on another: to the policy such a host is of one piece, and
+ * which node gives is the planner's to choose.  One partition that is held to its nodes is reason enough
+ * to look at each by itself. */
+static void
+merge_nodes(LpScaler *scaler, const GPtrArray *rows)
+{
+    LpPolicyHost *host = &scaler->host;
+
+    for (guint i = 0; i < rows->len; i++) {
+        const LpPartition *partition = ((LpScaledItem *) g_ptr_array_index(rows, i))->partition;
+
+        if (!lp_plan_may_stray(partition->view, &partition->profile.numa, host->n_nodes))
+            return;
+    }
+    for (uint32_t n = 1; n < host->n_nodes; n++) {
+        host->nodes[0].capacity_bytes += host->nodes[n].capacity_bytes;
+        host->nodes[0].reserve_bytes += host->nodes[n].reserve_bytes;
+        host->nodes[0].free_bytes += host->nodes[n].free_bytes;
+    }
+    host->n_nodes = MIN(host->n_nodes, 1);
+    for (size_t i = 0; i < scaler->n; i++) {
+        scaler->inputs[i].n_cells = 1;
+        scaler->inputs[i].cell_node[0] = 0;
+    }
+}
+
 static bool
 counts(const LpPartition *partition)
 {
@@ -384,5 +410,6 @@ lp_sense(LpScaler *scaler)
     for (size_t i = 0; i < scaler->n; i++)
         fill_partition(g_ptr_array_index(rows, i), &moment, &scaler->inputs[i]);
     fill_host(scaler, &moment);
+    merge_nodes(scaler, rows);
     return true;
 }

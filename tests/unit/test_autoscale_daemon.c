@@ -185,6 +185,65 @@ test_loaded_grows(void **state)
     assert_true(granted("p0") > 2 * GIB);
 }
 
+static void
+held_to_node(LpProfile *profile)
+{
+    autoscaled(profile);
+    profile->numa = (LpNumaRule){.mode = LP_NUMA_STRICT, .n_nodes = 1};
+}
+
+/* All three fill node 0; node 1 has 4 GiB that nobody has. */
+static void
+begin_nodes(void (*hook)(LpProfile *))
+{
+    LpTopology *topology;
+
+    profile_hook = hook;
+    cells_text = "[{\"node\": 0, \"base_bytes\": 1073741824, \"device_bytes\": 3221225472, "
+                 "\"requested_bytes\": 1073741824}]";
+    set_clock(FAST);
+    start_world(3, THREE + 4 * GIB, AT_ONCE, "\"used_bytes\": 1000000000");
+    halt();
+    topology = &world.host->topology;
+    topology->n_nodes = 2;
+    topology->nodes[0].memory_bytes = THREE;
+    topology->nodes[1] = (LpNode){.id = 1, .memory_bytes = 4 * GIB};
+    topology->distance[0][0] = topology->distance[1][1] = 10;
+    topology->distance[0][1] = topology->distance[1][0] = 21;
+    boot();
+    start_scaler(LP_MODE_AUTO);
+    UNTIL(all_connected());
+    UNTIL(figures().n_decided == 3);
+}
+
+/* Far memory is better than none. */
+static void
+test_full_node(void **state)
+{
+    (void) state;
+    begin_nodes(autoscaled);
+    tell("p0", LOADED);
+    UNTIL(granted("p0") > 2 * GIB);
+    UNTIL(policy_operation("p0") && LP_OP_IS_FINAL(policy_operation("p0")->state));
+    EXPECT(policy_operation("p0"), LP_OP_DONE);
+    assert_non_null(strstr(g_ptr_array_index(policy_operation("p0")->remarks, 0), "host node 0"));
+}
+
+/* But not for one that its rule holds, which is not even tried. */
+static void
+test_full_node_held(void **state)
+{
+    (void) state;
+    begin_nodes(held_to_node);
+    tell("p0", LOADED);
+    /* What it lacks comes from its own node, where p1 and p2 give what they do not use. */
+    tell("p1", IDLE);
+    UNTIL(granted("p0") > 2 * GIB);
+    run_ticks(5);
+    assert_true(granted("p0") + granted("p1") + granted("p2") <= 6 * GIB);
+    assert_int_equal(figures().failures, 0);
+}
+
 /* The host is full: what p0 needs comes from those that do not use what they have. */
 static void
 test_from_the_idle(void **state)
@@ -888,7 +947,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_loaded_grows), TEST(test_from_the_idle), TEST(test_idle_gives_back),
+        TEST(test_loaded_grows), TEST(test_full_node), TEST(test_full_node_held),
+        TEST(test_from_the_idle), TEST(test_idle_gives_back),
         TEST(test_advise_does_nothing), TEST(test_modes), TEST(test_operator_wins),
         TEST(test_operator_before), TEST(test_cancelled), TEST(test_stopped), TEST(test_hold),
         TEST(test_stale), TEST(test_balloon), TEST(test_balloon_old),
