@@ -402,7 +402,7 @@ lp_place_start(const LpPlaceCell *cells, size_t n_cells, uint64_t bytes, uint64_
     uint64_t sum = 0, piece = bytes / START_PIECES, given = 1, vcpus = 0;
 
     memset(ret_shares, 0, n_cells * sizeof(*ret_shares));
-    if (n_cells > LP_MAX_CELLS)
+    if (n_cells == 0 || n_cells > LP_MAX_CELLS)
         return 0;
     memcpy(left, cells, n_cells * sizeof(*cells));
     for (size_t i = 0; i < n_cells; i++) {
