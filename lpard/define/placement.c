@@ -179,6 +179,31 @@ lp_placement_choose(const LpPlacementHost *host, uint32_t n_cells, LpProfile *pr
 }
 
 bool
+lp_placement_stays(const LpPlacementHost *host, const LpView *view, LpProfile *profile)
+{
+    LpNodeSet nodes = lp_numa_rule_nodes(&profile->numa, &host->topology, NULL);
+    uint64_t part = profile->mem.max_bytes / MAX(view->n_cells, 1), taken[LP_MAX_NODES] = {0};
+
+    if (view->run == LP_RUN_OFF || view->numatune != LP_NUMATUNE_CELLS ||
+        profile->numa.mode == LP_NUMA_SPREAD || profile->numa.mode == LP_NUMA_INTERLEAVE ||
+        view->n_cells > most_cells(profile) || !lp_placement_matters(&host->topology))
+        return false;
+    for (uint32_t i = 0; i < view->n_cells; i++) {
+        int index = view->cells[i].home < 0
+                        ? -1 : lp_topology_find(&host->topology, (uint32_t)view->cells[i].home);
+
+        if (index < 0 || !(nodes >> index & 1) ||
+            host->use[index].free_bytes < taken[index] + part)
+            return false;
+        taken[index] += part;
+    }
+    profile->n_cells = view->n_cells;
+    for (uint32_t i = 0; i < view->n_cells; i++)
+        profile->cell_node[i] = view->cells[i].home;
+    return view->n_cells > 0;
+}
+
+bool
 lp_placement_check(const LpPlacementHost *host, const LpProfile *profile, GError **error)
 {
     LpNodeSet nodes = allowed(host, profile, error);

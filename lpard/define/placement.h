@@ -28,6 +28,9 @@ bool lp_placement_matters(const LpTopology *topology);
  * says which nodes there are. */
 bool lp_placement_choose(const LpPlacementHost *host, uint32_t n_cells, LpProfile *profile,
                          GError **error);
+/* Whether a domain that runs has its cells on nodes where they may stay and grow to the profile's
+ * maximum: then profile->cell_node is theirs, and nothing needs to be moved for it. */
+bool lp_placement_stays(const LpPlacementHost *host, const LpView *view, LpProfile *profile);
 /* Whether cells that were given by the administrator keep the rule; LP_ERROR_USAGE. */
 bool lp_placement_check(const LpPlacementHost *host, const LpProfile *profile, GError **error);
 

@@ -257,6 +257,8 @@ apply_cells(const LpProfileChange *change, const LpProfile *old, const LpView *v
         lp_placement_keep(view, profile);
         return true;
     }
+    if (!old && !change->has_n_cells && view && lp_placement_stays(host, view, profile))
+        return true;
     if (!old || change->has_n_cells)
         return lp_placement_choose(host, n_cells, profile, error);
     if (!other_rule)

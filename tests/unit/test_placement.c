@@ -255,6 +255,43 @@ test_what_the_xml_binds(void **state)
     lp_view_free(view);
 }
 
+/* Who becomes a partition while it runs stays where it is, if that will do. */
+static void
+test_runs_already(void **state)
+{
+    g_autofree LpPlacementHost *host = host_of_five(), *one = host_of_one();
+    LpView *view = lp_view_new();
+    LpProfile p;
+
+    (void)state;
+    view->run = LP_RUN_RUNNING;
+    view->numatune = LP_NUMATUNE_CELLS;
+    view->n_cells = 2;
+    view->cells[0].node = view->cells[0].home = 4;
+    view->cells[1].node = view->cells[1].home = 4;
+    assert_true(apply(host, view, NULL, "{" WHOLE "}", &p, NULL));
+    assert_int_equal(p.n_cells, 2);
+    assert_int_equal(p.cell_node[0], 4);
+    assert_int_equal(p.cell_node[1], 4);
+    /* Neither where it may not be, nor where it cannot grow. */
+    assert_true(apply(host, view, NULL, "{" WHOLE ",\"numa\":\"strict:1\"}", &p, NULL));
+    assert_int_equal(p.cell_node[0], 1);
+    assert_true(apply(host, view, NULL, "{" GREAT "}", &p, NULL));
+    assert_int_equal(p.cell_node[0] + p.cell_node[1], 1);
+    host->use[4].free_bytes = host->later[4].free_bytes = 5 * GIB;
+    assert_true(apply(host, view, NULL, "{" WHOLE "}", &p, NULL));
+    assert_int_equal(p.n_cells, 1);
+    host->use[4].free_bytes = 8 * GIB;
+    view->run = LP_RUN_OFF;
+    assert_true(apply(host, view, NULL, "{" WHOLE "}", &p, NULL));
+    assert_int_equal(p.n_cells, 1);
+    view->run = LP_RUN_RUNNING;
+    view->cells[0].home = view->cells[1].home = 0;
+    assert_true(apply(one, view, NULL, "{" WHOLE "}", &p, NULL));
+    assert_int_equal(p.n_cells, 1);
+    lp_view_free(view);
+}
+
 static void
 test_edits(void **state)
 {
@@ -423,7 +460,7 @@ main(void)
         cmocka_unit_test(test_fits_one_node), cmocka_unit_test(test_nearest_set),
         cmocka_unit_test(test_no_more_cells_than_can_be), cmocka_unit_test(test_rules),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_what_the_xml_binds),
-        cmocka_unit_test(test_edits), cmocka_unit_test(test_pins),
+        cmocka_unit_test(test_runs_already), cmocka_unit_test(test_edits), cmocka_unit_test(test_pins),
         cmocka_unit_test(test_moved_is_not_edited), cmocka_unit_test(test_enable_by_rule),
     };
 
