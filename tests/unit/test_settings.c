@@ -46,6 +46,11 @@ test_defaults(void **state)
     assert_int_equal(root->policy_idle_tax_permyriad, 7500);
     assert_int_equal(root->policy_moving, 4);
     assert_true(root->policy_history_bytes == 256 * MIB);
+    assert_false(root->optimize_auto);
+    assert_int_equal(root->optimize_threshold, 80);
+    assert_int_equal(root->optimize_delta, 10);
+    assert_true(root->move_rate_bytes == 512 * MIB);
+    assert_int_equal(root->move_pressure_centi, 1000);
     assert_null(root->viewers[0]);
     assert_null(root->operators[0]);
     assert_null(root->admins[0]);
@@ -72,6 +77,7 @@ test_everything_set(void **state)
         "[host]\ntopology=pack:2 core:4 pu:2\nmemory-reserve=1.5G\ncpu-reserve=0.25\n"
         "guest-overhead=0\n[operations]\ntimeout=300\nkeep-days=7\n[guests]\nrequests=refuse\n"
         "[policy]\nmode=off\nleftovers=keep\nidle-tax=99\nmoving=64\nhistory-size=16M\n"
+        "[numa]\noptimize=auto\nthreshold=95\ndelta=1\nmove-rate=1M\nmove-pressure=100\n"
         "[access]\nviewers=staff, users\noperators=kvm\nadmins=wheel,adm\n", -1, &error);
 
     (void) state;
@@ -91,6 +97,11 @@ test_everything_set(void **state)
     assert_int_equal(s->policy_idle_tax_permyriad, 9900);
     assert_int_equal(s->policy_moving, 64);
     assert_true(s->policy_history_bytes == 16 * MIB);
+    assert_true(s->optimize_auto);
+    assert_int_equal(s->optimize_threshold, 95);
+    assert_int_equal(s->optimize_delta, 1);
+    assert_true(s->move_rate_bytes == MIB);
+    assert_int_equal(s->move_pressure_centi, 10000);
     assert_string_equal(s->viewers[1], "users");
     assert_null(s->viewers[2]);
     assert_string_equal(s->operators[0], "kvm");
@@ -134,6 +145,14 @@ test_refused(void **state)
         { "[policy]\nhistory-size=1M\n", "too small" },
         { "[policy]\nhistory-size=65G\n", "too large" },
         { "[policy]\ngoal=latency\n", "history-size" },
+        { "[numa]\noptimize=on\n", "manual or auto" },
+        { "[numa]\noptimize=\n", "manual or auto" },
+        { "[numa]\nthreshold=101\n", "too large" }, { "[numa]\nthreshold=79.5\n", "number" },
+        { "[numa]\ndelta=0\n", "too small" }, { "[numa]\ndelta=101\n", "too large" },
+        { "[numa]\nmove-rate=512K\n", "too small" }, { "[numa]\nmove-rate=2T\n", "too large" },
+        { "[numa]\nmove-rate=1GB\n", "1024" },
+        { "[numa]\nmove-pressure=101\n", "too large" },
+        { "[numa]\nrate=1G\n", "move-rate" },
         { "[lpard]\nsocket=lpard.sock\n", "'/'" }, { "[lpard]\nconnect=\n", "empty" },
         { "[lpard]\nconnect=a\\q\n", "plain UTF-8" }, { "connect=x\n", "cannot be read" },
         { "[lpard\nconnect=x\n", "cannot be read" }, { "[lpard]\nhello\n", "cannot be read" },
