@@ -13,6 +13,7 @@
 /* Partitions whose turn is near are written down together. */
 #define RECORD_TOGETHER 16
 #define PRESSURE_PAUSE_MSEC 1000
+#define EVENT_PAUSE_USEC (10 * G_USEC_PER_SEC)
 #define TELL_PAUSE_USEC (1 * G_USEC_PER_SEC)
 /* What a guest said longer ago is no word on how it fares: an agent speaks every 35 s at least. */
 #define GUEST_WORD_USEC (75 * G_USEC_PER_SEC)
@@ -35,6 +36,28 @@ set_pace(LpRunning *running)
                           : -1;
 }
 
+/* Events are kept for those who come back: a line for what has changed, and one now and then. */
+static void
+emit(LpRunning *running)
+{
+    const LpWork *work = running->work;
+    const char *at = json_string_value(json_object_get(running->operation->optimize, "partition"));
+    g_autofree char *mark = g_strdup_printf("%s %s %s", work->phase, at ? at : "",
+                                            work->paused ? work->paused : "");
+    int64_t usec = g_get_monotonic_time();
+
+    if (g_strcmp0(mark, running->event_mark) == 0 && usec - running->event_usec < EVENT_PAUSE_USEC)
+        return;
+    g_free(running->event_mark);
+    running->event_mark = g_steal_pointer(&mark);
+    running->event_usec = usec;
+    lp_events_emit(running->optimizer->events, "optimize",
+                   json_pack("{s:I,s:s,s:s?,s:I,s:I,s:s?}", "id",
+                             (json_int_t) running->operation->id, "phase", work->phase, "paused",
+                             work->paused, "total_bytes", (json_int_t) work->total_bytes,
+                             "moved_bytes", (json_int_t) work->moved_bytes, "partition", at));
+}
+
 void
 lp_running_tell(LpRunning *running, bool now)
 {
@@ -49,12 +72,7 @@ lp_running_tell(LpRunning *running, bool now)
     set_pace(running);
     json_decref(operation->optimize);
     operation->optimize = lp_work_to_json(work, &lp_registry_host(optimizer->registry)->topology);
-    lp_events_emit(optimizer->events, "optimize",
-                   json_pack("{s:I,s:s,s:s?,s:I,s:I,s:O}", "id", (json_int_t) operation->id,
-                             "phase", work->phase, "paused", work->paused, "total_bytes",
-                             (json_int_t) work->total_bytes, "moved_bytes",
-                             (json_int_t) work->moved_bytes, "partition",
-                             json_object_get(operation->optimize, "partition")));
+    emit(running);
     lp_engine_tell_foreign(optimizer->engine, operation, operation->state);
 }
 
@@ -487,5 +505,6 @@ lp_running_drop(LpRunning *running)
     g_ptr_array_unref(running->asked);
     lp_work_free(running->work);
     g_free(running->trouble);
+    g_free(running->event_mark);
     g_free(running);
 }

@@ -20,6 +20,8 @@ struct LpRunning {
     int64_t look_usec;            /* when the host's pressure was last read, ... */
     uint32_t host_centi;          /* ... and what it was */
     int64_t told_usec, begun_usec;
+    int64_t event_usec;           /* of the last event, and ... */
+    char *event_mark;             /* ... what it was about */
     uint64_t begun_bytes;         /* what had been moved when it began here */
     guint pump_source, timer_source;
     int64_t timer_usec;           /* when that comes */
