@@ -1,7 +1,7 @@
 # The pure planner and its gate, and apart from them the drivers.
 noinst_LIBRARIES += liblp-plan.a liblp-hotplug.a
 liblp_plan_a_SOURCES = hotplug/view.c hotplug/view.h hotplug/plan.c hotplug/plan.h \
-	hotplug/plan-cpu.c hotplug/plan-mem.c hotplug/plan-near.c hotplug/plan-parts.h \
+	hotplug/plan-cpu.c hotplug/plan-mem.c hotplug/plan-cells.c hotplug/plan-near.c hotplug/plan-parts.h \
 	hotplug/admit.c hotplug/admit.h
 liblp_hotplug_a_SOURCES = hotplug/driver.c hotplug/driver.h hotplug/domxml.h \
 	hotplug/domxml-priv.h hotplug/domxml.c hotplug/domxml-tree.c hotplug/domxml-write.c \

@@ -1,4 +1,4 @@
-/* What the partition's rule of placement says to a plan, and what the plan makes of its affinity. */
+/* What the partition's rule of placement says to a plan, and what the plan does to its affinity. */
 #include <string.h>
 
 #include "hotplug/plan-parts.h"
@@ -32,8 +32,8 @@ lp_plan_names_node(const LpNumaRule *rule, int32_t node)
 bool
 lp_plan_may_stray(const LpView *view, const LpNumaRule *rule, uint32_t n_nodes)
 {
-    /* With one node there is no other.  Somebody else's binding may have the guest killed for want of
-     * memory that other nodes have; and what is locked could never be brought home. */
+    /* With one node there is no other.  Somebody else's binding may have the guest killed for want
+     * of memory that other nodes have; and what is locked could never be brought home. */
     return n_nodes > 1 && !lp_plan_is_held(rule) && !view->memory_locked
            && (view->numatune == LP_NUMATUNE_NONE || view->numatune == LP_NUMATUNE_CELLS);
 }
@@ -91,7 +91,7 @@ add_remote(const LpTopology *topology, uint64_t *room_bytes, int home, uint64_t 
     memory->on[home] += bytes;
 }
 
-/* Adds what a cell has to `memory`: as its pages lie, what is new at its home but for `remote` bytes. */
+/* Adds what a cell has to `memory`: as its pages lie, what is new at its home but for `remote`. */
 static void
 add_cell(const LpWhere *where, const LpView *view, uint32_t cell, uint64_t bytes, uint64_t remote,
          uint64_t *room_bytes, LpSpread *memory)
@@ -106,7 +106,8 @@ add_cell(const LpWhere *where, const LpView *view, uint32_t cell, uint64_t bytes
     /* What grows keeps its pages; what shrinks, or grows nowhere known, keeps their shares. */
     for (uint32_t n = 0; sum && n < where->topology->n_nodes; n++) {
         uint64_t part = sum < bytes && home >= 0
-                            ? now->on[n] : (uint64_t) (now->on[n] * (unsigned __int128) bytes / sum);
+                            ? now->on[n]
+                            : (uint64_t) (now->on[n] * (unsigned __int128) bytes / sum);
 
         memory->on[n] += part;
         rest -= part < rest ? part : rest;
@@ -136,7 +137,8 @@ move_vcpus(const LpWhere *where, const LpView *view, const LpCpuMask *before,
         node = node < 0 ? -1 : lp_topology_near_cpus(where->topology, (uint32_t) node);
         for (int c = lp_cpumask_next(&view->cells[i].vcpus, 0); node >= 0 && c >= 0;
              c = lp_cpumask_next(&view->cells[i].vcpus, c + 1u)) {
-            bool was = lp_cpumask_has(before, (unsigned) c), is = lp_cpumask_has(after, (unsigned) c);
+            bool was = lp_cpumask_has(before, (unsigned) c);
+            bool is = lp_cpumask_has(after, (unsigned) c);
 
             if (is && !was)
                 cpus->on[node] += one;
@@ -207,12 +209,13 @@ lp_plan_check_affinity(LpPlan *plan, const LpView *view, const LpBounds *bounds,
     then = score_with(view, bounds, room, &cpus, plan->cpu_after, plan->requested_after_bytes,
                       plan->remote_bytes);
     /* One that is below already may come nearer, or stay. */
-    if (then == LP_SCORE_NONE || then >= floor * SCORE_POINT || (now != LP_SCORE_NONE && then >= now))
+    if (then == LP_SCORE_NONE || then >= floor * SCORE_POINT
+        || (now != LP_SCORE_NONE && then >= now))
         return;
     /* What is given back is never refused: others wait for it. */
     grows = plan->cpu_after > plan->cpu_before
             || (target->has_mem && plan->mem_after_bytes > plan->mem_before_bytes);
-    lp_plan_add_shortfall(plan, LP_SHORT_AFFINITY, target->has_mem ? LP_RESOURCE_MEM : LP_RESOURCE_CPU,
-                          grows && bounds->numa.floor_action == LP_FLOOR_REFUSE, floor,
+    lp_plan_add_shortfall(plan, LP_SHORT_AFFINITY,
+                          target->has_mem ? LP_RESOURCE_MEM : LP_RESOURCE_CPU, grows && bounds->numa.floor_action == LP_FLOOR_REFUSE, floor,
                           then / SCORE_POINT, -1);
 }

@@ -45,6 +45,19 @@ bool lp_plan_check_nodes(LpPlan *plan, const LpNumaRule *rule, const LpRoom *roo
 /* When all is chosen: whether the partition falls below its affinity floor by it. */
 void lp_plan_check_affinity(LpPlan *plan, const LpView *view, const LpBounds *bounds,
                             const LpRoom *room, const LpTarget *target);
+/* Among the cells (plan-cells.c); each adds to the plan what it decides, or why it cannot. */
+void lp_plan_grow_devices(LpPlan *plan, const LpView *view, const LpBounds *bounds,
+                          const LpRoom *room, uint64_t spare, uint64_t bytes);
+uint64_t lp_plan_shrink_devices(LpPlan *plan, const LpView *view, const LpBounds *bounds,
+                                const LpRoom *room, uint64_t bytes);
+void lp_plan_grow_dimm(LpPlan *plan, const LpView *view, const LpBounds *bounds,
+                       const LpRoom *room, uint64_t spare, uint64_t bytes);
+void lp_plan_choose_offline(LpPlan *plan, const LpView *view, const LpBounds *bounds,
+                            const LpTarget *target);
+void lp_plan_choose_in_cell(LpPlan *plan, const LpView *view, const LpBounds *bounds,
+                            const LpRoom *room, const LpTarget *target, uint64_t now);
+uint64_t lp_plan_dimm_bytes(const LpView *view);
+uint64_t lp_plan_block_bytes(const LpView *view, LpVia via);
 void lp_plan_add_mem_steps(LpPlan *plan, const LpView *view, const LpTarget *target,
                            const LpPlanOptions *options, uint32_t stage);
 

@@ -1,6 +1,6 @@
-/* Placement by nodes, the best first, and within a node by levels: what it gives is spread so that its
- * cells end up alike. */
-#include "numa/place.h"
+/* Placement by nodes, the best first, and within a node by levels: what it gives is spread so that
+ * its cells end up alike. */
+#include "numa/place-priv.h"
 
 #include <string.h>
 
@@ -12,178 +12,12 @@ const LpPlaceWeights lp_place_weights = {
 /* Amounts are halved until a thousandfold of their sum fits 64 bits. */
 #define AMOUNT_BITS 53
 
-/* The cells being levelled, in an order of their own (by node, then by what they are), so that
- * the result does not depend on the order in which the caller lists them. */
-typedef struct {
-    size_t n;
-    size_t index[LP_MAX_CELLS];      /* into the caller's arrays */
-    uint64_t level[LP_MAX_CELLS];    /* size before; for a shrink counted from above */
-    uint64_t limit[LP_MAX_CELLS];    /* whole blocks */
-    uint64_t block[LP_MAX_CELLS];
-    uint64_t share[LP_MAX_CELLS];
-} Levels;
-
-static uint64_t
-min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Whether cell i can take one block more out of `budget`. */
-static bool
-is_eligible(const Levels *levels, size_t i, uint64_t budget)
-{
-    return levels->block[i] <= budget && levels->limit[i] - levels->share[i] >= levels->block[i];
-}
-
-/* Whether filling the eligible cells up to `top` stays within the budget; and if so, what that
- * gives each beyond its share, and in all. */
-static bool
-try_top(const Levels *levels, uint64_t top, uint64_t budget, uint64_t *ret_extra,
-        uint64_t *ret_sum)
-{
-    uint64_t sum = 0;
-
-    for (size_t i = 0; i < levels->n; i++) {
-        uint64_t level = levels->level[i] + levels->share[i], extra = 0;
-
-        if (is_eligible(levels, i, budget) && top > level) {
-            extra = top - level;
-            extra -= extra % levels->block[i];
-            extra = min_u64(extra, levels->limit[i] - levels->share[i]);
-        }
-        if (extra > budget - sum)
-            return false;
-        sum += extra;
-        ret_extra[i] = extra;
-    }
-    *ret_sum = sum;
-    return true;
-}
-
-/* Fills up to the highest top that the budget reaches: what each cell gains, and the sum. */
-static uint64_t
-find_stride(const Levels *levels, uint64_t budget, uint64_t *ret_extra)
-{
-    uint64_t low = UINT64_MAX, high = 0, sum = 0;
-
-    /* Below the lowest nothing is given, and no level is above the highest by more than all. */
-    for (size_t i = 0; i < levels->n; i++) {
-        uint64_t level = levels->level[i] + levels->share[i];
-
-        low = min_u64(low, level);
-        high = level > high ? level : high;
-    }
-    high = min_u64(high, UINT64_MAX - budget) + budget;
-    while (low < high) {
-        uint64_t middle = high - (high - low) / 2;
-
-        if (try_top(levels, middle, budget, ret_extra, &sum))
-            low = middle;
-        else
-            high = middle - 1;
-    }
-    /* The lowest level gives nothing, which fits any budget. */
-    try_top(levels, low, budget, ret_extra, &sum);
-    return sum;
-}
-
-/* The cell that would stand lowest with one block more; n if none can take one. */
-static size_t
-find_lowest(const Levels *levels, uint64_t budget)
-{
-    size_t best = levels->n;
-    uint64_t best_level = 0;
-
-    for (size_t i = 0; i < levels->n; i++) {
-        uint64_t level;
-
-        if (!is_eligible(levels, i, budget))
-            continue;
-        level = levels->level[i] + levels->share[i] + levels->block[i];
-        if (best == levels->n || level < best_level) {
-            best = i;
-            best_level = level;
-        }
-    }
-    return best;
-}
-
-/* Gives out `budget` block by block to whichever cell is then lowest, as far as it goes; in
- * strides, for memory of terabytes has millions of blocks.  Returns what was given. */
-static uint64_t
-level_out(Levels *levels, uint64_t budget)
-{
-    uint64_t given = 0;
-
-    if (levels->n == 1) {
-        given = min_u64(levels->limit[0], budget);
-        levels->share[0] = given -= given % levels->block[0];
-        return given;
-    }
-    while (levels->n > 0) {
-        uint64_t extra[LP_MAX_CELLS], stride = find_stride(levels, budget - given, extra);
-
-        for (size_t i = 0; i < levels->n; i++)
-            levels->share[i] += extra[i];
-        given += stride;
-        /* Too little for all that stand at this level: single blocks, one a cell or so. */
-        for (size_t n = 0; stride == 0 && n < levels->n; n++) {
-            size_t lowest = find_lowest(levels, budget - given);
-
-            if (lowest == levels->n)
-                return given;
-            levels->share[lowest] += levels->block[lowest];
-            given += levels->block[lowest];
-        }
-    }
-    return given;
-}
-
-/* Adds a cell in its place: lowest first, and by its other properties where that is equal. */
-static void
-levels_insert(Levels *levels, size_t index, uint64_t level, uint64_t limit, uint64_t block)
-{
-    size_t at = levels->n;
-
-    if (block == 0)
-        return;
-    limit = min_u64(limit, UINT64_MAX - level);
-    limit -= limit % block;
-    while (at > 0) {
-        size_t i = at - 1;
-        bool before = level != levels->level[i]   ? level < levels->level[i]
-                      : block != levels->block[i] ? block < levels->block[i]
-                                                  : limit < levels->limit[i];
-
-        if (!before)
-            break;
-        levels->index[at] = levels->index[i];
-        levels->level[at] = levels->level[i];
-        levels->limit[at] = levels->limit[i];
-        levels->block[at] = levels->block[i];
-        at = i;
-    }
-    levels->index[at] = index;
-    levels->level[at] = level;
-    levels->limit[at] = limit;
-    levels->block[at] = block;
-    levels->share[levels->n++] = 0;
-}
-
-static void
-levels_store(const Levels *levels, uint64_t *ret_shares)
-{
-    for (size_t i = 0; i < levels->n; i++)
-        ret_shares[levels->index[i]] = levels->share[i];
-}
-
 /* A node as a candidate: what its cells have together. */
 typedef struct {
     size_t first;             /* of its cells */
     int32_t id;
     bool outside, is_done;
-    uint64_t room, free;      /* cells of one node should all state the same; the least is believed */
+    uint64_t room, free;      /* cells of one node should state the same; the least is believed */
     uint64_t grow, size;      /* of its cells, at most UINT64_MAX */
     uint64_t distance, vcpus;
 } Node;
@@ -193,9 +27,15 @@ typedef struct {
     Node nodes[LP_MAX_CELLS];
     size_t node_of[LP_MAX_CELLS];      /* by cell */
     uint64_t size, vcpus;              /* of all cells */
-    uint64_t nearest;                  /* distance of the nearest that can still give; 0: not known */
+    uint64_t nearest;                  /* distance of the nearest that can give; 0: not known */
     uint64_t biggest;                  /* hole */
 } Nodes;
+
+static uint64_t
+min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 static uint64_t
 add_u64(uint64_t a, uint64_t b)
@@ -315,23 +155,23 @@ find_node(Nodes *nodes, uint64_t bytes)
     return best;
 }
 
-/* Levels the cells of one node, within `budget` and its room. */
+/* LpPlaceLevels the cells of one node, within `budget` and its room. */
 static uint64_t
 fill_node(const LpPlaceCell *cells, size_t n_cells, const Nodes *nodes, const Node *node,
           uint64_t budget, uint64_t *ret_shares)
 {
     size_t at = (size_t) (node - nodes->nodes);
     uint64_t given;
-    Levels levels;
+    LpPlaceLevels levels;
 
     levels.n = 0;
     for (size_t i = node->first; i < n_cells; i++) {
         if (nodes->node_of[i] == at)
-            levels_insert(&levels, i, cells[i].size_bytes, cells[i].grow_bytes,
+            lp_place_levels_insert(&levels, i, cells[i].size_bytes, cells[i].grow_bytes,
                           cells[i].block_bytes);
     }
-    given = level_out(&levels, min_u64(budget, node->room));
-    levels_store(&levels, ret_shares);
+    given = lp_place_level_out(&levels, min_u64(budget, node->room));
+    lp_place_levels_store(&levels, ret_shares);
     return given;
 }
 
@@ -368,15 +208,15 @@ lp_place_level(const LpPlaceCell *cells, size_t n_cells, uint64_t bytes, uint64_
     for (;;) {
         uint64_t asked[LP_MAX_CELLS] = { 0 }, given;
         bool is_over = false;
-        Levels levels;
+        LpPlaceLevels levels;
 
         levels.n = 0;
         for (size_t i = 0; i < n_cells; i++) {
             if (!nodes.nodes[nodes.node_of[i]].is_done)
-                levels_insert(&levels, i, cells[i].size_bytes, cells[i].grow_bytes,
+                lp_place_levels_insert(&levels, i, cells[i].size_bytes, cells[i].grow_bytes,
                               cells[i].block_bytes);
         }
-        given = level_out(&levels, bytes - fixed);
+        given = lp_place_level_out(&levels, bytes - fixed);
         for (size_t i = 0; i < levels.n; i++)
             asked[nodes.node_of[levels.index[i]]] += levels.share[i];
         for (size_t n = 0; n < nodes.n; n++) {
@@ -387,7 +227,7 @@ lp_place_level(const LpPlaceCell *cells, size_t n_cells, uint64_t bytes, uint64_
         }
         if (is_over)
             continue;
-        levels_store(&levels, ret_shares);
+        lp_place_levels_store(&levels, ret_shares);
         return fixed + given;
     }
 }
@@ -448,7 +288,7 @@ lp_place_shrink(const LpPlaceCell *cells, size_t n_cells, uint64_t bytes, uint64
         are_known = are_known && cells[i].distance > 0;
     while (n_done < n_cells && sum < bytes) {
         uint64_t farthest = 0;
-        Levels levels;
+        LpPlaceLevels levels;
 
         for (size_t i = 0; i < n_cells; i++) {
             if (!is_done[i] && remoteness(&cells[i], are_known) > farthest)
@@ -461,59 +301,12 @@ lp_place_shrink(const LpPlaceCell *cells, size_t n_cells, uint64_t bytes, uint64
             is_done[i] = true;
             n_done++;
             /* Counted from above, the biggest cell is the lowest, and taking is filling. */
-            levels_insert(&levels, i, UINT64_MAX - cells[i].size_bytes,
+            lp_place_levels_insert(&levels, i, UINT64_MAX - cells[i].size_bytes,
                           min_u64(cells[i].shrink_bytes, cells[i].size_bytes),
                           cells[i].block_bytes);
         }
-        sum += level_out(&levels, bytes - sum);
-        levels_store(&levels, ret_shares);
+        sum += lp_place_level_out(&levels, bytes - sum);
+        lp_place_levels_store(&levels, ret_shares);
     }
     return sum;
-}
-
-/* Compares vCPUs per byte of two cells, exactly: < 0 if `a` has fewer.  A cell without memory
- * counts as one byte, so that any vCPU in it is one too many. */
-static int
-compare_density(const LpPlaceCell *a, uint32_t n_a, const LpPlaceCell *b, uint32_t n_b)
-{
-    unsigned __int128 left = (unsigned __int128) n_a * (b->size_bytes ? b->size_bytes : 1);
-    unsigned __int128 right = (unsigned __int128) n_b * (a->size_bytes ? a->size_bytes : 1);
-
-    if (left != right)
-        return left < right ? -1 : 1;
-    /* Equally dense (both empty, mostly): the one with more memory is short of vCPUs. */
-    if (a->size_bytes != b->size_bytes)
-        return a->size_bytes > b->size_bytes ? -1 : 1;
-    return 0;
-}
-
-int
-lp_place_vcpu_add(const LpPlaceCell *cells, const uint32_t *n_running, const uint32_t *n_free,
-                  size_t n_cells)
-{
-    int best = -1;
-
-    for (size_t i = 0; i < n_cells; i++) {
-        if (n_free[i] > 0 &&
-            (best < 0 || compare_density(&cells[i], n_running[i], &cells[best],
-                                         n_running[best]) < 0))
-            best = (int) i;
-    }
-    return best;
-}
-
-int
-lp_place_vcpu_remove(const LpPlaceCell *cells, const uint32_t *n_running,
-                     const uint32_t *n_removable, size_t n_cells)
-{
-    int best = -1;
-
-    /* Of equals the last, so that removing undoes adding. */
-    for (size_t i = 0; i < n_cells; i++) {
-        if (n_removable[i] > 0 &&
-            (best < 0 || compare_density(&cells[i], n_running[i], &cells[best],
-                                         n_running[best]) >= 0))
-            best = (int) i;
-    }
-    return best;
 }

@@ -303,7 +303,8 @@ lp_registry_room(LpRegistry *registry, const LpPartition *partition, LpRoom *ret
     const LpCharge *own = partition ? &partition->account->charge : NULL;
     uint64_t capacity = lp_topology_memory(topology);
     uint64_t beside = registry->reserve_bytes + registry->overhead_bytes, taken;
-    uint32_t cpus = topology->n_cpus * 100, entitled = registry->reserve_centi + registry->pools_centi;
+    uint32_t cpus = topology->n_cpus * 100;
+    uint32_t entitled = registry->reserve_centi + registry->pools_centi;
 
     memset(ret_room, 0, sizeof *ret_room);
     if (partition) {
