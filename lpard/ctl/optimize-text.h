@@ -15,7 +15,8 @@ void lp_ctl_optimize_plan_text(const json_t *operation, GString *out);
 /* Scores before, predicted and measured, what moved and what could not. */
 void lp_ctl_optimize_outcome_text(const json_t *operation, GString *out);
 
-/* "3.20 GiB of 11.8 GiB, web1, 512 MiB/s, about 16 s left", behind what is said of every operation. */
+/* "3.20 GiB of 11.8 GiB, web1, 512 MiB/s, about 16 s left", behind what is said of
+ * every operation. */
 void lp_ctl_optimize_progress(const json_t *operation, gint64 age_msec, GString *line);
 
 #endif

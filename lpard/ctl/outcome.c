@@ -160,7 +160,8 @@ lp_ctl_outcome_text(const json_t *operation, GString *out)
     const char *state = lp_ctl_json_str(operation, "state");
     g_autofree char *clean = lp_ctl_text_clean(state);
     gint64 total = lp_ctl_json_int(operation, "timing.total_msec", -1);
-    bool refused = strcmp(state, "refused") == 0 || strcmp(state, "vetoed") == 0, done = strcmp(state, "done") == 0;
+    bool refused = strcmp(state, "refused") == 0 || strcmp(state, "vetoed") == 0;
+    bool done = strcmp(state, "done") == 0;
     bool guest = strcmp(lp_ctl_json_str(operation, "confirm"), "host") != 0;
 
     g_string_append_printf(out, "%s: operation %" G_GINT64_FORMAT, clean,

@@ -27,8 +27,9 @@ char *lp_ctl_text_centi(const json_t *json, const char *path);
 /* Hundredths of a point of a score, to a tenth: more is not measured.  What is short of 100 never
  * looks like it. */
 char *lp_ctl_text_points(const json_t *json, const char *path);
-/* The shares of an array of {"node": id, FIELD: amount} as "0:60% 1:40%", the largest first; what is
- * more than LP_CTL_SHARES_MAX nodes, or under half a percent, is "...".  "-": nothing is anywhere. */
+/* The shares of an array of {"node": id, FIELD: amount} as "0:60% 1:40%", the largest first; what
+ * is more than LP_CTL_SHARES_MAX nodes, or under half a percent, is "...".  "-": nothing is
+ * anywhere. */
 #define LP_CTL_SHARES_MAX 4
 char *lp_ctl_text_shares(const json_t *nodes, const char *field);
 

@@ -36,7 +36,8 @@ typedef struct {
 
 extern World world;
 
-/* `sim_host`: the text of a sim: file.  Its host has nodes of 64 GiB and 16 processors, 21 apart. */
+/* `sim_host`: the text of a sim: file.  Its host has nodes of 64 GiB and 16 processors,
+ * 21 apart. */
 void begin_world(const char *sim_host, unsigned n_nodes);
 void end_world(void);
 

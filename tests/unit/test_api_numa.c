@@ -1,5 +1,5 @@
-/* The API of the NUMA engine, on a simulated host of two nodes: scores, plans, an optimization to its
- * end, and what it makes of bad requests. */
+/* The API of the NUMA engine, on a simulated host of two nodes: scores, plans, an optimization to
+ * its end, and what it makes of bad requests. */
 #include "tests/unit/api_fixture.h"
 
 #include "hotplug/sim.h"

@@ -23,8 +23,8 @@
     "\"remarks\":" remarks "}"
 #define SCORES                                                                                 \
     "{\"host\":{\"score_centi\":7049,\"predicted_centi\":9999},\"partitions\":["               \
-    SCORE("batch", "10000", "10000", "null", "[{\"node\":0,\"bytes\":10,\"cpu_permyriad\":10000}]", \
-          "[]") ","                                                                            \
+    SCORE("batch", "10000", "10000", "null",                                    \
+          "[{\"node\":0,\"bytes\":10,\"cpu_permyriad\":10000}]", "[]") ","                                                                            \
     SCORE("web1", "4010", "9999", "2500",                                                     \
           "[{\"node\":0,\"bytes\":400,\"cpu_permyriad\":10000},"                              \
           "{\"node\":33,\"bytes\":600,\"cpu_permyriad\":0}]",                                  \
@@ -317,8 +317,8 @@ test_host_numa(void **state)
            "This host's topology has no nodes.\n");
 }
 
-/* A host of n nodes on which `parts` domains, all of the same hostile name but for a number, have something
- * on every node. */
+/* A host of n nodes on which `parts` domains, all of the same hostile name but for a number, have
+ * something on every node. */
 static json_t *
 big_host(guint n, guint parts, const char *name)
 {
@@ -374,7 +374,8 @@ check_on_page(const xmlNode *node)
     for (; node; node = node->next) {
         if (node->type != XML_ELEMENT_NODE)
             continue;
-        if (strcmp((const char *)node->name, "rect") == 0 && xmlHasProp(node, (const xmlChar *)"x")) {
+        if (strcmp((const char *)node->name, "rect") == 0 &&
+            xmlHasProp(node, (const xmlChar *)"x")) {
             xmlChar *x = xmlGetProp(node, (const xmlChar *)"x");
             xmlChar *width = xmlGetProp(node, (const xmlChar *)"width");
             double left = g_ascii_strtod((const char *)x, NULL);
@@ -454,7 +455,8 @@ test_picture_of_nonsense(void **state)
         "{\"topology\":{\"nodes\":[{},{}]},\"contents\":[{\"nodes\":[{}]},3]}",
         "{\"topology\":{\"nodes\":[{\"id\":-9223372036854775807,\"n_cpus\":-5,"
         "\"memory_bytes\":-1,\"reserve_bytes\":9223372036854775807,\"tier\":7}],"
-        "\"distances\":[[9223372036854775807,\"x\"],7]},\"contents\":[{\"partition\":\"\\uffff\\u0001\","
+        "\"distances\":[[9223372036854775807,\"x\"],7]},\"contents\":[{"
+        "\"partition\":\"\\uffff\\u0001\","
         "\"nodes\":[{\"node\":-9223372036854775807,\"bytes\":9223372036854775807,"
         "\"vcpus\":9223372036854775807}]}]}",
     };
