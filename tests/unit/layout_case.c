@@ -216,8 +216,15 @@ is_fixed(const LayoutCase *c, uint32_t cell)
 static const char *
 judge_rooms(const LayoutCase *c, const LpLayout *layout)
 {
-    uint64_t over = 0;
+    uint64_t over = 0, untouched = 0;
 
+    for (uint32_t i = 0; i < c->host.n_cells; i++) {
+        uint64_t sum = 0;
+
+        for (uint32_t j = 0; j < layout->n_nodes; j++)
+            sum += lies(&c->cells[i], j);
+        untouched += !is_fixed(c, i) && c->cells[i].bytes > sum ? c->cells[i].bytes - sum : 0;
+    }
     for (uint32_t j = 0; j < layout->n_nodes; j++) {
         uint64_t used = 0, bound = c->host.nodes[j].room_bytes, now = 0;
 
@@ -232,7 +239,9 @@ judge_rooms(const LayoutCase *c, const LpLayout *layout)
         if (used > bound)
             over += used - bound;
     }
-    return over > layout->unplaced_bytes ? "a node holds more than its room" : NULL;
+    /* But for pages that are not there yet, and of those it says so. */
+    return over > layout->unplaced_bytes || over > untouched ? "a node holds more than its room"
+                                                             : NULL;
 }
 
 const char *

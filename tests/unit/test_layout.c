@@ -213,6 +213,17 @@ test_a_partition_larger_than_any_node(void **state)
     lp_layout_free(layout);
 
     layout_case_init(&host, 4, 64 * GIB, 16, 20);
+    numa_host_distance(&host.topology, 0, 1, 30);
+    numa_host_distance(&host.topology, 0, 2, 30);
+    numa_host_distance(&host.topology, 0, 3, 30);
+    layout_case_add(&host, 100 * GIB, 8, -1);
+    layout = make();
+    assert_int_equal(layout->score[0], LP_SCORE_MAX);
+    assert_int_equal(on(layout, 0, 0), 0);
+    assert_int_equal(on(layout, 0, (uint32_t) layout->home[0]), 64 * GIB);
+    lp_layout_free(layout);
+
+    layout_case_init(&host, 4, 64 * GIB, 16, 20);
     layout_case_add(&host, 300 * GIB, 8, -1);
     layout = make();
     assert_int_equal(layout->unplaced_bytes, 300 * GIB);
@@ -233,6 +244,16 @@ test_a_wide_partition(void **state)
     assert_int_equal(layout->moved_bytes, 0);
     assert_int_equal(__builtin_popcountll(layout->cpus[0]), 2);
     assert_true(layout->score[0] > 9000);
+    lp_layout_free(layout);
+    /* To the score 30 vCPUs on 16 processors are near to their memory: that is not made less. */
+    host.cells[0].now_cpus = 1;
+    layout = make();
+    assert_int_equal(layout->host, layout->host_now);
+    lp_layout_free(layout);
+    host.cells[0].now_bytes = NULL;
+    host.cells[0].home = -1;
+    layout = make();
+    assert_int_equal(__builtin_popcountll(layout->cpus[0]), 2);
     lp_layout_free(layout);
 }
 
@@ -607,6 +628,8 @@ test_growth_beyond_the_node(void **state)
 static void
 test_room_to_grow(void **state)
 {
+    LpLayoutWeights weights = { .locality = 1000, .growth = 1000 };
+    LpLayoutOrder order = { .weights = &weights };
     LpLayout *layout;
 
     (void) state;
@@ -614,7 +637,7 @@ test_room_to_grow(void **state)
     layout_case_add(&host, 40 * GIB, 2, 0);
     layout_case_add(&host, 20 * GIB, 2, -1);
     host.cells[1].max_bytes = 50 * GIB;
-    layout = make();
+    layout = make_with(&order);
     assert_int_equal(layout->home[1], 1);
     lp_layout_free(layout);
 }
@@ -635,6 +658,27 @@ test_cells_that_agree(void **state)
     assert_int_equal(layout->moved_bytes, 0);
     assert_int_equal(layout->cpus[0], 1);
     assert_int_equal(layout->cpus[1], 2);
+    lp_layout_free(layout);
+}
+
+/* Neither cell gains alone: only together, where there is room for both. */
+static void
+test_cells_go_together(void **state)
+{
+    LpLayout *layout;
+
+    (void) state;
+    layout_case_init(&host, 3, 64 * GIB, 16, 20);
+    layout_case_add(&host, 10 * GIB, 4, 0);
+    layout_case_cell(&host, 10 * GIB, 4, 1);
+    layout_case_add(&host, 50 * GIB, 4, 0);
+    layout_case_add(&host, 50 * GIB, 4, 1);
+    host.parts[1].fixed = host.parts[2].fixed = true;
+    layout = make();
+    assert_int_equal(layout->score_now[0], 5000);
+    assert_int_equal(layout->score[0], LP_SCORE_MAX);
+    assert_int_equal(on(layout, 0, 2), 10 * GIB);
+    assert_int_equal(on(layout, 1, 2), 10 * GIB);
     lp_layout_free(layout);
 }
 
@@ -718,6 +762,7 @@ main(void)
         cmocka_unit_test(test_growth_beyond_the_node),
         cmocka_unit_test(test_room_to_grow),
         cmocka_unit_test(test_cells_that_agree),
+        cmocka_unit_test(test_cells_go_together),
         cmocka_unit_test(test_the_way_of_a_swap),
         cmocka_unit_test(test_weights_are_what_it_costs),
     };

@@ -166,7 +166,7 @@ test_nodes_of_other_kinds(void **state)
     host.nodes[0].memory_bytes = 0;            /* processors alone */
     use[0].free_bytes = 0;
     host.nodes[2].tier = LP_TIER_SLOW;
-    use[3].free_bytes = 60 * GIB;
+    use[2].free_bytes = 60 * GIB;
     assert_int_equal(choose("auto", 8, 8, 2, 0), 1);
     assert_int_equal(nodes[0], 3);
     use[3].free_bytes = 4 * GIB;

@@ -194,7 +194,7 @@ test_tiny_hosts_are_laid_out_best(void **state)
         layout_case_init(c, n, 16 * GIB, 8, 20);
         numa_host_distance(&c->topology, 0, n - 1, 32);
         for (uint32_t p = 0; p < n_parts; p++) {
-            uint64_t bytes = (2 + numa_random(&chance, 14 * n / n_parts)) * GIB;
+            uint64_t bytes = (1 + numa_random(&chance, 120 * n / n_parts)) * (GIB / 4);
             uint32_t node = (uint32_t) numa_random(&chance, n);
 
             layout_case_add(c, bytes, 1 + (uint32_t) numa_random(&chance, 5), (int32_t) node);
@@ -206,8 +206,8 @@ test_tiny_hosts_are_laid_out_best(void **state)
         any = make(c, &order);
         mine = lp_layout_cost(&c->host, layout, NULL);
         least = find_least(c, any);
-        /* By no more than a third of a point. */
-        if (least != UINT64_MAX && layout->unplaced_bytes == 0 && mine > least + 333)
+        /* By no more than a fifth of a point. */
+        if (least != UINT64_MAX && layout->unplaced_bytes == 0 && mine > least + 200)
             fail_msg("case %u of seed %llu: %llu, but %llu is possible", number,
                      (unsigned long long) seed, (unsigned long long) mine,
                      (unsigned long long) least);
