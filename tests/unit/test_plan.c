@@ -629,10 +629,15 @@ test_near_first(void **state)
 {
     (void) state;
     use_distances();
-    room.node_room_bytes[1] = 16 * GIB;
+    /* Though it would fit the other more closely. */
+    room.node_room_bytes[0] = 16 * GIB;
     want_mem(5 * GIB);
     make("virtio-mem profile config");
     assert_int_equal(plan->requested_after_bytes[0], 2 * GIB);
+    room.where = NULL;
+    make("virtio-mem profile config");
+    assert_int_equal(plan->requested_after_bytes[1], 2 * GIB);
+    room.where = &where;
     want_mem(3 * GIB);
     make("virtio-mem profile config");
     assert_int_equal(plan->requested_after_bytes[1], 0);
