@@ -52,8 +52,9 @@ parse_nodes(const char *list, LpNumaRule *rule, char *message, size_t size)
     LpCpuMask ids;
 
     if (!lp_cpumask_parse(list, &ids))
-        return fail(message, size, "\"%.40s\" is no list of nodes; write ids of 0 to %d, like 0-1,4",
-                    list, LP_NODE_ID_MAX);
+        return fail(message, size,
+                    "\"%.40s\" is no list of nodes; write ids of 0 to %d, like 0-1,4", list,
+                    LP_NODE_ID_MAX);
     if (lp_cpumask_count(&ids) == 0)
         return fail(message, size, "no node is named after the colon; write ids, like 0-1,4");
     if (lp_cpumask_count(&ids) > LP_MAX_NODES)

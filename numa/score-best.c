@@ -1,11 +1,11 @@
 /* The nearest that a partition could have its memory to its processors, alone on the host.
  *
- * With c(i) vCPUs and m(j) bytes the sum of c(i) m(j) d(i,j) is to be least, c and m each within what
- * nodes have.  For a given m the best c is plain: the nodes fill up in the order of their distance to
- * that memory; and the reverse.  So a best pair is among those where m is a corner of what is possible:
- * some nodes wholly full, one in part, the others empty.  With few nodes all corners are tried, which
- * makes the answer exact.  With many, processors as near as can be to each node in turn are a start, from
- * which m and c follow each other until neither gains. */
+ * With c(i) vCPUs and m(j) bytes the sum of c(i) m(j) d(i,j) is to be least, c and m each within
+ * what nodes have.  For a given m the best c is plain: the nodes fill up in the order of their
+ * distance to that memory; and the reverse.  So a best pair is among those where m is a corner of
+ * what is possible: some nodes wholly full, one in part, the others empty.  With few nodes all
+ * corners are tried, which makes the answer exact.  With many, processors as near as can be to each
+ * node in turn are a start, from which m and c follow each other until neither gains. */
 #include "numa/score.h"
 
 #include <string.h>

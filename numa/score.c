@@ -46,7 +46,8 @@ take_parts(const LpTopology *topology, const LpSpread *spread, Parts *ret)
     }
 }
 
-/* The sum of all distances, each times both amounts; their number in *ret_weight (0: nothing there). */
+/* The sum of all distances, each times both amounts; their number in *ret_weight (0: nothing
+ * there). */
 static Wide
 sum_distances(const LpTopology *topology, const LpSpread *cpu, const LpSpread *memory,
               Wide *ret_weight)

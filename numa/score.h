@@ -13,8 +13,8 @@
  *
  * The host's score is the mean of its partitions', each with the weight of its memory.
  *
- * Figures are in hundredths of a point, 0..10000, rounded down.  Amounts may be anything up to UINT64_MAX:
- * sums of up to 16 TiB (or vCPUs) count exactly, greater ones to a part in 2^38. */
+ * Figures are in hundredths of a point, 0..10000, rounded down.  Amounts may be anything up to
+ * UINT64_MAX: sums of up to 16 TiB (or vCPUs) count exactly, greater ones to a part in 2^38. */
 #ifndef LP_NUMA_SCORE_H
 #define LP_NUMA_SCORE_H
 
@@ -42,29 +42,30 @@ uint32_t lp_score_distance(const LpTopology *topology, const LpSpread *cpu,
                            const LpSpread *memory);
 
 /* The highest lp_score_local() of a partition of so much memory and so many vCPUs on this host, had
- * it the host for itself: its memory within `room` of each node (NULL: all memory of the node), no more
- * vCPUs on a processor than there must be (one, while there are as many), on nodes of `allowed` only
- * and the processors of lp_score_cpu_nodes().  LP_SCORE_NONE: it does not fit at all.
+ * it the host for itself: its memory within `room` of each node (NULL: all memory of the node), no
+ * more vCPUs on a processor than there must be (one, while there are as many), on nodes of
+ * `allowed` only and the processors of lp_score_cpu_nodes().  LP_SCORE_NONE: it does not fit at
+ * all.
  *
- * Exact where at most 8 nodes have room or processors for it; with more, the best that was found.  At
- * once where it fits one node, else microseconds (8 nodes) to two milliseconds (64): whoever asks again
- * and again keeps the answer. */
+ * Exact where at most 8 nodes have room or processors for it; with more, the best that was found.
+ * At once where it fits one node, else microseconds (8 nodes) to two milliseconds (64): whoever
+ * asks again and again keeps the answer. */
 uint32_t lp_score_best(const LpTopology *topology, const uint64_t *room_bytes, LpNodeSet allowed,
                        uint64_t memory_bytes, uint32_t vcpus);
 
-/* score = 100 local / best, at most LP_SCORE_MAX (also where best is 0: then nothing is nearer than all
- * else); NONE where either is. */
+/* score = 100 local / best, at most LP_SCORE_MAX (also where best is 0: then nothing is nearer than
+ * all else); NONE where either is. */
 uint32_t lp_score_of(uint32_t local, uint32_t best);
 
-/* The mean of scores with weights (a host's: of its partitions', by their memory); those that are NONE
- * do not count.  NONE: none does. */
+/* The mean of scores with weights (a host's: of its partitions', by their memory); those that are
+ * NONE do not count.  NONE: none does. */
 uint32_t lp_score_mean(const uint32_t *scores, const uint64_t *bytes, size_t n);
 
-/* How far what the guest believes is so: the share of each cell's memory and of its vCPUs' time that
- * is on the node where most of the cell's memory lies (vCPUs of a node without processors: on the
- * nearest with some), memory and processors counting alike, cells by their size.  Cells without vCPUs
- * count by their memory, cells without memory not at all.  NONE: fewer than two cells are left, or two
- * of them are on one node: then the guest's distances mean nothing. */
+/* How far what the guest believes is so: the share of each cell's memory and of its vCPUs' time
+ * that is on the node where most of the cell's memory lies (vCPUs of a node without processors: on
+ * the nearest with some), memory and processors counting alike, cells by their size.  Cells without
+ * vCPUs count by their memory, cells without memory not at all.  NONE: fewer than two cells are
+ * left, or two of them are on one node: then the guest's distances mean nothing. */
 uint32_t lp_score_agreement(const LpTopology *topology, const LpSpread *cell_cpu,
                             const LpSpread *cell_memory, size_t n_cells);
 
@@ -73,12 +74,13 @@ uint32_t lp_score_agreement(const LpTopology *topology, const LpSpread *cell_cpu
 LpNodeSet lp_score_cpu_nodes(const LpTopology *topology, LpNodeSet nodes);
 
 /* Spreads an amount over all processors of lp_score_cpu_nodes() alike (`nodes` 0: over all of the
- * host).  In whole units that add up to `amount`: give shares (vCPUs << 20, say), for three vCPUs over
- * two nodes are not one and two.  No processor anywhere: all zero. */
+ * host).  In whole units that add up to `amount`: give shares (vCPUs << 20, say), for three vCPUs
+ * over two nodes are not one and two.  No processor anywhere: all zero. */
 void lp_spread_cpus(const LpTopology *topology, LpNodeSet nodes, uint64_t amount, LpSpread *spread);
 
-/* For those who keep sums of their own.  A distance within its limits, and the `local` of a sum over
- * i and j of c(i) m(j) d(i,j) with the weight sum of c(i) m(j) (0: NONE).  The weight below 2^88. */
+/* For those who keep sums of their own.  A distance within its limits, and the `local` of a sum
+ * over i and j of c(i) m(j) d(i,j) with the weight sum of c(i) m(j) (0: NONE).  The weight below
+ * 2^88. */
 uint32_t lp_score_pair(const LpTopology *topology, uint32_t from, uint32_t to);
 uint32_t lp_score_local_of(const LpTopology *topology, unsigned __int128 sum,
                            unsigned __int128 weight);

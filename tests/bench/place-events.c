@@ -49,7 +49,8 @@ vcpus_for(const Want *want)
     return n < 1 ? 1 : n > want->max_vcpus ? want->max_vcpus : (uint32_t) n;
 }
 
-/* Half of them small, a few larger than a node, and the rest between; processors mostly as memory. */
+/* Half of them small, a few larger than a node, and the rest between; processors mostly as
+ * memory. */
 static Want
 draw(const Scale *scale)
 {
@@ -121,56 +122,77 @@ redraw(const Scale *scale, const Guest *guest, bool grow)
     return want;
 }
 
+typedef struct {
+    Guest *guests;
+    uint32_t n_guests, n_parts;
+    uint64_t used, limit;
+} Guests;
+
+static Event
+come(Guests *g, const Scale *scale)
+{
+    Guest guest = { g->n_parts, draw(scale) };
+
+    if (g->used + guest.want.bytes > g->limit)
+        return (Event) { .kind = EVENT_NONE };
+    g->used += guest.want.bytes;
+    g->n_parts++;
+    g->guests[g->n_guests++] = guest;
+    return (Event) { EVENT_ARRIVE, guest.part, guest.want };
+}
+
+static Event
+go(Guests *g, uint32_t at)
+{
+    Guest guest = g->guests[at];
+
+    g->used -= guest.want.bytes;
+    g->guests[at] = g->guests[--g->n_guests];
+    return (Event) { EVENT_LEAVE, guest.part, { 0 } };
+}
+
+static Event
+resize(Guests *g, const Scale *scale, uint32_t at, bool up)
+{
+    Guest *guest = &g->guests[at];
+    Want want = redraw(scale, guest, up);
+
+    if (g->used - guest->want.bytes + want.bytes > g->limit)
+        return (Event) { .kind = EVENT_NONE };
+    g->used += want.bytes - guest->want.bytes;
+    guest->want = want;
+    return (Event) { EVENT_RESIZE, guest->part, want };
+}
+
 Event *
 events_make(const LpTopology *topology, uint64_t *chance, uint32_t n, uint32_t most, uint64_t unit)
 {
+    Guests g = { .guests = calloc(n, sizeof(*g.guests)) };
     Event *events = calloc(n, sizeof(*events));
-    Guest *guests = calloc(n, sizeof(*guests));
-    uint32_t n_guests = 0, n_parts = 0, target = most;
-    uint64_t used = 0;
+    uint32_t target = most;
     Scale scale;
 
     find_scale(topology, chance, unit, &scale);
+    g.limit = scale.total / 100 * most;
     for (uint32_t e = 0; e < n; e++) {
-        Event *event = &events[e];
-        uint64_t fill = used * 100 / scale.total, limit = scale.total / 100 * most;
-        uint32_t at = n_guests > 0 ? (uint32_t) chance_below(chance, n_guests) : 0;
+        uint32_t at = g.n_guests > 0 ? (uint32_t) chance_below(chance, g.n_guests) : 0;
+        bool up = g.n_guests == 0 || g.used * 100 / scale.total < target;
         uint64_t kind = chance_below(chance, 100);
-        bool up = n_guests == 0 || fill < target;
 
         /* Full for a while, then emptier: the tide turns now and then. */
         if (chance_below(chance, 30) == 0)
             target = most - (uint32_t) chance_below(chance, most / 2 + 1);
-        if (n_guests == 0 || (up && kind < 55)) {
-            guests[n_guests].part = n_parts;
-            guests[n_guests].want = draw(&scale);
-            *event = (Event) { EVENT_ARRIVE, n_parts, guests[n_guests].want };
-            if (used + event->want.bytes > limit) {
-                /* No room: somebody else gets smaller first. */
-                if (n_guests > 0) {
-                    *event = (Event) { EVENT_LEAVE, guests[at].part, { 0 } };
-                    used -= guests[at].want.bytes;
-                    guests[at] = guests[--n_guests];
-                }
-                continue;
-            }
-            n_parts++;
-            n_guests++;
-            used += event->want.bytes;
-            continue;
+        if (g.n_guests == 0 || (up && kind < 55)) {
+            events[e] = come(&g, &scale);
+            /* No room: somebody else goes first. */
+            if (events[e].kind == EVENT_NONE && g.n_guests > 0)
+                events[e] = go(&g, at);
+        } else if (!up && kind < 40) {
+            events[e] = go(&g, at);
+        } else {
+            events[e] = resize(&g, &scale, at, up);
         }
-        if (!up && kind < 40) {
-            *event = (Event) { EVENT_LEAVE, guests[at].part, { 0 } };
-            used -= guests[at].want.bytes;
-            guests[at] = guests[--n_guests];
-            continue;
-        }
-        *event = (Event) { EVENT_RESIZE, guests[at].part, redraw(&scale, &guests[at], up) };
-        if (used - guests[at].want.bytes + event->want.bytes > limit)
-            event->want.bytes = guests[at].want.bytes;
-        used += event->want.bytes - guests[at].want.bytes;
-        guests[at].want = event->want;
     }
-    free(guests);
+    free(g.guests);
     return events;
 }

@@ -1,9 +1,10 @@
 /* The exact optimum of a small host, by branch and bound over every place of every cell.
  *
- * It reckons costs with the layout's own State (numa/layout-priv.h), cell by cell, and shares nothing of
- * its search: a cell's options are all divisions of its memory among the nodes in whole units, each with
- * every set of nodes with processors.  What the cells that stand cost their partitions, and the crowding and
- * the lack of growth on the nodes, can only become more as others are added: that is the bound. */
+ * It reckons costs with the layout's own State (numa/layout-priv.h), cell by cell, and shares
+ * nothing of its search: a cell's options are all divisions of its memory among the nodes in whole
+ * units, each with every set of nodes with processors.  What the cells that stand cost their
+ * partitions, and the crowding and the lack of growth on the nodes, can only become more as others
+ * are added: that is the bound. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,10 +30,10 @@ typedef struct {
     uint32_t *n_options;
     int64_t best;
     uint64_t looked, most_looks;
-} Search;
+} ExactSearch;
 
 static void
-make_spot(const Search *search, uint32_t cell, const Option *option, Spot *spot)
+make_spot(const ExactSearch *search, uint32_t cell, const Option *option, Spot *spot)
 {
     uint64_t most = 0;
 
@@ -53,7 +54,7 @@ make_spot(const Search *search, uint32_t cell, const Option *option, Spot *spot)
 }
 
 static void
-add_option(Search *search, uint32_t cell, const uint16_t *units, int32_t rest, LpNodeSet cpus)
+add_option(ExactSearch *search, uint32_t cell, const uint16_t *units, int32_t rest, LpNodeSet cpus)
 {
     Option *option = &search->options[cell][search->n_options[cell]++];
 
@@ -67,7 +68,7 @@ add_option(Search *search, uint32_t cell, const uint16_t *units, int32_t rest, L
 
 /* All ways to lay `left` units on the nodes from `node` on; false: there are too many. */
 static bool
-divide(Search *search, uint32_t cell, uint16_t *units, uint32_t node, uint64_t left)
+divide(ExactSearch *search, uint32_t cell, uint16_t *units, uint32_t node, uint64_t left)
 {
     const State *state = search->state;
 
@@ -107,7 +108,7 @@ by_cost(const void *first, const void *second)
 }
 
 static bool
-find_options(Search *search, uint32_t cell)
+find_options(ExactSearch *search, uint32_t cell)
 {
     State *state = search->state;
     uint16_t units[8] = { 0 };
@@ -155,7 +156,7 @@ nodes_bound(const State *state)
 }
 
 static void
-place_next(Search *search, uint32_t at, int64_t parts_cost)
+place_next(ExactSearch *search, uint32_t at, int64_t parts_cost)
 {
     State *state = search->state;
     uint32_t cell;
@@ -188,7 +189,7 @@ place_next(Search *search, uint32_t at, int64_t parts_cost)
 
 /* The biggest partitions first, and the cells of each together. */
 static void
-order_cells(Search *search)
+order_cells(ExactSearch *search)
 {
     const State *state = search->state;
 
@@ -207,8 +208,8 @@ order_cells(Search *search)
     }
 }
 
-/* What does not stand costs nothing here, for the bound is of what does; and where only the score and the
- * processors count, neither do halves of cells. */
+/* What does not stand costs nothing here, for the bound is of what does; and where only the score
+ * and the processors count, neither do halves of cells. */
 static State *
 make_state(const LpLayoutHost *host, bool score)
 {
@@ -262,7 +263,7 @@ Exact
 exact_search(const World *world, bool score, uint64_t unit, uint64_t bound, uint64_t most_looks)
 {
     Picture picture;
-    Search search = { .unit = unit, .most_looks = most_looks,
+    ExactSearch search = { .unit = unit, .most_looks = most_looks,
                       .best = (int64_t) ((bound + 1) << COST_SHIFT) };
     Exact ret = { .proven = world->topology->n_nodes <= 8 };
 

@@ -72,7 +72,8 @@ set_steps(LpTopology *topology, bool cube, const uint32_t *by_steps)
     }
 }
 
-/* Turns a node into memory without processors, with this distance from `near`, and more from others. */
+/* Turns a node into memory without processors, with this distance from `near`, and more from
+ * others. */
 static void
 set_memory_only(LpTopology *topology, uint32_t node, uint32_t near, uint64_t bytes, LpTier tier,
                 uint32_t distance, uint32_t farther)

@@ -32,14 +32,15 @@ mean_distance(const World *world, const Part *part, const LpSpread *memory)
     return lp_score_distance(world->topology, &cpus, memory);
 }
 
-/* As the daemon's planner fills them (hotplug/plan-mem.c): a cell's distance is that of the node that it
- * grows on, or of the memory that it would give back. */
+/* As the daemon's planner fills them (hotplug/plan-mem.c): a cell's distance is that of the node
+ * that it grows on, or of the memory that it would give back. */
 static void
 fill_cells(const World *world, const Part *part, bool grow, LpPlaceCell *cells)
 {
     for (uint32_t c = 0; c < part->n_cells; c++) {
         const Cell *cell = &part->cells[c];
-        uint64_t bytes = cell_bytes(world, cell), room = world_free_on(world, (uint32_t) cell->home);
+        uint64_t bytes = cell_bytes(world, cell);
+        uint64_t room = world_free_on(world, (uint32_t) cell->home);
         LpSpread memory = { { 0 } };
 
         if (grow)
@@ -56,7 +57,8 @@ fill_cells(const World *world, const Part *part, bool grow, LpPlaceCell *cells)
     }
 }
 
-/* Memory for a cell: it prefers the cell's node, and comes from the nearest others when that is full. */
+/* Memory for a cell: it prefers the cell's node, and comes from the nearest others when that is
+ * full. */
 static void
 give(World *world, Cell *cell, uint64_t bytes)
 {
@@ -149,8 +151,8 @@ lpard_resize(World *world, Part *part, const Want *want)
     return true;
 }
 
-/* Cells as lpard defines them (lpard/define, hotplug/domxml-cells.c): alike in what they may grow to, and as
- * much as it never shrinks below as their base; vCPUs in the order of their ids. */
+/* Cells as lpard defines them (lpard/define, hotplug/domxml-cells.c): alike in what they may grow
+ * to, and as much as it never shrinks below as their base; vCPUs in the order of their ids. */
 static bool
 lay_out(const World *world, Part *part, const Want *want)
 {
@@ -186,16 +188,27 @@ lay_out(const World *world, Part *part, const Want *want)
     return true;
 }
 
+/* Memory as its definition has it when it starts: by the vCPUs that run, beyond each cell's
+ * base. */
 static bool
 lpard_arrive(World *world, Part *part, const Want *want)
 {
+    LpPlaceCell cells[MAX_CELLS];
+    uint64_t shares[MAX_CELLS], left;
+
     if (want->bytes > world_free_bytes(world) || !lay_out(world, part, want))
         return false;
     for (uint32_t c = 0; c < part->n_cells; c++)
         give(world, &part->cells[c], part->cells[c].base_bytes);
-    lpard_resize(world, part, want);
-    if (part_bytes(world, part) == want->bytes)
+    fill_cells(world, part, true, cells);
+    left = want->bytes - part_bytes(world, part);
+    for (uint32_t c = 0; c < part->n_cells; c++)
+        cells[c].room_bytes = cells[c].free_bytes = left;
+    if (lp_place_start(cells, part->n_cells, left, shares) == left) {
+        for (uint32_t c = 0; c < part->n_cells; c++)
+            give(world, &part->cells[c], shares[c]);
         return true;
+    }
     world_clear(world, part);
     return false;
 }
@@ -228,11 +241,12 @@ bring_home(World *world)
             Cell *cell = &part->cells[c];
 
             for (uint32_t i = 0; i < world->topology->n_nodes; i++) {
-                uint64_t moved = (int32_t) i == cell->home
-                                     ? 0 : world_put(world, cell, (uint32_t) cell->home, cell->on[i]);
+                uint64_t moved;
 
-                if (moved > 0)
-                    world_take(world, cell, i, moved);
+                if ((int32_t) i == cell->home || cell->on[i] == 0)
+                    continue;
+                moved = world_put(world, cell, (uint32_t) cell->home, cell->on[i]);
+                world_take(world, cell, i, moved);
                 world->moved_bytes += moved;
             }
         }

@@ -1,10 +1,10 @@
 /* numad's formula, as numad 0.5 (20150602) has it, with its defaults.
  *
- * What a node is worth to a process is the product of its memory and its processors that are free, each
- * as far as it is needed at ten (six), beyond that at four (one); an anchor is the sum over its nearest
- * nodes, each by the square of its distance; from the best anchor nodes are taken in the order of their
- * distance until memory and processors suffice.  The process is bound to them, and its memory is moved
- * there.  All nodes count as being like the first. */
+ * What a node is worth to a process is the product of its memory and its processors that are free,
+ * each as far as it is needed at ten (six), beyond that at four (one); an anchor is the sum over
+ * its nearest nodes, each by the square of its distance; from the best anchor nodes are taken in
+ * the order of their distance until memory and processors suffice.  The process is bound to them,
+ * and its memory is moved there.  All nodes count as being like the first. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,8 +48,8 @@ look_around(const World *world, Node *nodes)
     }
 }
 
-/* Gives the process back what it has itself, and a little more, so that it rather stays: bound ones a
- * quarter of their memory and the mean of their nodes' processors, others a sixteenth. */
+/* Gives the process back what it has itself, and a little more, so that it rather stays: bound ones
+ * a quarter of their memory and the mean of their nodes' processors, others a sixteenth. */
 static void
 count_own(const World *world, const Part *part, LpNodeSet bound, int64_t run, Node *nodes)
 {
@@ -102,8 +102,8 @@ order_nodes(const World *world, const Node *nodes, uint32_t from, uint32_t *orde
 }
 
 static LpNodeSet
-take_nodes(const World *world, const Node *nodes, const uint32_t *order, int64_t least, int64_t memory,
-           int64_t cpus, int64_t flex, bool enough_cpus)
+take_nodes(const World *world, const Node *nodes, const uint32_t *order, int64_t least,
+           int64_t memory, int64_t cpus, int64_t flex, bool enough_cpus)
 {
     uint32_t n = world->topology->n_nodes, at = 0;
     LpNodeSet set = 0;
@@ -120,7 +120,8 @@ take_nodes(const World *world, const Node *nodes, const uint32_t *order, int64_t
     return set;
 }
 
-/* The nodes for `memory` MB and `cpus` hundredths; a process that is there (`part`) is bound to `bound`. */
+/* The nodes for `memory` MB and `cpus` hundredths; a process that is there (`part`) is bound to
+ * `bound`. */
 static LpNodeSet
 pick(const World *world, const Part *part, LpNodeSet bound, int64_t memory, int64_t cpus)
 {
@@ -163,8 +164,8 @@ pick(const World *world, const Part *part, LpNodeSet bound, int64_t memory, int6
 
 /* ------------------------------------------------------------------ memory on the nodes chosen */
 
-/* Memory comes to the nodes whose processors touch it, all alike, as far as they have room; then to the
- * other nodes chosen, and then to the nearest of all. */
+/* Memory comes to the nodes whose processors touch it, all alike, as far as they have room; then to
+ * the other nodes chosen, and then to the nearest of all. */
 static void
 fill_set(World *world, Cell *cell, LpNodeSet set, uint64_t bytes)
 {

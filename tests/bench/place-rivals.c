@@ -1,7 +1,8 @@
 /* What others do: first-fit, best-fit, and the fit of OpenStack Nova.
  *
- * They get the same room as lpard and never a worse rule than their own: whoever does not fit one node is
- * split, growth that its nodes cannot take comes from others, and vCPUs run where the memory is. */
+ * They get the same room as lpard and never a worse rule than their own: whoever does not fit one
+ * node is split, growth that its nodes cannot take comes from others, and vCPUs run where the
+ * memory is. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,7 +75,8 @@ give(World *world, Cell *cell, LpNodeSet among, uint64_t *bytes, bool tight)
         *bytes -= world_put(world, cell, (uint32_t) node, *bytes);
 }
 
-/* Nodes with processors come first: memory that is far from all of them is nobody's first choice. */
+/* Nodes with processors come first: memory that is far from all of them is nobody's first
+ * choice. */
 static void
 give_anywhere(World *world, Cell *cell, uint64_t bytes, bool tight)
 {
@@ -156,10 +158,10 @@ const Contender contender_best_fit = { "best-fit", best_arrive, best_resize, NUL
 /* ------------------------------------------------------------------ Nova */
 
 /* Nova (nova/virt/hardware.py, numa_fit_instance_to_host): host nodes ordered by free memory, most
- * first, then by use of their processors; then the first permutation of as many nodes as the flavor has
- * cells in which every cell fits.  The cells are alike, so that is the first nodes of the order that each
- * hold one.  A cell never has more vCPUs than its node has processors.  How many cells a flavor has is its
- * author's: here as few as an empty host needs. */
+ * first, then by use of their processors; then the first permutation of as many nodes as the flavor
+ * has cells in which every cell fits.  The cells are alike, so that is the first nodes of the order
+ * that each hold one.  A cell never has more vCPUs than its node has processors.  How many cells a
+ * flavor has is its author's: here as few as an empty host needs. */
 static bool
 holds(const World *world, uint32_t node, uint64_t room, const Want *want, uint32_t n)
 {

@@ -32,8 +32,8 @@ median(int64_t *times, uint32_t n)
     return times[n / 2];
 }
 
-/* Partitions that fill the host to `fill` percent between them, on nodes by chance: half on one node,
- * half in two pieces. */
+/* Partitions that fill the host to `fill` percent between them, on nodes by chance: half on one
+ * node, half in two pieces. */
 void
 world_scatter(World *world, uint64_t *chance, uint32_t fill)
 {
@@ -97,8 +97,9 @@ time_layout(uint32_t n_nodes, uint32_t n_parts, bool scattered, uint32_t rounds)
     return ret;
 }
 
-/* What the daemon does for one grow: the rooms as they are without this partition, which cells get how much,
- * and the account brought up to date.  Every eighth partition has two cells, every 64th eight. */
+/* What the daemon does for one grow: the rooms as they are without this partition, which cells get
+ * how much, and the account brought up to date.  Every eighth partition has two cells, every 64th
+ * eight. */
 int64_t
 time_grow(uint32_t n_nodes, uint32_t n_parts, uint32_t rounds)
 {

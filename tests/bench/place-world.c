@@ -267,33 +267,6 @@ picture_clear(Picture *picture)
     free(picture->cell);
 }
 
-uint64_t
-world_cost(const World *world)
-{
-    uint32_t n = world->topology->n_nodes;
-    LpLayout layout = { .n_nodes = n };
-    Picture picture;
-    uint64_t cost;
-
-    picture_make(world, false, &picture);
-    layout.n_cells = picture.host.n_cells;
-    layout.n_partitions = picture.host.n_partitions;
-    layout.bytes = picture.now;
-    layout.home = calloc(layout.n_cells + 1, sizeof(*layout.home));
-    layout.cpus = calloc(layout.n_cells + 1, sizeof(*layout.cpus));
-    for (uint32_t at = 0; at < layout.n_cells; at++) {
-        const Cell *cell = &world->parts[picture.part[at]].cells[picture.cell[at]];
-
-        layout.home[at] = cell->home;
-        layout.cpus[at] = cell->cpus;
-    }
-    cost = lp_layout_cost(&picture.host, &layout, NULL);
-    free(layout.home);
-    free(layout.cpus);
-    picture_clear(&picture);
-    return cost;
-}
-
 void
 picture_apply(World *world, const Picture *picture, const LpLayout *layout)
 {

@@ -42,7 +42,7 @@ typedef struct {
     uint32_t vcpus, max_vcpus;
 } Want;
 
-typedef enum { EVENT_ARRIVE, EVENT_RESIZE, EVENT_LEAVE } EventKind;
+typedef enum { EVENT_NONE, EVENT_ARRIVE, EVENT_RESIZE, EVENT_LEAVE } EventKind;
 
 typedef struct {
     EventKind kind;
@@ -50,8 +50,8 @@ typedef struct {
     Want want;                /* what it is to be from then on */
 } Event;
 
-/* `n` events on this host, the fill going up and down below `most` percent of its memory.  All memory
- * in whole `unit`s (0: fine ones).  Caller frees. */
+/* `n` events on this host, the fill going up and down below `most` percent of its memory.  All
+ * memory in whole `unit`s (0: fine ones).  Caller frees. */
 Event *events_make(const LpTopology *topology, uint64_t *chance, uint32_t n, uint32_t most,
                    uint64_t unit);
 
@@ -78,7 +78,8 @@ struct World {
     uint64_t room[LP_MAX_NODES], used[LP_MAX_NODES];
     uint32_t n_cpus[LP_MAX_NODES];
     uint64_t moved_bytes;     /* pages copied from node to node */
-    uint64_t asked_bytes, refused_bytes;       /* of arrivals and growth, while the host had as much */
+    /* Of arrivals and growth, while the host had as much. */
+    uint64_t asked_bytes, refused_bytes;
     uint64_t chance;
     uint32_t n_parts;
     Part *parts;
@@ -105,9 +106,6 @@ void world_follow(World *world, Cell *cell);
 
 /* Hundredths of a point; LP_SCORE_NONE: nobody is here. */
 uint32_t world_score(const World *world);
-/* lp_layout_cost() of what stands, without what it took to get there: thousandths of a point. */
-uint64_t world_cost(const World *world);
-
 /* The same as the layout sees it. */
 typedef struct {
     LpLayoutHost host;
@@ -146,21 +144,21 @@ void lpard_optimize(World *world, uint64_t max_bytes);
 
 typedef struct {
     bool proven;              /* else the search was given up */
-    uint64_t cost;            /* thousandths of a point, as world_cost() */
+    uint64_t cost;            /* as exact_cost() */
     uint64_t looked;          /* places tried */
 } Exact;
-/* What stands costs: world_cost(), or (`score`) what the host's score lacks and what processors carry too
- * much, and nothing else. */
+/* What stands costs, in thousandths of a point: as lp_layout_cost() has it but for the way there, or
+ * (`score`) what the host's score lacks and what processors carry too much, and nothing else. */
 uint64_t exact_cost(const World *world, bool score);
-/* The least of that which any layout of the same partitions and cells can cost, with memory in whole
- * `unit`s; not above `bound`, which somebody found. */
+/* The least of that which any layout of the same partitions and cells can cost, with memory in
+ * whole `unit`s; not above `bound`, which somebody found. */
 Exact exact_search(const World *world, bool score, uint64_t unit, uint64_t bound,
                    uint64_t most_looks);
 
 /* ------------------------------------------------------------------ time */
 
-/* Nanoseconds of processor time, the median of `rounds`: all partitions placed on a host of so many nodes,
- * from nothing, or from a start where they lie anywhere. */
+/* Nanoseconds of processor time, the median of `rounds`: all partitions placed on a host of so many
+ * nodes, from nothing, or from a start where they lie anywhere. */
 int64_t time_layout(uint32_t n_nodes, uint32_t n_parts, bool scattered, uint32_t rounds);
 /* One decision which cell grows, with so many partitions there. */
 int64_t time_grow(uint32_t n_nodes, uint32_t n_parts, uint32_t rounds);

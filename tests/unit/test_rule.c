@@ -103,7 +103,8 @@ test_round_trip(void **state)
     (void) state;
     print_message("# seed %u\n", SEED);
     for (unsigned round = 0; round < 3000; round++) {
-        LpNumaRule rule = { .mode = (LpNumaMode) numa_random(&chance, LP_NUMA_MODES) }, back = { 0 };
+        LpNumaRule rule = { .mode = (LpNumaMode) numa_random(&chance, LP_NUMA_MODES) };
+        LpNumaRule back = { 0 };
         char text[LP_NUMA_RULE_TEXT], message[160] = "";
         uint32_t n = 0, id = (uint32_t) numa_random(&chance, 3);
 

@@ -1,4 +1,5 @@
-/* The best a host can do for a partition: by hand, at the edges, and against all that it could do. */
+/* The best a host can do for a partition: by hand, at the edges, and against all that it could
+ * do. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
