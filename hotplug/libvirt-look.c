@@ -46,8 +46,9 @@ is_process_of(pid_t pid, const char *uuid)
     return false;
 }
 
+/* By its pid file alone; 0: unknown. */
 static pid_t
-find_process(const LpConn *conn, const LpView *view)
+started_process(const LpConn *conn, const LpView *view)
 {
     g_autofree char *path = NULL, *text = NULL;
     guint64 pid;
@@ -56,10 +57,25 @@ find_process(const LpConn *conn, const LpView *view)
         return 0;
     path = pid_file(conn, view->name);
     if (!path || !g_file_get_contents(path, &text, NULL, NULL) ||
-        !g_ascii_string_to_unsigned(g_strstrip(text), 10, 1, G_MAXINT32, &pid, NULL) ||
-        !is_process_of((pid_t)pid, view->uuid))
+        !g_ascii_string_to_unsigned(g_strstrip(text), 10, 1, G_MAXINT32, &pid, NULL))
         return 0;
     return (pid_t)pid;
+}
+
+static pid_t
+find_process(const LpConn *conn, const LpView *view)
+{
+    pid_t pid = started_process(conn, view);
+
+    return pid > 0 && is_process_of(pid, view->uuid) ? pid : 0;
+}
+
+bool
+lp_libvirt_has_ended(const LpConn *conn, const LpView *view)
+{
+    pid_t pid = started_process(conn, view);
+
+    return pid > 0 && !is_process_of(pid, view->uuid);
 }
 
 /* In clock ticks since the host's boot; 0 if unknown.  Field 22, counted after the command's

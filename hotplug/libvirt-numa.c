@@ -54,7 +54,8 @@ read_target(LpConn *conn, virDomainPtr domain, Target *target, GError **error)
         return false;
     target->view->run = LP_RUN_RUNNING;
     lp_libvirt_fill_process(conn, domain, target->view);
-    if (target->view->pid == 0 && virDomainIsActive(domain) == 0)
+    if (target->view->pid == 0 &&
+        (virDomainIsActive(domain) == 0 || lp_libvirt_has_ended(conn, target->view)))
         return refuse(LP_DRIVER_ERROR_NOT_RUNNING, error, "the domain %s is not running",
                       virDomainGetName(domain));
     if (target->view->pid == 0)

@@ -44,6 +44,8 @@ bool lp_libvirt_ready(LpConn *conn, GError **error);
 
 /* Process, resident memory and run id, where view->run is not off. */
 void lp_libvirt_fill_process(const LpConn *conn, virDomainPtr domain, LpView *view);
+/* The domain's process is gone, which libvirt may not have seen yet. */
+bool lp_libvirt_has_ended(const LpConn *conn, const LpView *view);
 
 /* The driver's functions, by part. */
 GPtrArray *lp_libvirt_list(LpConn *conn, GError **error);

@@ -7,7 +7,7 @@
 
 #include "hotplug/driver.h"
 
-/* QEMU aligns memory of this size and above to it, for transparent huge pages. */
+/* QEMU aligns anonymous memory of this size and above to it, for transparent huge pages. */
 #define ALIGN_BYTES (2ULL << 20)
 /* Absent memory costs time to pass over, too: a million pages take the kernel some 0.1 s. */
 #define MAX_LOOK_BYTES (4ULL << 30)
@@ -29,40 +29,58 @@ fail(int number, const char *what, GError **error)
 /* --- which is which --- */
 
 static bool
-could_be(const LpPageRange *range, uint64_t bytes)
+could_be(const LpPageRange *range, uint64_t bytes, bool aligned)
 {
-    uint64_t length = range->end - range->start;
-
-    return length == bytes && !range->executable &&
-           (bytes < ALIGN_BYTES || range->start % ALIGN_BYTES == 0);
+    return range->end - range->start == bytes && !range->executable &&
+           (!aligned || range->start % ALIGN_BYTES == 0);
 }
 
-/* Gives the mappings of one size to the backends of that size. */
+static uint32_t
+count_mapped(const LpPageRange *ranges, size_t n_ranges, uint64_t bytes, bool aligned)
+{
+    uint32_t n = 0;
+
+    for (size_t i = 0; i < n_ranges; i++)
+        n += could_be(&ranges[i], bytes, aligned);
+    return n;
+}
+
+/* How many backends are of this size, and whether all of those are one cell's. */
+static uint32_t
+count_made(const LpProcess *process, uint64_t bytes, bool *ret_one_cell)
+{
+    uint32_t n = 0, first = 0;
+
+    *ret_one_cell = true;
+    for (uint32_t i = 0; i < process->n_backends; i++) {
+        if (process->backends[i].bytes != bytes)
+            continue;
+        if (n++ == 0)
+            first = process->backends[i].cell;
+        *ret_one_cell = *ret_one_cell && process->backends[i].cell == first;
+    }
+    return n;
+}
+
+/* Gives the mappings of one size to the backends of that size.  Memory behind a file may lie at any page;
+ * where enough are aligned, the others are the process's own. */
 static bool
 sort_size(const LpProcess *process, const LpPageRange *ranges, size_t n_ranges, uint64_t bytes,
           uint32_t *ret_part)
 {
-    uint32_t n_mapped = 0, n_made = 0, first = 0;
-    uint32_t backend = 0;
-    bool one_cell = true;
+    bool one_cell;
+    uint32_t n_made = count_made(process, bytes, &one_cell), backend = 0;
+    bool aligned = count_mapped(ranges, n_ranges, bytes, true) >= n_made;
 
     for (size_t i = n_ranges; i-- > 0;) {
-        if (!could_be(&ranges[i], bytes))
+        if (!could_be(&ranges[i], bytes, aligned))
             continue;
-        n_mapped++;
         while (backend < process->n_backends && process->backends[backend].bytes != bytes)
             backend++;
         if (backend < process->n_backends)
             ret_part[i] = process->backends[backend++].cell;
     }
-    for (uint32_t i = 0; i < process->n_backends; i++) {
-        if (process->backends[i].bytes != bytes)
-            continue;
-        if (n_made++ == 0)
-            first = process->backends[i].cell;
-        one_cell = one_cell && process->backends[i].cell == first;
-    }
-    return n_mapped == n_made && one_cell;
+    return count_mapped(ranges, n_ranges, bytes, aligned) == n_made && one_cell;
 }
 
 bool

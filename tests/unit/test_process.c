@@ -86,8 +86,13 @@ test_sort_leaves_out(void **state)
     (void)state;
     ranges[1].executable = true;
     check_sort(backends, 1, ranges, 2, (uint32_t[]){ 0, 2 }, true);
-    /* QEMU aligns what it maps for a guest. */
-    check_sort(backends, 3, ranges, 3, (uint32_t[]){ 0, 2, 2 }, false);
+    /* Memory behind a file lies where it fits ... */
+    check_sort(backends, 3, ranges, 3, (uint32_t[]){ 0, 2, 1 }, true);
+    /* ... and where what QEMU aligns is enough, what is not is none of the guest's. */
+    check_sort(backends, 3, (LpPageRange[]){ range_at(1000, 64), range_at(9001, 64) }, 2,
+               (uint32_t[]){ 1, 2 }, false);
+    check_sort(backends + 1, 1, (LpPageRange[]){ range_at(1000, 64), range_at(9001, 64) }, 2,
+               (uint32_t[]){ 1, 2 }, true);
 }
 
 /* --- this process --- */
