@@ -6,12 +6,22 @@
 /* With more nodes than this, a cell's vCPUs are tried on the nearest ones only. */
 #define NEAR_NODES 8
 
+/* Nodes for the vCPUs of a cell whose memory is (mostly) on `node`: where that is against its
+ * rule, they stay with it all the same. */
+static LpNodeSet
+cpus_allowed(const State *state, uint32_t index, uint32_t node)
+{
+    const PartState *part = &state->parts[state->cells[index].part];
+
+    return part->allowed & NODE_BIT(node) ? part->allowed_cpus : state->all_cpus;
+}
+
 /* The nearest nodes to its memory that have a processor for each of its vCPUs. */
 LpNodeSet
 layout_cpus_for(const State *state, uint32_t index, uint32_t node)
 {
     const CellState *cell = &state->cells[index];
-    LpNodeSet allowed = state->parts[cell->part].allowed_cpus, cpus = 0;
+    LpNodeSet allowed = cpus_allowed(state, index, node), cpus = 0;
     uint32_t n_all = (uint32_t) __builtin_popcountll(state->all_cpus), sum = 0;
 
     for (uint32_t i = 0; i < n_all; i++) {
@@ -234,12 +244,13 @@ consider_cpus(Choice *choice)
 {
     const State *state = choice->state;
     const CellState *cell = &state->cells[choice->cell];
-    LpNodeSet allowed = state->parts[cell->part].allowed_cpus, set = 0;
+    LpNodeSet allowed, set = 0;
     uint32_t n_all = (uint32_t) __builtin_popcountll(state->all_cpus);
     Spot spot;
 
     if (cell->home < 0 || cell->vcpus == 0)
         return;
+    allowed = cpus_allowed(state, choice->cell, (uint32_t) cell->home);
     layout_spot(state, choice->cell, &spot);
     for (uint32_t i = 0, found = 0; i < n_all && found < NEAR_NODES; i++) {
         uint32_t at = state->nodes[cell->home].cpus_by_distance[i];

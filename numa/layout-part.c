@@ -166,8 +166,12 @@ find_breach(const PartState *part, const Gathered *g)
 
     switch (part->mode) {
     case LP_NUMA_STRICT:
-        if (part->vcpus)
-            breach += g->cpu_outside / part->vcpus / 4;
+        /* A part of it on the nodes named is worth little while the rest cannot follow: then it is
+         * better whole where it is, with its vCPUs. */
+        if (breach)
+            breach = SHARE_ONE / 2 + breach / 8;
+        else if (part->vcpus)
+            breach = g->cpu_outside / part->vcpus / 4;
         break;
     case LP_NUMA_INTERLEAVE: {
         uint64_t uneven = share_of_bytes(part, g->uneven);

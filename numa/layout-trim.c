@@ -318,6 +318,24 @@ keep_score(State *state, Snapshot *found)
     }
 }
 
+/* Within a bound on bytes a rule may move a partition half, and leave it worse and its rule
+ * broken still: such a one stays as it lies. */
+static void
+keep_whole(State *state, Snapshot *found)
+{
+    for (uint32_t p = 0; p < state->n_parts; p++) {
+        uint64_t over = layout_over(state);
+
+        if (state->parts[p].fixed || !part_changed(state, p) || !layout_part_breach(state, p) ||
+            layout_part_score(state, p, false) >= layout_part_score(state, p, true))
+            continue;
+        layout_save(state, found);
+        put_part(state, p, NULL);
+        if (!holds(state, over))
+            put_part(state, p, found);
+    }
+}
+
 bool
 layout_trim(State *state, const LpLayoutOrder *order)
 {
@@ -326,8 +344,10 @@ layout_trim(State *state, const LpLayoutOrder *order)
 
     if (!layout_snapshot_init(state, &found))
         return false;
-    if (order->max_bytes && state->moved > order->max_bytes)
+    if (order->max_bytes && state->moved > order->max_bytes) {
         ok = hold_bytes(state, &found, order->max_bytes);
+        keep_whole(state, &found);
+    }
     if (order->min_gain)
         drop_small_gains(state, &found, order->min_gain);
     keep_score(state, &found);

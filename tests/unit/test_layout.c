@@ -390,8 +390,9 @@ test_strict(void **state)
     set_rule(0, "strict:33");
     set_rule(1, "strict:33");
     layout = make();
-    /* One has room there, of the other as much as has. */
-    assert_int_equal(on(layout, 0, 3) + on(layout, 1, 3), 64 * GIB);
+    /* One has room there; the other stays whole, and what comes for it comes there. */
+    assert_int_equal(on(layout, 0, 3) + on(layout, 1, 3), 40 * GIB);
+    assert_int_equal(layout->host, LP_SCORE_MAX);
     assert_int_equal(layout->home[0], 3);
     assert_int_equal(layout->home[1], 3);
     lp_layout_free(layout);
@@ -424,11 +425,12 @@ test_strict_to_a_full_node(void **state)
     assert_int_equal(layout->moved_bytes, 60 * GIB);
     lp_layout_free(layout);
 
-    /* Those that may not be moved do not. */
+    /* Those that may not be moved do not: it stays whole. */
     for (uint32_t i = 1; i < 5; i++)
         host.parts[i].fixed = true;
     layout = make();
-    assert_int_equal(on(layout, 0, 1), 4 * GIB);
+    assert_int_equal(layout->moved_bytes, 0);
+    assert_int_equal(layout->cpus[0], 1);
     lp_layout_free(layout);
 }
 
@@ -553,6 +555,32 @@ test_no_more_bytes_than_allowed(void **state)
     layout = make_with(&order);
     assert_true(layout->moved_bytes <= 1);
     lp_layout_free(layout);
+}
+
+/* A rule that the bytes do not suffice for moves nothing. */
+static void
+test_a_rule_within_few_bytes(void **state)
+{
+    static const char *const rules[] = { "strict:0", "preferred:0", "strict:0-1", "auto" };
+    LpLayoutOrder order = { .max_bytes = 4 * GIB };
+
+    (void) state;
+    for (uint32_t i = 0; i < 4; i++) {
+        LpLayout *layout;
+
+        layout_case_init(&host, 4, 64 * GIB, 16, 20);
+        layout_case_add(&host, 16 * GIB, 4, 1);
+        set_rule(0, rules[i]);
+        layout_case_add(&host, 8 * GIB, 2, 2);
+        layout_case_lies(&host, 1, 3, 2 * GIB);
+        host.parts[1].requested = true;
+        layout = make_with(&order);
+        assert_int_equal(on(layout, 0, 1), 16 * GIB);
+        assert_int_equal(layout->cpus[0], 2);
+        assert_int_equal(layout->host, LP_SCORE_MAX);
+        assert_int_equal(layout->moved_bytes, 2 * GIB);
+        lp_layout_free(layout);
+    }
 }
 
 static void
@@ -757,6 +785,7 @@ main(void)
         cmocka_unit_test(test_what_may_not_be_moved),
         cmocka_unit_test(test_those_asked_for_come_first),
         cmocka_unit_test(test_no_more_bytes_than_allowed),
+        cmocka_unit_test(test_a_rule_within_few_bytes),
         cmocka_unit_test(test_what_gains_too_little_stays),
         cmocka_unit_test(test_a_host_over_its_rooms),
         cmocka_unit_test(test_growth_beyond_the_node),
