@@ -1,9 +1,9 @@
 /* Where the memory of simulated domains lies, by node, and what moves it: inside of the simulated
  * host only; the host's lock is held.
  *
- * A part of a domain (a cell; the last one is the hypervisor's own) is a row of extents in the order of
- * their addresses: what grows is put at the end, on the node that the cell prefers, and what shrinks
- * goes from the end. */
+ * A part of a domain (a cell; the last one is the hypervisor's own) is a row of extents in the
+ * order of their addresses: what grows is put at the end, on the node that the cell prefers, and
+ * what shrinks goes from the end. */
 #ifndef LP_HOTPLUG_SIM_NUMA_H
 #define LP_HOTPLUG_SIM_NUMA_H
 

@@ -9,7 +9,8 @@
 static void
 append(GArray *extents, uint32_t node, uint64_t bytes)
 {
-    LpSimExtent *last = extents->len ? &g_array_index(extents, LpSimExtent, extents->len - 1) : NULL;
+    LpSimExtent *last = extents->len
+        ? &g_array_index(extents, LpSimExtent, extents->len - 1) : NULL;
     LpSimExtent extent = { .node = node, .bytes = bytes };
 
     if (bytes == 0)
@@ -114,8 +115,8 @@ free_on(const LpSimHost *host, uint32_t node)
     return 0;
 }
 
-/* As the kernel does with a preferred node: there while it has room, then elsewhere; and all there is
- * left on the preferred one when no node has room, for this host has no end. */
+/* As the kernel does with a preferred node: there while it has room, then elsewhere; and all there
+ * is left on the preferred one when no node has room, for this host has no end. */
 static void
 grow(LpSimDomain *domain, LpSimPart *part, uint32_t home, uint64_t bytes)
 {
@@ -236,7 +237,7 @@ stay(Pass *pass, uint32_t node, uint64_t bytes, LpStuck why)
     pass->at += bytes;
 }
 
-/* As much of the piece as is of one kind; returns how much that was, 0: the call has moved enough. */
+/* As much of the piece as is of one kind; returns how much that was; 0: enough has moved. */
 static uint64_t
 take(Pass *pass, uint32_t node, uint64_t bytes)
 {

@@ -45,10 +45,10 @@
  * goes before FILE when the host is opened again: the guests outlive lpard, and what was in
  * motion has moved on meanwhile.  Remove FILE.state to begin anew.
  *
- * Nodes are numbers here: what they are made of, and how far apart, says lpard's --topology.  What a
- * cell gains lies on the node of its cell in the XML (unbound: the first), what it loses is what came
- * last.  vCPUs that are online have all run the same time; one that is not pinned was last seen on
- * processor (its id modulo their number).
+ * Nodes are numbers here: what they are made of, and how far apart, says lpard's --topology.  What
+ * a cell gains lies on the node that it has in the XML (unbound: the first), what it loses is what
+ * came last.  vCPUs that are online have all run the same time; one that is not pinned was last
+ * seen on processor (its id modulo their number).
  *
  * LP_SIM_TELL: what can be changed at run time.  From outside by moving (rename, so that it is
  * whole) a file to FILE.faults/NAME.json; it is taken and removed at once when lpard watches,

@@ -3,9 +3,9 @@
  * Written by lpard, but editable by anybody who may edit the domain: so every attribute is
  * written, every one is required, and nothing else is taken.
  *
- * Version 2 has <autoscale> beside what version 1 has, with a <schedule> for each; version 3 has <numa>
- * beside that.  What says nothing but defaults is left out, and the version is the least that has the
- * rest, so that an older lpard can read it. */
+ * Version 2 has <autoscale> beside what version 1 has, with a <schedule> for each; version 3 has
+ * <numa> beside that.  What says nothing but defaults is left out, and the version is the least
+ * that has the rest, so that an older lpard can read it. */
 #include "lpard/profile-xml.h"
 
 #include <inttypes.h>

@@ -118,8 +118,8 @@ choose(const LpPlacementHost *host, const LpLayoutUse *use, const LpProfile *pro
     return lp_layout_choose(&host->topology, use, &wanted, ret_nodes);
 }
 
-/* What is left when all are started decides, unless the guest would get more cells by it than it needs
- * now: a definition promises nothing. */
+/* What is left when all are started decides, unless the guest would get more cells by it than it
+ * needs now: a definition promises nothing. */
 static uint32_t
 choose_best(const LpPlacementHost *host, const LpProfile *profile, uint32_t n_cells,
             int32_t *ret_nodes)
@@ -214,8 +214,8 @@ lp_placement_check(const LpPlacementHost *host, const LpProfile *profile, GError
     lp_numa_rule_format(&profile->numa, text, sizeof text);
     if (profile->numa.mode == LP_NUMA_INTERLEAVE) {
         g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
-                    "the rule %s has all memory over all of its nodes, so that no cell has one of its "
-                    "own: leave \"cells\" out, or give another rule", text);
+                    "the rule %s has all memory over all of its nodes, so that no cell has one of "
+                    "its own: leave \"cells\" out, or give another rule", text);
         return false;
     }
     for (uint32_t i = 0; i < profile->n_cells; i++) {

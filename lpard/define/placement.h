@@ -13,8 +13,8 @@
 /* The host, as the one who asks for a definition sees it. */
 typedef struct {
     LpTopology topology;
-    /* By the order of its nodes, without the domain in question: what is free now; and what would be if
-     * all partitions that are off were started. */
+    /* By the order of its nodes, without the domain in question: what is free now; and what would
+     * be if all partitions that are off were started. */
     LpLayoutUse use[LP_MAX_NODES], later[LP_MAX_NODES];
 } LpPlacementHost;
 
@@ -23,9 +23,9 @@ typedef struct {
 bool lp_placement_pins(const LpTopology *topology);
 bool lp_placement_matters(const LpTopology *topology);
 
-/* Chooses profile->n_cells and cell_node by its rule, ranges and the host.  `n_cells` 0: as few as its
- * maximum of memory needs.  LP_ERROR_REFUSED: a node of its rule is not here or is full; the message
- * says which nodes there are. */
+/* Chooses profile->n_cells and cell_node by its rule, ranges and the host.  `n_cells` 0: as few as
+ * its maximum of memory needs.  LP_ERROR_REFUSED: a node of its rule is not here or is full; the
+ * message says which nodes there are. */
 bool lp_placement_choose(const LpPlacementHost *host, uint32_t n_cells, LpProfile *profile,
                          GError **error);
 /* Whether a domain that runs has its cells on nodes where they may stay and grow to the profile's

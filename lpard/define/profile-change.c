@@ -200,8 +200,8 @@ kept_cells(const LpProfileChange *change, const LpProfile *old, const LpView *vi
 {
     if (change->has_cells) {
         g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
-                    "the rule keep leaves the cells on the nodes that the domain's XML names: leave "
-                    "\"cells\" out, or give another rule");
+                    "the rule keep leaves the cells on the nodes that the domain's XML names: "
+                    "leave \"cells\" out, or give another rule");
         return false;
     }
     if (old && !change->has_n_cells)

@@ -33,8 +33,8 @@ bool lp_profile_change_parse(const json_t *body, LpProfileChange *ret_change, GE
 
 /* The profile that results: of `old`, or a new one where old is NULL (cpu and mem must then be
  * whole; the rest has defaults: cells by lp_placement_choose(), entitlement by
- * lp_profile_default_entitlement()).  `view` is the domain, or NULL: there is none yet; one whose XML
- * binds it already gets the rule `keep`, unless a rule or cells are given.  The rules of
+ * lp_profile_default_entitlement()).  `view` is the domain, or NULL: there is none yet; one whose
+ * XML binds it already gets the rule `keep`, unless a rule or cells are given.  The rules of
  * lp_profile_check() are applied (LP_ERROR_REFUSED); the generation is left to the caller. */
 bool lp_profile_change_apply(const LpProfileChange *change, const LpProfile *old,
                              const LpView *view, const LpPlacementHost *host,

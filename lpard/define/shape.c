@@ -16,8 +16,8 @@ divide(uint64_t bytes, uint32_t n_cells, uint64_t block_bytes, uint64_t *ret_byt
         ret_bytes[i] = (n_blocks / n_cells + (i < n_blocks % n_cells)) * block_bytes;
 }
 
-/* vCPUs of the cell among those that it starts with: the first ones, which `enable` gives to the cells
- * range by range. */
+/* vCPUs of the cell among those that it starts with: the first ones, which `enable` gives to the
+ * cells range by range. */
 static uint32_t
 starting_vcpus(const LpProfile *profile, uint32_t cell)
 {
@@ -184,7 +184,7 @@ shape_effects(const LpView *view, const LpProfile *old, const LpProfile *profile
             n_devices, plural(n_devices));
     else if (old && memcmp(old->cell_node, profile->cell_node,
                            profile->n_cells * sizeof old->cell_node[0]) != 0)
-        say(next_start, "the cells' memory comes from host node%s%s", profile->n_cells == 1 ? " " : "s ",
+        say(next_start, "the cells' memory comes from host node%s %s", plural(profile->n_cells),
             cell_nodes(profile, text, sizeof text));
     if (!view->has_channel)
         say(next_start, "the agent's channel %s", LP_CHANNEL_NAME);
@@ -228,7 +228,8 @@ rule_effects(const char *name, const LpView *view, const LpProfile *old, const L
     else
         say(now, "its memory is placed by the rule %s%s",
             lp_numa_rule_format(rule, text, sizeof text),
-            old && running ? "; what is on other nodes follows at the next `lparctl optimize`" : "");
+            old && running ? "; what is on other nodes follows at the next `lparctl optimize`"
+                           : "");
 }
 
 static void

@@ -42,8 +42,8 @@ typedef struct {
     uint64_t warm_sec;                     /* not measured: 288 samples of 300 s */
     uint32_t tick_sec;                     /* 1 */
     LpSimActuators actuators;
-    /* The host's nodes, and how much of its memory each has beside the others.  1, or no size: one node
-     * with all.  Only lpard's policy minds them: what lies far away is no slower here. */
+    /* The host's nodes, and how much of its memory each has beside the others.  1, or no size: one
+     * node with all.  Only lpard's policy minds them: what lies far away is no slower here. */
     uint32_t n_nodes;
     uint64_t node_size[LP_SIM_NODES];
 } LpSimConfig;

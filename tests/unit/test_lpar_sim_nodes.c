@@ -150,7 +150,7 @@ test_divided(void **state)
     assert_true(host.node_bytes[0] + host.node_bytes[1] + host.node_bytes[2] == host.host_bytes);
 }
 
-/* lpard's policy, on a host that it sees in four parts: it keeps within each, and within the host. */
+/* lpard's policy, on a host that it sees in four parts: it keeps within the host. */
 static void
 test_policy_runs(void **state)
 {

@@ -380,7 +380,7 @@ is_unchanged(const char *after, const char *now)
     return lp_definition_unchanged(record, now, &before);
 }
 
-/* What enable wrote, and an optimization has changed since, is no edit: `disable` takes both back. */
+/* What enable wrote and an optimization has changed is no edit: `disable` takes both back. */
 static void
 test_moved_is_not_edited(void **state)
 {
@@ -460,7 +460,8 @@ main(void)
         cmocka_unit_test(test_fits_one_node), cmocka_unit_test(test_nearest_set),
         cmocka_unit_test(test_no_more_cells_than_can_be), cmocka_unit_test(test_rules),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_what_the_xml_binds),
-        cmocka_unit_test(test_runs_already), cmocka_unit_test(test_edits), cmocka_unit_test(test_pins),
+        cmocka_unit_test(test_runs_already), cmocka_unit_test(test_edits),
+        cmocka_unit_test(test_pins),
         cmocka_unit_test(test_moved_is_not_edited), cmocka_unit_test(test_enable_by_rule),
     };
 
