@@ -1,5 +1,6 @@
 /* Pages of another process, by move_pages(2): asked without a node it tells where a page is, with one
  * it moves it there. */
+#include "numa/pages-priv.h"
 #include "numa/pages.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Pages in one call of the kernel: 8 MiB of small ones, and 48 KiB of this stack. */
 #define BATCH 2048
@@ -50,8 +52,19 @@ typedef struct {
     void *pages[BATCH];
     uint64_t bytes[BATCH];            /* that each stands for */
     unsigned long n;
+    int map;                          /* of the process's page tables; -1: none */
     LpPagesWhere *where;
 } Survey;
+
+static bool
+is_hidden(const Survey *survey, unsigned long i)
+{
+    bool there = false;
+
+    if (survey->map >= 0)
+        lp_pages_map_read(survey->map, (uint64_t) (uintptr_t) survey->pages[i], 1, 1, &there);
+    return there;
+}
 
 static bool
 flush(Survey *survey)
@@ -71,6 +84,10 @@ flush(Survey *survey)
         int node = status[i];
 
         where->looked_bytes += survey->bytes[i];
+        if (node == -ENOENT && is_hidden(survey, i)) {
+            where->hidden_bytes += survey->bytes[i];
+            continue;
+        }
         if (node < 0) {
             where->absent_bytes += survey->bytes[i];
             continue;
@@ -141,12 +158,38 @@ ask_some(Survey *survey, const LpPageRange *ranges, uint64_t total, uint32_t sam
     return flush(survey);
 }
 
+/* Adds what is hidden to what is seen, in proportion. */
+static void
+share_hidden(LpPagesWhere *where)
+{
+    uint64_t seen = where->looked_bytes - where->absent_bytes - where->hidden_bytes, given = 0;
+
+    for (uint32_t i = 0; i < LP_MAX_NODES && seen > 0; i++) {
+        uint64_t share = (uint64_t) ((unsigned __int128) where->hidden_bytes * where->on_bytes[i] /
+                                     seen);
+
+        where->on_bytes[i] += share;
+        given += share;
+    }
+    if (seen == 0 || where->elsewhere_bytes > 0) {
+        where->elsewhere_bytes += where->hidden_bytes - given;
+        return;
+    }
+    for (uint32_t i = 0; i < LP_MAX_NODES && given < where->hidden_bytes; i++) {
+        if (where->on_bytes[i] > 0) {
+            where->on_bytes[i] += where->hidden_bytes - given;    /* a rounding's worth */
+            break;
+        }
+    }
+}
+
 bool
 lp_pages_where(pid_t pid, const LpPageRange *ranges, size_t n_ranges, uint32_t samples,
                const uint32_t *node_id, uint32_t n_nodes, LpPagesWhere *ret)
 {
     uint64_t total = total_bytes(ranges, n_ranges), n_pages = 0;
     Survey survey;
+    bool ok;
 
     survey.pid = pid;
     survey.n = 0;
@@ -160,8 +203,18 @@ lp_pages_where(pid_t pid, const LpPageRange *ranges, size_t n_ranges, uint32_t s
     for (size_t i = 0; i < n_ranges; i++)
         n_pages += (ranges[i].end - ranges[i].start) / ranges[i].page_bytes;
     ret->sampled = samples > 0 && samples < n_pages;
-    return ret->sampled ? ask_some(&survey, ranges, total, samples)
-                        : ask_all(&survey, ranges, n_ranges);
+    survey.map = lp_pages_map_open(pid);
+    ok = ret->sampled ? ask_some(&survey, ranges, total, samples)
+                      : ask_all(&survey, ranges, n_ranges);
+    if (survey.map >= 0) {
+        int error = errno;
+
+        close(survey.map);
+        errno = error;
+    }
+    if (ok)
+        share_hidden(ret);
+    return ok;
 }
 
 /* --- moving --- */
@@ -169,6 +222,7 @@ lp_pages_where(pid_t pid, const LpPageRange *ranges, size_t n_ranges, uint32_t s
 /* One batch of pages of one range. */
 typedef struct {
     pid_t pid;
+    int map;             /* of the process's page tables; -1: none */
     int flags;
     int32_t from, to;
     uint64_t page_bytes;
@@ -206,6 +260,45 @@ look(Batch *batch)
         batch->status[i] = -ENOENT;
     return batch->n == 0 ||
            numa_move_pages(batch->pid, batch->n, batch->pages, NULL, batch->status, 0) >= 0;
+}
+
+/* The pages that are hidden, of a batch as it was filled, are brought to light.  Those that stay so
+ * are busy. */
+static bool
+look_again(Batch *batch, LpPagesMoved *moved)
+{
+    uint64_t start = (uint64_t) (uintptr_t) batch->pages[0];
+    void *hidden[BATCH];
+    bool there[BATCH];
+    unsigned long n = 0;
+
+    if (batch->map < 0)
+        return true;
+    lp_pages_map_read(batch->map, start, batch->page_bytes, batch->n, there);
+    for (unsigned long i = 0; i < batch->n; i++) {
+        if (batch->status[i] == -ENOENT && there[i])
+            hidden[n++] = batch->pages[i];
+    }
+    if (n == 0)
+        return true;
+    lp_pages_touch(batch->pid, hidden, n);
+    if (!look(batch))
+        return false;
+    for (unsigned long i = 0; i < batch->n; i++) {
+        if (batch->status[i] == -ENOENT && there[i])
+            moved->stuck_bytes[LP_STUCK_BUSY] += batch->page_bytes;
+    }
+    return true;
+}
+
+static bool
+any_absent(const Batch *batch)
+{
+    for (unsigned long i = 0; i < batch->n; i++) {
+        if (batch->status[i] == -ENOENT)
+            return true;
+    }
+    return false;
 }
 
 /* Keeps the pages that are to be moved. */
@@ -343,6 +436,7 @@ lp_pages_move(pid_t pid, const LpPageRange *ranges, size_t n_ranges, int32_t fro
     bool full = false;
 
     *ret = (LpPagesMoved) { 0 };
+    batch.map = lp_pages_map_open(pid);
     while (range < n_ranges) {
         uint64_t most = left_of(max_bytes, ret->moved_bytes);
         uint64_t most_look = left_of(max_look_bytes, ret->looked_bytes), taken;
@@ -357,7 +451,7 @@ lp_pages_move(pid_t pid, const LpPageRange *ranges, size_t n_ranges, int32_t fro
         taken = fill_batch(&batch, &ranges[range], offset, most < most_look ? most : most_look);
         /* Memory behind a file is moved with all who share it: a guest's is one guest's. */
         batch.flags = ranges[range].shared ? MPOL_MF_MOVE_ALL : MPOL_MF_MOVE;
-        if (!look(&batch)) {
+        if (!look(&batch) || (any_absent(&batch) && !look_again(&batch, ret))) {
             ret->error = errno_of_call();
             break;
         }
@@ -367,6 +461,8 @@ lp_pages_move(pid_t pid, const LpPageRange *ranges, size_t n_ranges, int32_t fro
         ret->looked_bytes += taken;
         offset += taken;
     }
+    if (batch.map >= 0)
+        close(batch.map);
     ret->range = range;
     ret->offset = offset;
     ret->done = range >= n_ranges;

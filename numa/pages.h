@@ -28,6 +28,9 @@ LpPageRange *lp_pages_ranges(pid_t pid, size_t *ret_n);
 typedef struct {
     uint64_t looked_bytes;    /* asked about */
     uint64_t absent_bytes;    /* never touched, or swapped out */
+    /* Resident, but on which node the kernel did not say: counted as the others lie, or as elsewhere
+     * where there are no others. */
+    uint64_t hidden_bytes;
     uint64_t on_bytes[LP_MAX_NODES];   /* resident, by the index in `node_id` */
     uint64_t elsewhere_bytes; /* on a node that is not in `node_id` */
     uint64_t n_resident;      /* pages that were asked about and are resident: what the error is by */

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <numaif.h>
 
+#include "numa/pages-priv.h"
 #include "numa/pages.h"
 
 #define MIB (1ULL << 20)
@@ -37,6 +38,8 @@ static struct {
     int node[FAKE_PAGES];           /* < 0: -errno */
     uint8_t manner[FAKE_PAGES];
     bool huge[FAKE_PAGES / 512];
+    bool hidden[FAKE_PAGES];        /* by NUMA balancing, until it is touched */
+    bool may_not_touch;
     unsigned long room[4];          /* pages that still fit */
     bool no_move_all;               /* no CAP_SYS_NICE */
     int fail_after, fail_with;      /* calls that move, then this errno */
@@ -106,7 +109,9 @@ fake_move(unsigned long count, void **pages, const int *nodes, int *status, int 
             errno = ENODEV;
             return -1;
         }
-        if (fake.node[page] < 0)
+        if (fake.hidden[page])
+            status[i] = -ENOENT;
+        else if (fake.node[page] < 0)
             status[i] = fake.node[page];
         else if (fake.node[page] == nodes[i])
             status[i] = fake.node[page];
@@ -145,8 +150,11 @@ __wrap_numa_move_pages(int pid, unsigned long count, void **pages, const int *no
         fake.most_pages = count;
     if (!nodes) {
         fake.n_asked += count;
-        for (unsigned long i = 0; i < count; i++)
-            status[i] = fake.node[fake_index(pages[i])];
+        for (unsigned long i = 0; i < count; i++) {
+            size_t page = fake_index(pages[i]);
+
+            status[i] = fake.hidden[page] ? -ENOENT : fake.node[page];
+        }
         return 0;
     }
     fake.shared_with_all = fake.shared_with_all || flags == MPOL_MF_MOVE_ALL;
@@ -160,6 +168,46 @@ __wrap_numa_move_pages(int pid, unsigned long count, void **pages, const int *no
     }
     fake.n_moving_calls++;
     return fake_move(count, pages, nodes, status, flags);
+}
+
+int __real_lp_pages_map_open(pid_t pid);
+int __wrap_lp_pages_map_open(pid_t pid);
+void __real_lp_pages_map_read(int map, uint64_t start, uint64_t page_bytes, unsigned long n,
+                              bool *ret_there);
+void __wrap_lp_pages_map_read(int map, uint64_t start, uint64_t page_bytes, unsigned long n,
+                              bool *ret_there);
+void __real_lp_pages_touch(pid_t pid, void *const *pages, unsigned long n);
+void __wrap_lp_pages_touch(pid_t pid, void *const *pages, unsigned long n);
+
+int
+__wrap_lp_pages_map_open(pid_t pid)
+{
+    return __real_lp_pages_map_open(fake.used ? getpid() : pid);
+}
+
+void
+__wrap_lp_pages_map_read(int map, uint64_t start, uint64_t page_bytes, unsigned long n,
+                         bool *ret_there)
+{
+    if (!fake.used) {
+        __real_lp_pages_map_read(map, start, page_bytes, n, ret_there);
+        return;
+    }
+    for (unsigned long i = 0; i < n; i++)
+        ret_there[i] = fake.node[fake_index((void *) (uintptr_t) (start + i * page_bytes))] >= 0;
+}
+
+void
+__wrap_lp_pages_touch(pid_t pid, void *const *pages, unsigned long n)
+{
+    if (!fake.used) {
+        __real_lp_pages_touch(pid, pages, n);
+        return;
+    }
+    for (unsigned long i = 0; i < n; i++) {
+        assert_true(fake.hidden[fake_index(pages[i])]);
+        fake.hidden[fake_index(pages[i])] = fake.may_not_touch;
+    }
 }
 
 static void
@@ -276,7 +324,64 @@ test_where_several_ranges(void **state)
     assert_int_equal(where.looked_bytes, 0);
 }
 
+/* What NUMA balancing hides is resident, and lies as the rest does. */
+static void
+test_where_hidden(void **state)
+{
+    LpPagesWhere where;
+
+    (void) state;
+    fake_new(0);
+    for (size_t i = 0; i < FAKE_PAGES; i++) {
+        if (i % 4 == 0)
+            fake.node[i] = 3;
+        if (i < FAKE_PAGES / 2)
+            fake.hidden[i] = true;
+        if (i >= FAKE_PAGES - 1024)
+            fake.node[i] = -ENOENT;
+    }
+    for (uint32_t samples = 0; samples <= 4096; samples += 2048) {
+        assert_true(lp_pages_where(FAKE_PID, &fake_range, 1, samples, fake_ids, 3, &where));
+        assert_int_equal(where.hidden_bytes, 32 * MIB);
+        assert_int_equal(where.absent_bytes, 4 * MIB);
+        assert_int_equal(where.on_bytes[0] + where.on_bytes[2], 60 * MIB);
+        assert_in_range(where.on_bytes[2], 13 * MIB, 17 * MIB);
+        assert_int_equal(where.elsewhere_bytes, 0);
+    }
+    memset(fake.hidden, true, sizeof(fake.hidden));
+    assert_true(lp_pages_where(FAKE_PID, &fake_range, 1, 100, fake_ids, 3, &where));
+    assert_int_equal(where.elsewhere_bytes, where.hidden_bytes);
+    assert_int_equal(where.n_resident, 0);
+    assert_true(where.hidden_bytes > 58 * MIB);
+}
+
 /* --- moving, on the played kernel --- */
+
+static void
+test_move_hidden(void **state)
+{
+    LpPagesMoved moved = { 0 };
+
+    (void) state;
+    fake_new(0);
+    for (size_t i = 0; i < FAKE_PAGES; i++)
+        fake.hidden[i] = i % 3 != 0;
+    for (size_t i = 0; i < 1000; i++)
+        fake.node[i] = -ENOENT;
+    assert_true(lp_pages_move(FAKE_PID, &fake_range, 1, 0, 1, 0, 0, &moved));
+    assert_true(moved.done);
+    assert_int_equal(moved.moved_bytes, (FAKE_PAGES - 1000) * PAGE);
+    assert_int_equal(fake_count(1), FAKE_PAGES - 1000);
+    /* Where it may not be touched it stays, and keeps nobody. */
+    fake_new(0);
+    memset(fake.hidden, true, sizeof(fake.hidden));
+    fake.may_not_touch = true;
+    moved = (LpPagesMoved) { 0 };
+    assert_true(lp_pages_move(FAKE_PID, &fake_range, 1, 0, 1, 0, 0, &moved));
+    assert_true(moved.done);
+    assert_int_equal(moved.moved_bytes, 0);
+    assert_int_equal(moved.stuck_bytes[LP_STUCK_BUSY], 64 * MIB);
+}
 
 static void
 test_move_all(void **state)
@@ -657,6 +762,26 @@ start_child(uint8_t *memory, size_t bytes)
     return pid;
 }
 
+/* Of 4 MiB the first three are there; to touch what is not makes it neither there nor harm. */
+static void
+check_map(pid_t pid, uint8_t *memory)
+{
+    int map = lp_pages_map_open(pid);
+    void *pages[1024];
+    bool there[1024];
+
+    assert_true(map >= 0);
+    for (int i = 0; i < 1024; i++)
+        pages[i] = memory + (size_t) i * PAGE;
+    lp_pages_touch(pid, pages, 768);
+    lp_pages_map_read(map, (uintptr_t) memory, PAGE, 1024, there);
+    for (int i = 0; i < 1024; i++)
+        assert_int_equal(there[i], i < 768);
+    pages[1] = NULL;
+    lp_pages_touch(pid, pages, 768);    /* gone meanwhile */
+    close(map);
+}
+
 static void
 test_child(void **state)
 {
@@ -675,6 +800,7 @@ test_child(void **state)
     assert_int_equal(resident(&where), 3 * MIB);
     while (where.on_bytes[node] == 0 && node < N_HERE - 1)
         node++;
+    check_map(pid, memory);
     /* To where it is already: nothing to do, and no error. */
     assert_true(lp_pages_move(pid, &range, 1, -1, node, 0, 0, &moved));
     assert_true(moved.done);
@@ -744,6 +870,8 @@ main(void)
         cmocka_unit_test_teardown(test_where_every_page, teardown),
         cmocka_unit_test_teardown(test_where_sampled, teardown),
         cmocka_unit_test_teardown(test_where_several_ranges, teardown),
+        cmocka_unit_test_teardown(test_where_hidden, teardown),
+        cmocka_unit_test_teardown(test_move_hidden, teardown),
         cmocka_unit_test_teardown(test_move_all, teardown),
         cmocka_unit_test_teardown(test_move_in_pieces, teardown),
         cmocka_unit_test_teardown(test_move_looks_no_further, teardown),
