@@ -17,6 +17,8 @@ typedef struct {
     int64_t due_usec;             /* when it is to be measured next without being asked for */
     char run_id[24];              /* that it was last asked about in */
     char *error;                  /* why it could not be measured, or NULL */
+    GArray *weights;              /* by vCPU, of uint32_t: its time between the last two measurements in
+                                     LP_VCPU_BUSYths; NULL: there were none */
     int64_t operation_ended;      /* the last that made it be measured */
     /* lp_score_best() takes its time where a partition fits no node. */
     struct {

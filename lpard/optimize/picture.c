@@ -2,9 +2,6 @@
 
 #include <string.h>
 
-/* A vCPU in a spread: fine enough to be shared by a thousand processors. */
-#define VCPU_UNIT (1ULL << 20)
-
 const char *const lp_stays_names[LP_STAYS_KINDS] = {
     [LP_STAYS_NOT] = "no",
     [LP_STAYS_NO_PROFILE] = "no-profile",
@@ -47,7 +44,8 @@ index_of(const LpTopology *topology, int32_t id)
 
 /* One vCPU over the nodes of the processors that it may use. */
 static void
-spread_vcpu(const LpTopology *topology, const LpCpuMask *may, LpSpread *spread, LpNodeSet *nodes)
+spread_vcpu(const LpTopology *topology, const LpCpuMask *may, uint64_t weight, LpSpread *spread,
+            LpNodeSet *nodes)
 {
     uint32_t on[LP_MAX_NODES], all = 0;
 
@@ -60,7 +58,7 @@ spread_vcpu(const LpTopology *topology, const LpCpuMask *may, LpSpread *spread, 
         all += on[n];
     }
     for (uint32_t n = 0; n < topology->n_nodes && all; n++) {
-        spread->on[n] += VCPU_UNIT * on[n] / all;
+        spread->on[n] += weight * on[n] / all;
         if (on[n])
             *nodes |= 1ULL << n;
     }
@@ -87,7 +85,7 @@ measured_vcpu(const LpLocality *locality, unsigned vcpu)
 /* vCPUs of a cell that run; where nothing was measured they may be anywhere. */
 static void
 read_cpus(const LpTopology *topology, const LpPartition *partition, const LpLocality *locality,
-          LpPictureCell *cell)
+          const LpPictureOrder *order, LpPictureCell *cell)
 {
     const LpView *view = partition->view;
     LpNodeSet nodes = 0;
@@ -95,6 +93,7 @@ read_cpus(const LpTopology *topology, const LpPartition *partition, const LpLoca
     for (int c = lp_cpumask_next(&cell->vcpus, 0); c >= 0;
          c = lp_cpumask_next(&cell->vcpus, (unsigned) c + 1)) {
         const LpLocalityVcpu *vcpu;
+        uint64_t weight;
 
         cell->max_vcpus++;
         if (!lp_cpumask_has(&view->plugged, (unsigned) c)
@@ -103,12 +102,15 @@ read_cpus(const LpTopology *topology, const LpPartition *partition, const LpLoca
             continue;
         cell->n_vcpus++;
         vcpu = measured_vcpu(locality, (unsigned) c);
+        weight = order->weight ? order->weight(partition->uuid, (uint32_t) c, order->data) : 0;
+        weight = weight ? weight : LP_VCPU_BUSY;
+        cell->weight += weight;
         if (vcpu) {
-            spread_vcpu(topology, &vcpu->may, &cell->cpus, &nodes);
+            spread_vcpu(topology, &vcpu->may, weight, &cell->cpus, &nodes);
         } else {
             LpSpread anywhere;
 
-            lp_spread_cpus(topology, 0, VCPU_UNIT, &anywhere);
+            lp_spread_cpus(topology, 0, weight, &anywhere);
             add_to(&cell->cpus, &anywhere, topology->n_nodes);
             nodes = ~0ULL;
         }
@@ -148,7 +150,7 @@ read_memory(const LpTopology *topology, const LpLocalityPart *measured, LpPictur
 
 static void
 read_cell(const LpTopology *topology, const LpPartition *partition, const LpLocality *locality,
-          uint32_t i, LpPictureCell *cell)
+          const LpPictureOrder *order, uint32_t i, LpPictureCell *cell)
 {
     const LpView *view = partition->view;
     const LpViewCell *from = &view->cells[i];
@@ -160,19 +162,19 @@ read_cell(const LpTopology *topology, const LpPartition *partition, const LpLoca
     cell->bytes = lp_partition_cell_bytes(partition, i);
     cell->max_bytes = MAX(cell->bytes, from->base_bytes + from->device_bytes);
     read_memory(topology, locality ? &locality->parts[i] : NULL, cell);
-    read_cpus(topology, partition, locality, cell);
+    read_cpus(topology, partition, locality, order, cell);
 }
 
 /* A domain without guest cells is one, that lies where its process does. */
 static void
 read_whole(const LpTopology *topology, const LpPartition *partition, const LpLocality *locality,
-           LpPictureCell *cell)
+           const LpPictureOrder *order, LpPictureCell *cell)
 {
     cell->node = cell->home = -1;
     cell->vcpus = partition->view->plugged;
     cell->bytes = cell->max_bytes = lp_view_granted_bytes(partition->view);
     read_memory(topology, locality ? &locality->parts[locality->n_parts - 1] : NULL, cell);
-    read_cpus(topology, partition, locality, cell);
+    read_cpus(topology, partition, locality, order, cell);
 }
 
 /* ---- a domain ---- */
@@ -282,9 +284,9 @@ read_part(LpPicture *picture, const LpPartition *partition, const LpPictureOrder
         LpPictureCell *cell = &picture->cells[part->first_cell + i];
 
         if (view->n_cells)
-            read_cell(topology, partition, locality, i, cell);
+            read_cell(topology, partition, locality, order, i, cell);
         else
-            read_whole(topology, partition, locality, cell);
+            read_whole(topology, partition, locality, order, cell);
         part->bytes += cell->bytes;
         part->n_vcpus += cell->n_vcpus;
         add_to(&part->memory, &cell->memory, topology->n_nodes);
@@ -408,6 +410,21 @@ lp_picture_find(const LpPicture *picture, const char *uuid)
 
 /* ---- what a layout would make of it ---- */
 
+/* Where a limit on what is moved leaves most of a cell behind, its vCPUs stay with that. */
+static bool
+is_near(const LpTopology *topology, const LpLayout *layout, guint row_cell, LpNodeSet wanted)
+{
+    const uint64_t *bytes = &layout->bytes[(size_t) row_cell * layout->n_nodes];
+    unsigned __int128 all = 0, near = 0;
+
+    for (uint32_t n = 0; n < layout->n_nodes; n++) {
+        all += bytes[n];
+        if (lp_score_cpu_nodes(topology, 1ULL << n) & wanted)
+            near += bytes[n];
+    }
+    return near * 2 >= all;
+}
+
 bool
 lp_picture_repins(const LpPicture *picture, const LpLayout *layout, guint cell, guint row_cell)
 {
@@ -417,6 +434,8 @@ lp_picture_repins(const LpPicture *picture, const LpLayout *layout, guint cell, 
     if (wanted == 0)
         return false;
     wanted = lp_score_cpu_nodes(picture->topology, wanted);
+    if (!is_near(picture->topology, layout, row_cell, wanted))
+        return false;
     if (is_everywhere(picture->topology, wanted))
         wanted = 0;
     return wanted != picture->cells[cell].may;
@@ -467,8 +486,7 @@ lp_picture_predict(const LpPicture *picture, const LpLayout *layout, guint index
         run = picture->cells[own].cpus;
         if (lp_picture_repins(picture, layout, own, row_cell)) {
             same = false;
-            lp_spread_cpus(topology, layout->cpus[row_cell],
-                           VCPU_UNIT * picture->cells[own].n_vcpus, &run);
+            lp_spread_cpus(topology, layout->cpus[row_cell], picture->cells[own].weight, &run);
         }
         add_to(&cpus, &run, topology->n_nodes);
         add_to(&memory, &laid, topology->n_nodes);

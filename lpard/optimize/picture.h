@@ -33,10 +33,11 @@ typedef struct {
     bool measured;
     bool movable;                 /* its pages; its vCPUs always are */
     uint32_t n_vcpus, max_vcpus;
+    uint64_t weight;              /* all of `cpus` */
     LpCpuMask vcpus;              /* ids, plugged or not */
     LpSpread memory;              /* `bytes`, as its resident pages lie */
     LpSpread resident;            /* bytes measured */
-    LpSpread cpus;                /* in 2^20ths of a vCPU: the nodes that they may run on */
+    LpSpread cpus;                /* its vCPUs' time, on the nodes that they may run on; in any unit */
     LpNodeSet may;                /* the same as a set; 0: all */
 } LpPictureCell;
 
@@ -81,6 +82,9 @@ typedef struct {
 /* lp_score_best() where it need not be computed anew; NULL: it is. */
 typedef uint32_t (*LpBestFunc)(const LpPicturePart *part, LpNodeSet allowed,
                                const LpTopology *topology, void *data);
+/* A vCPU's time since the survey before, LP_VCPU_BUSY for all of it; 0: not known of this partition. */
+#define LP_VCPU_BUSY (1U << 20)
+typedef uint32_t (*LpWeightFunc)(const char *uuid, uint32_t vcpu, void *data);
 /* Why a domain could not be measured, or NULL. */
 typedef const char *(*LpErrorFunc)(const char *uuid, void *data);
 
@@ -90,6 +94,7 @@ typedef struct {
     bool heed_holds;              /* a partition on hold stays */
     LpBestFunc best;
     LpErrorFunc error;
+    LpWeightFunc weight;          /* NULL: all vCPUs alike */
     void *data;
 } LpPictureOrder;
 

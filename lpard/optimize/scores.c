@@ -39,6 +39,16 @@ error_of(const char *uuid, void *data)
     return item ? item->error : NULL;
 }
 
+static uint32_t
+weight_of(const char *uuid, uint32_t vcpu, void *data)
+{
+    const LpSurveyed *item = lp_survey_item(data, uuid);
+
+    if (!item || !item->weights)
+        return 0;
+    return vcpu < item->weights->len ? g_array_index(item->weights, uint32_t, vcpu) : 0;
+}
+
 LpPicture *
 lp_optimizer_picture(LpOptimizer *optimizer, LpPictureOrder order)
 {
@@ -46,6 +56,7 @@ lp_optimizer_picture(LpOptimizer *optimizer, LpPictureOrder order)
 
     order.best = best_of;
     order.error = error_of;
+    order.weight = weight_of;
     order.data = optimizer;
     picture = lp_picture_new(optimizer->registry, &order);
     optimizer->figures.host_centi = picture->score;
@@ -166,6 +177,7 @@ lp_optimizer_score_of(LpOptimizer *optimizer, const LpPartition *partition)
         return NULL;
     order.best = best_of;
     order.error = error_of;
+    order.weight = weight_of;
     order.data = optimizer;
     picture = lp_picture_new(optimizer->registry, &order);
     json = lp_picture_part_json(picture, NULL, 0);

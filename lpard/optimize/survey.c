@@ -13,6 +13,9 @@
 #define COST_PPM 1000
 /* /proc/PID/maps and a few thousand pages; a process that exits takes longer. */
 #define LOCATE_DEADLINE_MSEC 15000
+/* Of a vCPU that does nothing, the hundredth part of one that is always at work. */
+#define IDLE_DIVISOR 100
+#define WEIGH_LEAST_USEC (1 * G_USEC_PER_SEC)
 /* A resize that ended by the device's word may still be filling pages. */
 #define AFTER_RESIZE_USEC (1 * G_USEC_PER_SEC)
 
@@ -120,6 +123,53 @@ locate_free(void *data)
     g_free(locate);
 }
 
+static const LpLocalityVcpu *
+find_vcpu(const LpLocality *locality, uint32_t vcpu)
+{
+    for (uint32_t i = 0; i < locality->n_vcpus; i++)
+        if (locality->vcpus[i].vcpu == vcpu)
+            return &locality->vcpus[i];
+    return NULL;
+}
+
+/* What each vCPU ran since it was last asked about.  A little in any case: those of an idle guest count
+ * alike, and one that came in between is no less there. */
+static void
+weigh_vcpus(LpSurveyed *item, const LpLocality *now, int64_t since_usec)
+{
+    const LpLocality *before = item->partition->locality;
+
+    if (!before || strcmp(before->run_id, now->run_id) != 0) {
+        g_clear_pointer(&item->weights, g_array_unref);
+        return;
+    }
+    /* Too short a time tells nothing: what was known stays. */
+    if (since_usec < WEIGH_LEAST_USEC)
+        return;
+    g_clear_pointer(&item->weights, g_array_unref);
+    item->weights = g_array_new(FALSE, TRUE, sizeof(uint32_t));
+    for (uint32_t i = 0; i < now->n_vcpus; i++) {
+        const LpLocalityVcpu *vcpu = &now->vcpus[i], *then = find_vcpu(before, vcpu->vcpu);
+        uint64_t ran = then ? vcpu->time_usec - MIN(vcpu->time_usec, then->time_usec) : 0;
+        uint64_t weight = MIN(ran, (uint64_t) since_usec) * LP_VCPU_BUSY / (uint64_t) since_usec;
+
+        if (vcpu->vcpu >= LP_MAX_CPUS)
+            continue;
+        if (item->weights->len <= vcpu->vcpu)
+            g_array_set_size(item->weights, vcpu->vcpu + 1);
+        g_array_index(item->weights, uint32_t, vcpu->vcpu) =
+            (uint32_t) MAX(weight, LP_VCPU_BUSY / IDLE_DIVISOR);
+    }
+}
+
+static void
+item_free(LpSurveyed *item)
+{
+    g_clear_pointer(&item->weights, g_array_unref);
+    g_free(item->error);
+    g_free(item);
+}
+
 /* As seldom as its cost demands, but at least as often as LP_SURVEY_SEC says where that is cheap. */
 static int64_t
 pause_usec(const LpOptimizer *optimizer)
@@ -150,8 +200,7 @@ locate_done(bool ok, bool abandoned, void *data, const GError *error, void *user
     item->asking = false;
     /* It went while it was asked about: survey_gone() has answered for it. */
     if (!partition) {
-        g_free(item->error);
-        g_free(item);
+        item_free(item);
         next_calls(optimizer);
         return;
     }
@@ -163,6 +212,8 @@ locate_done(bool ok, bool abandoned, void *data, const GError *error, void *user
                                    : locate->cost_usec;
     if (ok && !abandoned) {
         g_clear_pointer(&item->error, g_free);
+        weigh_vcpus(item, locate->locality,
+                    g_get_monotonic_time() - item->partition->locality_usec);
         lp_registry_locate(optimizer->registry, partition, g_steal_pointer(&locate->locality));
     } else {
         note_failure(item, error);
@@ -314,10 +365,8 @@ survey_gone(LpOptimizer *optimizer, LpPartition *partition)
         g_queue_remove(&optimizer->queue, item);
     item->partition = NULL;
     /* Else the call under way frees it. */
-    if (!item->asking) {
-        g_free(item->error);
-        g_free(item);
-    }
+    if (!item->asking)
+        item_free(item);
     strike_off(optimizer, uuid, UINT64_MAX);
 }
 
@@ -397,9 +446,7 @@ lp_survey_end(LpOptimizer *optimizer)
     g_ptr_array_unref(optimizer->waiters);
     /* Calls under way are answered to nobody any more: the registry is closing. */
     g_hash_table_iter_init(&iter, optimizer->items);
-    while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &item)) {
-        g_free(item->error);
-        g_free(item);
-    }
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &item))
+        item_free(item);
     g_hash_table_unref(optimizer->items);
 }

@@ -269,11 +269,29 @@ lp_work_find_moves(LpWork *work, const LpPicture *picture)
 
 /* ---- from a layout ---- */
 
+#define RULE_TEXT \
+    "its rule wants it on other nodes, which have no room for all of it, or more would have to be moved " \
+    "than --max-bytes allows"
+
+/* What a strict rule forbids: a page or two of it was never worth a move. */
+static bool
+breaks_rule(const LpPicture *picture, const LpPicturePart *part)
+{
+    LpNodeSet allowed = lp_numa_rule_nodes(&part->rule, picture->topology, NULL);
+    uint64_t outside = 0;
+
+    if (part->rule.mode != LP_NUMA_STRICT || !part->measured)
+        return false;
+    for (uint32_t n = 0; n < picture->topology->n_nodes; n++)
+        outside += allowed & (1ULL << n) ? 0 : part->memory.on[n];
+    return outside > sum_of(&part->memory) / 100;
+}
+
 /* Whether one that stays is worth a word. */
 static bool
-is_worth_a_word(const LpPicturePart *part)
+is_worth_a_word(const LpPicture *picture, const LpPicturePart *part)
 {
-    if (part->requested)
+    if (part->requested || breaks_rule(picture, part))
         return true;
     return part->stays != LP_STAYS_NO_PROFILE && part->stays != LP_STAYS_OFF
            && part->has_profile && part->score != LP_SCORE_MAX;
@@ -284,10 +302,11 @@ add_stays(LpWork *work, const LpPicture *picture, const LpPicturePart *from)
 {
     LpWorkPart *part = lp_work_add_part(work, from->uuid, from->name, 0);
 
-    (void) picture;
     part->state = LP_PART_STAYS;
     part->before = part->predicted = from->score;
     part->reason = lp_picture_stays_text(from);
+    if (!part->reason && breaks_rule(picture, from) && !from->locked)
+        part->reason = g_strdup(RULE_TEXT);
     if (!part->reason)
         part->reason = g_strdup(from->locked
                                     ? "its memory is locked, of huge pages or pinned for a device, and "
@@ -386,8 +405,11 @@ lp_work_from_layout(const LpPicture *picture, const LpLayout *layout)
     }
     /* Only now is it known who has anything to do. */
     for (guint i = work->parts->len; i-- > 0;) {
-        const LpWorkPart *part = g_ptr_array_index(work->parts, i);
+        LpWorkPart *part = g_ptr_array_index(work->parts, i);
 
+        if (part->total_bytes == 0 && part->pins
+            && breaks_rule(picture, lp_picture_find(picture, part->uuid)))
+            part->reason = g_strdup(RULE_TEXT);
         if (part->total_bytes > 0 || part->pins)
             continue;
         for (guint q = work->queue->len; q-- > 0;)
@@ -396,7 +418,7 @@ lp_work_from_layout(const LpPicture *picture, const LpLayout *layout)
         g_ptr_array_remove_index(work->parts, i);
     }
     for (guint i = 0; i < picture->n_parts; i++)
-        if (is_worth_a_word(&picture->parts[i]) && !find_part(work, picture->parts[i].uuid))
+        if (is_worth_a_word(picture, &picture->parts[i]) && !find_part(work, picture->parts[i].uuid))
             add_stays(work, picture, &picture->parts[i]);
     order_parts(work);
     work->before = picture->score;

@@ -101,6 +101,39 @@ test_scores_say_why(void **state)
     json_decref(scores);
 }
 
+/* vCPUs 0 and 1, of the first cell, do nothing. */
+static uint32_t
+half_idle(const char *uuid, uint32_t vcpu, void *data)
+{
+    (void) uuid;
+    (void) data;
+    return vcpu < 2 ? LP_VCPU_BUSY / 1000 : LP_VCPU_BUSY;
+}
+
+/* It is the time of vCPUs that counts, not their number. */
+static void
+test_busy_vcpus_count(void **state)
+{
+    LpPictureOrder order = {0};
+    LpPicture *picture;
+
+    (void) state;
+    begin_nodes("", g_strdup("{\"name\": \"plain\", \"vcpus\": 4, \"vcpus_max\": 4, \"cells\": ["
+                             "{\"node\": 0, \"base_bytes\": 3221225472, \"cpus\": \"0-3\"},"
+                             "{\"node\": 1, \"base_bytes\": 1073741824, \"cpus\": \"512-515\"}]}"),
+                NULL);
+    UNTIL(all_measured());
+    picture = lp_picture_new(world.registry, &order);
+    assert_int_equal(picture->parts[0].local, 5000);
+    lp_picture_free(picture);
+    order.weight = half_idle;
+    picture = lp_picture_new(world.registry, &order);
+    assert_in_range(picture->parts[0].local, 2490, 2510);
+    lp_picture_free(picture);
+    /* In the simulated host all run alike. */
+    assert_int_equal(score_of("plain", "local_centi"), 5000);
+}
+
 /* ---- the whole of it ---- */
 
 static void
@@ -247,6 +280,23 @@ test_max_bytes(void **state)
     operation = optimize("{\"max_bytes\": 1073741824}");
     EXPECT(operation, LP_OP_DONE);
     assert_in_range(plan_number(operation->optimize, "moved_bytes"), 1, 1024 * MIB);
+}
+
+/* Half of what a rule wants would be worse than nothing of it. */
+static void
+test_rule_beyond_max_bytes(void **state)
+{
+    g_autofree char *cell = one_cell(1, 0, 2048);
+    const LpOperation *operation;
+
+    (void) state;
+    begin_nodes("", guest("p0", "strict:0", cell, ""), NULL);
+    operation = optimize("{\"max_bytes\": 1073741824}");
+    EXPECT(operation, LP_OP_PARTIAL);
+    assert_int_equal(lies_on("p0", 1), 2048);
+    assert_string_equal(plan_text(plan_part(operation->optimize, "p0"), "state"), "partial");
+    assert_int_equal(plan_number(plan_part(operation->optimize, "p0"), "measured_centi"), 10000);
+    assert_non_null(strstr(plan_text(plan_part(operation->optimize, "p0"), "reason"), "rule"));
 }
 
 static void
@@ -547,6 +597,7 @@ main(void)
         cmocka_unit_test_teardown(test_survey, tear_down_all),
         cmocka_unit_test_teardown(test_survey_follows_resize, tear_down_all),
         cmocka_unit_test_teardown(test_scores_say_why, tear_down_all),
+        cmocka_unit_test_teardown(test_busy_vcpus_count, tear_down_all),
         cmocka_unit_test_teardown(test_moves, tear_down_all),
         cmocka_unit_test_teardown(test_next_start, tear_down_all),
         cmocka_unit_test_teardown(test_dry_run, tear_down_all),
@@ -554,6 +605,7 @@ main(void)
         cmocka_unit_test_teardown(test_two_cells, tear_down_all),
         cmocka_unit_test_teardown(test_protected, tear_down_all),
         cmocka_unit_test_teardown(test_max_bytes, tear_down_all),
+        cmocka_unit_test_teardown(test_rule_beyond_max_bytes, tear_down_all),
         cmocka_unit_test_teardown(test_min_gain, tear_down_all),
         cmocka_unit_test_teardown(test_bad_requests, tear_down_all),
         cmocka_unit_test_teardown(test_busy, tear_down_all),
