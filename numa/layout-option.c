@@ -270,6 +270,37 @@ consider_cpus(Choice *choice)
     }
 }
 
+/* All of it on one node; where the processors there have enough to do, its vCPUs on the nearest
+ * others. */
+static void
+consider_whole(Choice *choice, uint32_t node)
+{
+    const State *state = choice->state;
+    const CellState *cell = &state->cells[choice->cell];
+    LpNodeSet allowed = cpus_allowed(state, choice->cell, node);
+    uint32_t n_all = (uint32_t) __builtin_popcountll(state->all_cpus), found = 0;
+    const NodeState *first;
+    Spot spot;
+
+    layout_whole(state, choice->cell, node, &spot);
+    consider(choice, &spot);
+    /* (What stands somewhere is asked about its vCPUs by themselves.) */
+    if (!spot.cpus || cell->vcpus == 0 || cell->home >= 0)
+        return;
+    first = &state->nodes[__builtin_ctzll(spot.cpus)];
+    if (first->load + ((uint64_t) cell->vcpus << LOAD_SHIFT) <= first->level)
+        return;
+    for (uint32_t i = 0; i < n_all && found < CPU_SETS; i++) {
+        uint32_t at = state->nodes[node].cpus_by_distance[i];
+
+        if (!(allowed & NODE_BIT(at)))
+            continue;
+        found++;
+        spot.cpus = NODE_BIT(at);
+        consider(choice, &spot);
+    }
+}
+
 static void
 consider_memory(Choice *choice)
 {
@@ -289,8 +320,7 @@ consider_memory(Choice *choice)
         bool has_room = room_for(state, choice->cell, j) >= cell->bytes;
 
         if (has_room) {
-            layout_whole(state, choice->cell, j, &spot);
-            consider(choice, &spot);
+            consider_whole(choice, j);
             whole = true;
         }
         if ((!has_room || state->max_moved < UINT64_MAX) && cell->home >= 0 &&

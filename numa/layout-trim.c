@@ -287,32 +287,38 @@ was_lawful(const State *state)
     for (uint32_t c = 0; c < state->n_cells; c++)
         lawful &= state->cells[c].was || state->parts[state->cells[c].part].fixed;
     for (uint32_t p = 0; p < state->n_parts; p++)
-        lawful &= !state->parts[p].requested && !state->parts[p].breach_now;
+        lawful &= !state->parts[p].breach_now;
     return lawful && !state->over_now;
 }
 
-/* Better processors, growth or order are not worth a worse score: those who lost go back, and if
- * that is not enough, all. */
+/* Better processors, growth or order are not worth a worse score: those who lost go back, unless
+ * their rule moved them; and if that is not enough, and nothing had to change, all.  (A partition
+ * that was asked for may cost the others something.) */
 static void
 keep_score(State *state, Snapshot *found)
 {
     uint32_t now = layout_host_score(state, true);
 
-    if (now == LP_SCORE_NONE || !was_lawful(state))
+    for (uint32_t p = 0; p < state->n_parts; p++) {
+        if (state->parts[p].requested)
+            return;
+    }
+    if (now == LP_SCORE_NONE)
         return;
     for (uint32_t k = 0; k < state->n_cells && layout_host_score(state, false) < now; k++) {
         uint32_t cell = state->order[k], p = state->cells[cell].part;
         uint64_t over = layout_over(state);
 
         if (state->parts[p].first != cell || state->parts[p].fixed || !part_changed(state, p) ||
-            layout_part_score(state, p, false) >= layout_part_score(state, p, true))
+            layout_part_score(state, p, false) >= layout_part_score(state, p, true) ||
+            layout_part_breach(state, p) < state->parts[p].breach_now)
             continue;
         layout_save(state, found);
         put_part(state, p, NULL);
         if (!holds(state, over))
             put_part(state, p, found);
     }
-    if (layout_host_score(state, false) < now) {
+    if (layout_host_score(state, false) < now && was_lawful(state)) {
         for (uint32_t p = 0; p < state->n_parts; p++)
             put_part(state, p, NULL);
     }
