@@ -11,6 +11,8 @@
 #define TICK_SEC 1
 /* What measuring by itself may cost: so many of a million of one processor's time. */
 #define COST_PPM 1000
+/* And what it costs the loop to be woken by each, which polls as many sockets as there are guests. */
+#define LOOP_USEC 200
 /* /proc/PID/maps and a few thousand pages; a process that exits takes longer. */
 #define LOCATE_DEADLINE_MSEC 15000
 /* Of a vCPU that does nothing, the hundredth part of one that is always at work. */
@@ -174,7 +176,7 @@ item_free(LpSurveyed *item)
 static int64_t
 pause_usec(const LpOptimizer *optimizer)
 {
-    int64_t sweep = optimizer->cost_usec * g_hash_table_size(optimizer->items);
+    int64_t sweep = (optimizer->cost_usec + LOOP_USEC) * g_hash_table_size(optimizer->items);
 
     return MAX((int64_t) LP_SURVEY_SEC * G_USEC_PER_SEC, sweep * (1000000 / COST_PPM));
 }

@@ -101,6 +101,32 @@ part_json(const LpWorkPart *part, const LpTopology *topology)
     return json;
 }
 
+/* Whatever can change of it once it is planned. */
+static uint64_t
+digest(const LpWorkPart *part)
+{
+    uint64_t sum = part->state + 8 * part->moved_bytes + part->total_bytes / 3 + part->shift_bytes / 5
+                   + part->measured + g_direct_hash(part->reason) + part->own_bytes;
+
+    for (unsigned i = 0; i < LP_STUCKS; i++)
+        sum = sum * 31 + part->stuck_bytes[i];
+    return sum * 31 + part->moves->len;
+}
+
+/* A full host's work is long, and hardly any of it changes from one second to the next. */
+static json_t *
+part_json_kept(LpWorkPart *part, const LpTopology *topology)
+{
+    uint64_t now = digest(part);
+
+    if (!part->json || part->said != now) {
+        json_decref(part->json);
+        part->json = part_json(part, topology);
+        part->said = now;
+    }
+    return json_incref(part->json);
+}
+
 static uint64_t
 stuck_of(const LpWork *work)
 {
@@ -125,12 +151,12 @@ at_work(const LpWork *work)
 }
 
 json_t *
-lp_work_to_json(const LpWork *work, const LpTopology *topology)
+lp_work_to_json(LpWork *work, const LpTopology *topology)
 {
     json_t *json = json_object(), *parts = json_array();
 
     for (guint i = 0; i < work->parts->len; i++)
-        json_array_append_new(parts, part_json(g_ptr_array_index(work->parts, i), topology));
+        json_array_append_new(parts, part_json_kept(g_ptr_array_index(work->parts, i), topology));
     json_object_set_new(json, "auto", json_boolean(work->automatic));
     json_object_set_new(json, "dry_run", json_boolean(work->dry));
     json_object_set_new(json, "requested", names_json(work->requested));

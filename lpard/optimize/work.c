@@ -24,6 +24,7 @@ part_free(gpointer data)
 {
     LpWorkPart *part = data;
 
+    json_decref(part->json);
     g_ptr_array_unref(part->moves);
     g_free(part->cells);
     g_free(part->uuid);
@@ -45,6 +46,7 @@ lp_work_add_part(LpWork *work, const char *uuid, const char *name, uint32_t n_ce
     part->before = part->predicted = part->measured = LP_SCORE_NONE;
     part->main = -1;
     g_ptr_array_add(work->parts, part);
+    g_hash_table_insert(work->by_uuid, part->uuid, part);
     return part;
 }
 
@@ -54,6 +56,7 @@ lp_work_new(void)
     LpWork *work = g_new0(LpWork, 1);
 
     work->parts = g_ptr_array_new_with_free_func(part_free);
+    work->by_uuid = g_hash_table_new(g_str_hash, g_str_equal);
     work->queue = g_ptr_array_new();
     work->before = work->predicted = work->measured = LP_SCORE_NONE;
     work->phase = "planning";
@@ -69,6 +72,7 @@ lp_work_free(LpWork *work)
     g_strfreev(work->requested);
     g_strfreev(work->protected_);
     g_ptr_array_unref(work->queue);
+    g_hash_table_unref(work->by_uuid);
     g_ptr_array_unref(work->parts);
     g_free(work->paused);
     g_free(work);
@@ -77,13 +81,7 @@ lp_work_free(LpWork *work)
 static LpWorkPart *
 find_part(const LpWork *work, const char *uuid)
 {
-    for (guint i = 0; i < work->parts->len; i++) {
-        LpWorkPart *part = g_ptr_array_index(work->parts, i);
-
-        if (strcmp(part->uuid, uuid) == 0)
-            return part;
-    }
-    return NULL;
+    return g_hash_table_lookup(work->by_uuid, uuid);
 }
 
 static uint64_t
@@ -412,9 +410,10 @@ lp_work_from_layout(const LpPicture *picture, const LpLayout *layout)
             part->reason = g_strdup(RULE_TEXT);
         if (part->total_bytes > 0 || part->pins)
             continue;
-        for (guint q = work->queue->len; q-- > 0;)
+        for (guint q = work->queue->len; q-- > 0 && part->moves->len > 0;)
             if (((LpWorkMove *) g_ptr_array_index(work->queue, q))->part == part)
                 g_ptr_array_remove_index(work->queue, q);
+        g_hash_table_remove(work->by_uuid, part->uuid);
         g_ptr_array_remove_index(work->parts, i);
     }
     for (guint i = 0; i < picture->n_parts; i++)

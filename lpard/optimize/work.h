@@ -59,6 +59,8 @@ struct LpWorkPart {
     bool no_room;                 /* some of it was given up for want of room */
     bool shifted;                 /* it was asked to bring some over by its devices, by ... */
     int64_t shift;                /* ... this operation; 0: not now */
+    json_t *json;                 /* as it was last said; NULL: it has changed since */
+    uint64_t said;                /* what of it that was */
     bool touched;                 /* something was done of it: it is measured at the end */
 };
 
@@ -70,6 +72,7 @@ typedef struct {
     uint32_t before, predicted, measured;  /* the host's */
     uint64_t total_bytes, moved_bytes;
     GPtrArray *parts;             /* of LpWorkPart*, owned, in the order of the work */
+    GHashTable *by_uuid;          /* the same */
     GPtrArray *queue;             /* of LpWorkMove*, in the order in which each finds room */
     bool dry;                     /* only shown */
     const char *phase;            /* static */
@@ -90,7 +93,7 @@ LpWork *lp_work_from_strays(const LpPicture *picture, uint64_t least_bytes);
 /* The pieces of what is still to be done, from where it lies now; what is finished stays so. */
 bool lp_work_find_moves(LpWork *work, const LpPicture *picture);
 
-json_t *lp_work_to_json(const LpWork *work, const LpTopology *topology);
+json_t *lp_work_to_json(LpWork *work, const LpTopology *topology);
 /* NULL: it is none. */
 LpWork *lp_work_from_json(const json_t *json, const LpTopology *topology);
 
