@@ -81,12 +81,16 @@ check_lab_test() {
 
 # check_tap FILE NAME: runs it, sets tap_*.  Its first comment says `budget: SECONDS`.
 check_tap() {
-    local status planned
     tap_log=$log_dir/${2//\//-}.log
     tap_budget=$(sed -n 's/^# budget: \([0-9]*\)$/\1/p' "$1" | head -n 1)
     tap_budget=${tap_budget:-120}
     timeout -k 10 "$tap_budget" bash "$1" >"$tap_log" 2>&1 </dev/null
-    status=$?
+    check_judge $?
+}
+
+# check_judge STATUS: of what wrote $tap_log within $tap_budget; sets the other tap_*.
+check_judge() {
+    local status=$1 planned
     tap_skipped=$(grep -cE '^ok .*# SKIP' "$tap_log")
     tap_passed=$(($(grep -c '^ok ' "$tap_log") - tap_skipped))
     tap_failed=$(grep -c '^not ok ' "$tap_log")
@@ -168,6 +172,7 @@ check_end() {
         ((status != 0)) || status=1
     fi
     ((check_failed == 0)) || status=1
+    numa_end
     [[ -z $lab_begun ]] || lab_stop
     printf '\n%-24s %8s %8s %7s %7s %8s\n' suite budget took passed failed skipped
     printf '%s\n' "${check_lines[@]}"

@@ -6,6 +6,16 @@ EXTRA_DIST += \
 	tests/lab/demo.sh \
 	tests/lab/host.sh \
 	tests/lab/lib.sh \
+	tests/lab/numa.sh \
+	tests/lab/numa/cells.sh \
+	tests/lab/numa/guests.sh \
+	tests/lab/numa/init \
+	tests/lab/numa/main.sh \
+	tests/lab/numa/numad.sh \
+	tests/lab/numa/place.sh \
+	tests/lab/numa/repair.sh \
+	tests/lab/numa/restart.sh \
+	tests/lab/numa/scatter.c \
 	tests/lab/session.sh \
 	tests/lab/setup.sh \
 	tests/lab/t-00-boot.sh \

@@ -9,7 +9,8 @@ packages_needed=(
     qemu-system-x86 seabios libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients
     busybox-static cpio jq qemu-guest-agent
 )
-packages_for_check=(mandoc curl xz-utils)
+packages_for_numa=(numactl numad)
+packages_for_check=(mandoc curl xz-utils "${packages_for_numa[@]}")
 
 packages_missing() {
     local package
@@ -87,45 +88,66 @@ guest_modules=(virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev vi
 
 # Sets `kernel_dir`, which holds vmlinuz and the modules of Debian's cloud kernel.
 setup_kernel() {
-    local package scratch dir
-    for dir in "$cache_dir"/kernel-*/; do
-        [[ -f ${dir}vmlinuz ]] && kernel_dir=${dir%/}
-    done
-    [[ -n ${kernel_dir-} ]] && return 0
-
-    scratch=$cache_dir/fetch.$$
-    mkdir -p "$scratch"
-    kernel_fetch "$scratch" >"$log_dir/kernel.log" 2>&1 </dev/null || {
-        # The lists know an older kernel than the archive still has, or there are none yet.
-        ((EUID == 0)) && apt-get -q update >>"$log_dir/kernel.log" 2>&1 </dev/null
-        kernel_fetch "$scratch" >>"$log_dir/kernel.log" 2>&1 </dev/null
-    } || {
-        rm -rf "$scratch"
-        die_with_log "apt-get could not download the guests' kernel (linux-image-cloud-amd64)" \
-            "$log_dir/kernel.log"
-    }
-    package=$(cd "$scratch" && echo linux-image-*.deb)
-    kernel_dir=$cache_dir/kernel-${package%%_*}
-    mkdir -p "$scratch/kernel"
-    dpkg -x "$scratch/$package" "$scratch/x" &&
-        cp "$scratch"/x/boot/vmlinuz-* "$scratch/kernel/vmlinuz" || die "cannot unpack $package"
-    for module in "${guest_modules[@]}"; do
-        find "$scratch/x" -name "$module.ko" -exec cp {} "$scratch/kernel/" \; -quit
-        [[ -f $scratch/kernel/$module.ko ]] || die "the kernel in $package has no module $module"
-    done
-    mv "$scratch/kernel" "$kernel_dir" || die "cannot write to $cache_dir"
-    rm -rf "$scratch"
-    say "guest kernel: ${package%%_*}"
+    kernel_keep linux-image-cloud-amd64 kernel "${guest_modules[@]}"
+    kernel_dir=$kept
 }
 
-# kernel_fetch DIR: the .deb that the meta-package depends on, whatever its version is today.
+# The same of the ordinary one, which has 9p: `numa_kernel_dir`.
+setup_numa_kernel() {
+    kernel_keep linux-image-amd64 numa-kernel "${numa_modules[@]}"
+    numa_kernel_dir=$kept
+}
+
+# kernel_keep META NAME MODULE...: a kernel's vmlinuz and modules in $cache_dir/NAME-PACKAGE; sets
+# `kept`.
+kernel_keep() {
+    local meta=$1 name=$2 package scratch dir module
+    shift 2
+    kept=
+    for dir in "$cache_dir/$name"-*/; do
+        [[ -f ${dir}vmlinuz ]] && kept=${dir%/}
+    done
+    [[ -n $kept ]] && return 0
+
+    scratch=$cache_dir/fetch.$$
+    mkdir -p "$scratch/kernel"
+    kernel_fetch "$meta" "$scratch" >"$log_dir/kernel.log" 2>&1 </dev/null || {
+        # The lists know an older kernel than the archive still has, or there are none yet.
+        ((EUID == 0)) && apt-get -q update >>"$log_dir/kernel.log" 2>&1 </dev/null
+        kernel_fetch "$meta" "$scratch" >>"$log_dir/kernel.log" 2>&1 </dev/null
+    } || {
+        rm -rf "$scratch"
+        die_with_log "apt-get could not download a kernel ($meta)" "$log_dir/kernel.log"
+    }
+    package=$(cd "$scratch" && echo linux-image-*.deb)
+    kept=$cache_dir/$name-${package%%_*}
+    kernel_unpack "$scratch" "$package" "$@" || die "cannot unpack $package"
+    for module in "$@"; do
+        [[ -f $scratch/kernel/$module.ko ]] || die "the kernel in $package has no module $module"
+    done
+    mv "$scratch/kernel" "$kept" || die "cannot write to $cache_dir"
+    rm -rf "$scratch"
+    say "kernel: ${package%%_*}"
+}
+
+# kernel_fetch META DIR: the .deb that the meta-package depends on, whatever its version is today.
 kernel_fetch() {
     local package options=()
     ((EUID == 0)) && options=(-o APT::Sandbox::User=root)
-    package=$(apt-cache depends linux-image-cloud-amd64 |
+    package=$(apt-cache depends "$1" |
         sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1)
-    [[ -n $package ]] || { echo "apt knows no linux-image-cloud-amd64"; return 1; }
-    (cd "$1" && apt-get -q "${options[@]}" download "$package")
+    [[ -n $package ]] || { echo "apt knows no $1"; return 1; }
+    (cd "$2" && apt-get -q "${options[@]}" download "$package")
+}
+
+# kernel_unpack DIR PACKAGE MODULE...: to DIR/kernel; no more than is needed of 400 MiB.
+kernel_unpack() {
+    local dir=$1 package=$2
+    shift 2
+    set -- "${@/#/*/}"
+    dpkg --fsys-tarfile "$dir/$package" |
+        tar -x -C "$dir/kernel" --transform='s|.*/||' --transform='s|^vmlinuz-.*|vmlinuz|' --wildcards \
+            './boot/vmlinuz-*' "${@/%/.ko}"
 }
 
 # guest_programs DIR: what the guests need that busybox has not; made once.
