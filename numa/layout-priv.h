@@ -105,6 +105,8 @@ typedef struct {
 
 /* Changes that can be taken back together. */
 #define LOG_MAX 160
+/* Up to so many cells more is tried than with many: it takes no time beside what it saves. */
+#define LAYOUT_FEW_CELLS 200
 
 /* A search under way. */
 typedef struct {
@@ -135,6 +137,7 @@ int64_t layout_delta(const State *state, uint32_t cell, const Spot *spot);
 void layout_put(State *state, uint32_t cell, const Spot *spot);
 void layout_remove(State *state, uint32_t cell);
 void layout_price(State *state, uint32_t doublings);
+void layout_price_of_byte(State *state, unsigned __int128 per_moved);
 bool layout_changed(const State *state, uint32_t cell);
 bool layout_snapshot_init(const State *state, Snapshot *snapshot);
 void layout_snapshot_clear(Snapshot *snapshot);

@@ -203,12 +203,45 @@ place_anew(LayoutSearch *search)
     return all;
 }
 
+/* Few cells may be trapped where all lie badly and each move by itself costs more than it gains: what
+ * would be best if moving cost nothing is another start, when its price counts again. */
+static bool
+place_for_free(LayoutSearch *search, int64_t work, Snapshot *best)
+{
+    State *state = search->state;
+    unsigned __int128 price = state->per_moved;
+    Snapshot start = { 0 };
+    bool all;
+
+    if (state->n_cells > LAYOUT_FEW_CELLS)
+        return true;
+    if (!layout_snapshot_init(state, &start))
+        return false;
+    search->work = work;
+    layout_price_of_byte(state, 0);
+    all = place_anew(search);
+    if (all) {
+        layout_improve(search);
+        layout_save(state, &start);
+        layout_shake_all(search, &start);
+    }
+    layout_price_of_byte(state, price);
+    search->work = work;
+    if (all)
+        layout_improve(search);
+    if (all && state->cost < best->cost)
+        layout_save(state, best);
+    layout_snapshot_clear(&start);
+    return true;
+}
+
 bool
 layout_search(State *state)
 {
     LayoutSearch *search = calloc(1, sizeof(*search));
     Snapshot best = { 0 };
     int64_t work = WORK_BASE + (int64_t) state->n_cells * WORK_PER_CELL;
+    bool ok = true;
 
     if (!search)
         return false;
@@ -227,10 +260,11 @@ layout_search(State *state)
             if (state->cost < best.cost)
                 layout_save(state, &best);
         }
+        ok = place_for_free(search, work, &best);
         layout_restore(state, &best);
     }
     layout_shake_all(search, &best);
     layout_snapshot_clear(&best);
     free(search);
-    return true;
+    return ok;
 }

@@ -1,8 +1,7 @@
 /* What no single change leads to, on hosts of few cells. */
 #include "numa/layout-priv.h"
 
-/* Up to so many cells are shaken: taken off by twos to fives and put down in another order. */
-#define SHAKE_CELLS_MAX 200
+/* Cells that are shaken are taken off by twos to fives and put down in another order. */
 #define SHAKE_MAX 5
 #define SHAKES 400
 /* Options weighed in all: a few milliseconds, so that it takes no time beside what it saves. */
@@ -50,10 +49,10 @@ void
 layout_shake_all(LayoutSearch *search, Snapshot *best)
 {
     State *state = search->state;
-    uint32_t loose[SHAKE_CELLS_MAX], n_loose = 0;
+    uint32_t loose[LAYOUT_FEW_CELLS], n_loose = 0;
     int64_t budget = SHAKE_WORK;
 
-    if (state->n_cells > SHAKE_CELLS_MAX)
+    if (state->n_cells > LAYOUT_FEW_CELLS)
         return;
     for (uint32_t k = 0; k < state->n_cells; k++) {
         uint32_t cell = state->order[k];

@@ -83,6 +83,20 @@ move_cost_of(const State *state, const CellState *cell, uint64_t moved, int32_t 
     return cost;
 }
 
+/* The price of a byte that moves, and with it the cost of all that has. */
+void
+layout_price_of_byte(State *state, unsigned __int128 per_moved)
+{
+    state->per_moved = per_moved;
+    for (uint32_t c = 0; c < state->n_cells; c++) {
+        CellState *cell = &state->cells[c];
+        int64_t cost = move_cost_of(state, cell, cell->moved, cell->home, cell->cpus);
+
+        state->cost += cost - cell->move_cost;
+        cell->move_cost = cost;
+    }
+}
+
 /* Makes each byte that moves cost 2^doublings times what its weight says; 0: as it says. */
 void
 layout_price(State *state, uint32_t doublings)
@@ -91,15 +105,8 @@ layout_price(State *state, uint32_t doublings)
 
     if (weight > PRICE_MAX)
         weight = PRICE_MAX;
-    state->per_moved = ((unsigned __int128) weight << (COST_SHIFT + 64)) /
-                       (state->total ? state->total : 1);
-    for (uint32_t c = 0; c < state->n_cells; c++) {
-        CellState *cell = &state->cells[c];
-        int64_t cost = move_cost_of(state, cell, cell->moved, cell->home, cell->cpus);
-
-        state->cost += cost - cell->move_cost;
-        cell->move_cost = cost;
-    }
+    layout_price_of_byte(state, ((unsigned __int128) weight << (COST_SHIFT + 64)) /
+                                    (state->total ? state->total : 1));
 }
 
 /* ------------------------------------------------------------------ changes of one cell */
