@@ -5,7 +5,7 @@
 
 #define PASSES 12
 /* Options weighed in one search; keeps it near n log n (1,000 cells on 8 nodes: some 10 ms). */
-#define WORK_PER_CELL 60
+#define WORK_PER_CELL 45
 #define WORK_BASE 40000
 
 bool
@@ -203,8 +203,8 @@ place_anew(LayoutSearch *search)
     return all;
 }
 
-/* Few cells may be trapped where all lie badly and each move by itself costs more than it gains: what
- * would be best if moving cost nothing is another start, when its price counts again. */
+/* Few cells may be trapped where all lie badly and each move by itself costs more than it gains:
+ * what would be best if moving cost nothing is another start, when its price counts again. */
 static bool
 place_for_free(LayoutSearch *search, int64_t work, Snapshot *best)
 {
