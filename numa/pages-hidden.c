@@ -8,8 +8,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Of an entry of /proc/PID/pagemap: the page is in memory. */
+/* Of an entry of /proc/PID/pagemap: the page is in memory, and this process alone has it mapped; which
+ * the kernel's page of zeros, that is nowhere, is not. */
 #define PRESENT (UINT64_C(1) << 63)
+#define EXCLUSIVE (UINT64_C(1) << 56)
 #define ENTRIES 512
 
 int
@@ -29,7 +31,7 @@ read_entries(int map, uint64_t first, unsigned long n, bool *ret_there)
     unsigned long n_got = got > 0 ? (unsigned long) got / sizeof(entries[0]) : 0;
 
     for (unsigned long i = 0; i < n; i++)
-        ret_there[i] = i < n_got && (entries[i] & PRESENT);
+        ret_there[i] = i < n_got && (entries[i] & PRESENT) && (entries[i] & EXCLUSIVE);
 }
 
 void

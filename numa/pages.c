@@ -45,6 +45,13 @@ errno_of_call(void)
     return errno == EINVAL ? ESRCH : errno;
 }
 
+/* Never touched, swapped out, the kernel's page of zeros, or unmapped since; or hidden. */
+static bool
+is_absent(int status)
+{
+    return status == -ENOENT || status == -EFAULT;
+}
+
 /* Pages to ask about, and what is known of the answers. */
 typedef struct {
     pid_t pid;
@@ -84,7 +91,7 @@ flush(Survey *survey)
         int node = status[i];
 
         where->looked_bytes += survey->bytes[i];
-        if (node == -ENOENT && is_hidden(survey, i)) {
+        if (is_absent(node) && is_hidden(survey, i)) {
             where->hidden_bytes += survey->bytes[i];
             continue;
         }
@@ -246,13 +253,6 @@ stuck_of(int status)
     }
 }
 
-/* Nothing there to move: never touched, swapped out, the kernel's page of zeros, or unmapped since. */
-static bool
-is_absent(int status)
-{
-    return status == -ENOENT || status == -EFAULT;
-}
-
 static bool
 look(Batch *batch)
 {
@@ -276,7 +276,7 @@ look_again(Batch *batch, LpPagesMoved *moved)
         return true;
     lp_pages_map_read(batch->map, start, batch->page_bytes, batch->n, there);
     for (unsigned long i = 0; i < batch->n; i++) {
-        if (batch->status[i] == -ENOENT && there[i])
+        if (is_absent(batch->status[i]) && there[i])
             hidden[n++] = batch->pages[i];
     }
     if (n == 0)
@@ -285,7 +285,7 @@ look_again(Batch *batch, LpPagesMoved *moved)
     if (!look(batch))
         return false;
     for (unsigned long i = 0; i < batch->n; i++) {
-        if (batch->status[i] == -ENOENT && there[i])
+        if (is_absent(batch->status[i]) && there[i])
             moved->stuck_bytes[LP_STUCK_BUSY] += batch->page_bytes;
     }
     return true;
@@ -295,7 +295,7 @@ static bool
 any_absent(const Batch *batch)
 {
     for (unsigned long i = 0; i < batch->n; i++) {
-        if (batch->status[i] == -ENOENT)
+        if (is_absent(batch->status[i]))
             return true;
     }
     return false;

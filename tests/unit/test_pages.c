@@ -153,7 +153,7 @@ __wrap_numa_move_pages(int pid, unsigned long count, void **pages, const int *no
         for (unsigned long i = 0; i < count; i++) {
             size_t page = fake_index(pages[i]);
 
-            status[i] = fake.hidden[page] ? -ENOENT : fake.node[page];
+            status[i] = fake.hidden[page] ? (page % 2 ? -ENOENT : -EFAULT) : fake.node[page];
         }
         return 0;
     }
