@@ -16,10 +16,10 @@ EXTRA_DIST += tests/bench/place
 EXTRA_PROGRAMS += tests/bench/place-run
 tests_bench_place_run_SOURCES = tests/bench/place-run.c tests/bench/place-run.h \
 	tests/bench/place-play.c tests/bench/place-small.c tests/bench/place-moves.c \
-	tests/bench/place-world.c tests/bench/place-world.h tests/bench/place-host.c tests/bench/place-events.c \
-	tests/bench/place-rivals.c tests/bench/place-numad.c tests/bench/place-lpard.c \
+	tests/bench/place-world.c tests/bench/place-world.h tests/bench/place-host.c \
+	tests/bench/place-events.c tests/bench/place-rivals.c tests/bench/place-numad.c tests/bench/place-lpard.c \
 	tests/bench/place-exact.c tests/bench/place-time.c
 tests_bench_place_run_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
-tests_bench_place_run_LDADD = liblp-numa.a liblp-layout.a liblp-place.a $(HWLOC_LIBS) $(NUMA_LIBS) \
-	$(JANSSON_LIBS) -lm
+tests_bench_place_run_LDADD = liblp-numa.a liblp-layout.a liblp-place.a $(HWLOC_LIBS) \
+	$(NUMA_LIBS) $(JANSSON_LIBS) -lm
 CLEANFILES += tests/bench/place-run

@@ -49,7 +49,7 @@ run_moves(const Bench *bench)
             bool reached = world_score(lpard) >= world_score(numad);
 
             least = reached ? least_moved(start, world_score(numad), lpard->moved_bytes,
-                                          bench->quick ? 4 : 8)
+                                          bench->quick ? 6 : 8)
                             : lpard->moved_bytes;
             n_cases++;
             n_short += !reached;

@@ -90,8 +90,8 @@ main(int argc, char **argv)
     moves = run_moves(&bench);
     say("time");
     root = json_pack("{s:I, s:i, s:o, s:o, s:o, s:o, s:o}", "seed", (json_int_t) bench.seed,
-                     "hosts", (int) bench.n_hosts, "skipped", skipped, "events", events, "small", small,
-                     "moves", moves, "time", run_time());
+                     "hosts", (int) bench.n_hosts, "skipped", skipped, "events", events, "small",
+                     small, "moves", moves, "time", run_time());
     json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(root);

@@ -147,8 +147,8 @@ typedef struct {
     uint64_t cost;            /* as exact_cost() */
     uint64_t looked;          /* places tried */
 } Exact;
-/* What stands costs, in thousandths of a point: as lp_layout_cost() has it but for the way there, or
- * (`score`) what the host's score lacks and what processors carry too much, and nothing else. */
+/* What stands costs, in thousandths of a point: as lp_layout_cost() has it but for the way there,
+ * or (`score`) what the host's score lacks and what processors carry too much, and nothing else. */
 uint64_t exact_cost(const World *world, bool score);
 /* The least of that which any layout of the same partitions and cells can cost, with memory in
  * whole `unit`s; not above `bound`, which somebody found. */
