@@ -10,11 +10,30 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* For looking into a process's page tables; -1: this user may not. */
-int lp_pages_map_open(pid_t pid);
-/* Whether each page is there and this process's alone, by page of `page_bytes` from `start` on. */
-void lp_pages_map_read(int map, uint64_t start, uint64_t page_bytes, unsigned long n, bool *ret_there);
-/* Reads a byte of each page, which ends its being hidden; what cannot be read stays as it is. */
+/* For looking into a process's page tables, and for whose frame is whose node's. */
+typedef struct {
+    uint64_t first, end;      /* numbers of page frames */
+    int node;
+} LpFrames;
+typedef struct {
+    int fd;                   /* -1: this user may not look */
+    bool know_frames;         /* `frames` was read, which is done when it is first needed */
+    size_t n_frames;
+    LpFrames *frames;
+} LpPageMap;
+
+void lp_page_map_open(pid_t pid, LpPageMap *ret_map);
+void lp_page_map_close(LpPageMap *map);    /* leaves errno as it is */
+
+enum {
+    LP_PAGE_ABSENT = -1,      /* or not this process's alone */
+    LP_PAGE_SOMEWHERE = -2,   /* there, but on which node only an administrator is told */
+};
+/* The node of each page, by page of `page_bytes` from `start` on. */
+void lp_page_map_read(LpPageMap *map, uint64_t start, uint64_t page_bytes, unsigned long n,
+                      int *ret_node);
+/* Reads a byte of each page, which ends its being hidden; what cannot be read stays as it is.  It may
+ * bring the page to the node of who reads. */
 void lp_pages_touch(pid_t pid, void *const *pages, unsigned long n);
 
 #endif

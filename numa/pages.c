@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Pages in one call of the kernel: 8 MiB of small ones, and 48 KiB of this stack. */
 #define BATCH 2048
@@ -59,18 +58,18 @@ typedef struct {
     void *pages[BATCH];
     uint64_t bytes[BATCH];            /* that each stands for */
     unsigned long n;
-    int map;                          /* of the process's page tables; -1: none */
+    LpPageMap map;
     LpPagesWhere *where;
 } Survey;
 
-static bool
-is_hidden(const Survey *survey, unsigned long i)
+/* Where a page is that is said to be absent. */
+static int
+hidden_node(Survey *survey, unsigned long i)
 {
-    bool there = false;
+    int node;
 
-    if (survey->map >= 0)
-        lp_pages_map_read(survey->map, (uint64_t) (uintptr_t) survey->pages[i], 1, 1, &there);
-    return there;
+    lp_page_map_read(&survey->map, (uint64_t) (uintptr_t) survey->pages[i], 1, 1, &node);
+    return node;
 }
 
 static bool
@@ -91,7 +90,9 @@ flush(Survey *survey)
         int node = status[i];
 
         where->looked_bytes += survey->bytes[i];
-        if (is_absent(node) && is_hidden(survey, i)) {
+        if (is_absent(node))
+            node = hidden_node(survey, i);
+        if (node == LP_PAGE_SOMEWHERE) {
             where->hidden_bytes += survey->bytes[i];
             continue;
         }
@@ -210,15 +211,10 @@ lp_pages_where(pid_t pid, const LpPageRange *ranges, size_t n_ranges, uint32_t s
     for (size_t i = 0; i < n_ranges; i++)
         n_pages += (ranges[i].end - ranges[i].start) / ranges[i].page_bytes;
     ret->sampled = samples > 0 && samples < n_pages;
-    survey.map = lp_pages_map_open(pid);
+    lp_page_map_open(pid, &survey.map);
     ok = ret->sampled ? ask_some(&survey, ranges, total, samples)
                       : ask_all(&survey, ranges, n_ranges);
-    if (survey.map >= 0) {
-        int error = errno;
-
-        close(survey.map);
-        errno = error;
-    }
+    lp_page_map_close(&survey.map);
     if (ok)
         share_hidden(ret);
     return ok;
@@ -229,13 +225,14 @@ lp_pages_where(pid_t pid, const LpPageRange *ranges, size_t n_ranges, uint32_t s
 /* One batch of pages of one range. */
 typedef struct {
     pid_t pid;
-    int map;             /* of the process's page tables; -1: none */
+    LpPageMap *map;
     int flags;
     int32_t from, to;
     uint64_t page_bytes;
     unsigned long n;
     void *pages[BATCH];
     int status[BATCH];
+    bool brought[BATCH]; /* was where it is to be moved from, until it was touched */
 } Batch;
 
 static LpStuck
@@ -262,21 +259,27 @@ look(Batch *batch)
            numa_move_pages(batch->pid, batch->n, batch->pages, NULL, batch->status, 0) >= 0;
 }
 
-/* The pages that are hidden, of a batch as it was filled, are brought to light.  Those that stay so
- * are busy. */
+static bool
+is_from(const Batch *batch, int node)
+{
+    return node != batch->to && (batch->from < 0 || node == batch->from);
+}
+
+/* Hidden pages of a batch as it was filled are brought to light where they are to be moved.  Those that
+ * stay hidden are busy. */
 static bool
 look_again(Batch *batch, LpPagesMoved *moved)
 {
     uint64_t start = (uint64_t) (uintptr_t) batch->pages[0];
     void *hidden[BATCH];
-    bool there[BATCH];
+    int node[BATCH];
     unsigned long n = 0;
 
-    if (batch->map < 0)
-        return true;
-    lp_pages_map_read(batch->map, start, batch->page_bytes, batch->n, there);
+    lp_page_map_read(batch->map, start, batch->page_bytes, batch->n, node);
     for (unsigned long i = 0; i < batch->n; i++) {
-        if (is_absent(batch->status[i]) && there[i])
+        batch->brought[i] = is_absent(batch->status[i]) && node[i] != LP_PAGE_ABSENT &&
+                            (node[i] == LP_PAGE_SOMEWHERE || is_from(batch, node[i]));
+        if (batch->brought[i])
             hidden[n++] = batch->pages[i];
     }
     if (n == 0)
@@ -285,8 +288,11 @@ look_again(Batch *batch, LpPagesMoved *moved)
     if (!look(batch))
         return false;
     for (unsigned long i = 0; i < batch->n; i++) {
-        if (is_absent(batch->status[i]) && there[i])
+        if (batch->brought[i] && is_absent(batch->status[i]))
             moved->stuck_bytes[LP_STUCK_BUSY] += batch->page_bytes;
+        /* One whose node was not known is now where it was, or on this processor's: no matter. */
+        if (batch->brought[i] && node[i] == LP_PAGE_SOMEWHERE)
+            batch->brought[i] = false;
     }
     return true;
 }
@@ -310,7 +316,7 @@ keep_movable(Batch *batch)
     for (unsigned long i = 0; i < batch->n; i++) {
         int node = batch->status[i];
 
-        if (node >= 0 && node != batch->to && (batch->from < 0 || node == batch->from))
+        if (node >= 0 && (is_from(batch, node) || (batch->brought[i] && node != batch->to)))
             batch->pages[kept++] = batch->pages[i];
     }
     batch->n = kept;
@@ -412,6 +418,7 @@ fill_batch(Batch *batch, const LpPageRange *range, uint64_t offset, uint64_t mos
     if (limit > length)
         limit = length;
     batch->n = 0;
+    memset(batch->brought, 0, sizeof(batch->brought));
     batch->page_bytes = page;
     for (uint64_t at = 0; at < limit; at += page)
         batch->pages[batch->n++] = (void *) (uintptr_t) (start + at);
@@ -430,13 +437,14 @@ bool
 lp_pages_move(pid_t pid, const LpPageRange *ranges, size_t n_ranges, int32_t from, int32_t to,
               uint64_t max_bytes, uint64_t max_look_bytes, LpPagesMoved *ret)
 {
-    Batch batch = { .pid = pid, .from = from, .to = to };
+    LpPageMap map;
+    Batch batch = { .pid = pid, .map = &map, .from = from, .to = to };
     size_t range = ret->range;
     uint64_t offset = ret->offset;
     bool full = false;
 
     *ret = (LpPagesMoved) { 0 };
-    batch.map = lp_pages_map_open(pid);
+    lp_page_map_open(pid, &map);
     while (range < n_ranges) {
         uint64_t most = left_of(max_bytes, ret->moved_bytes);
         uint64_t most_look = left_of(max_look_bytes, ret->looked_bytes), taken;
@@ -461,8 +469,7 @@ lp_pages_move(pid_t pid, const LpPageRange *ranges, size_t n_ranges, int32_t fro
         ret->looked_bytes += taken;
         offset += taken;
     }
-    if (batch.map >= 0)
-        close(batch.map);
+    lp_page_map_close(&map);
     ret->range = range;
     ret->offset = offset;
     ret->done = range >= n_ranges;

@@ -5,7 +5,7 @@ tests_unit_test_pages_SOURCES = tests/unit/test_pages.c
 tests_unit_test_pages_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 # The kernel's part in what one node, or this machine, cannot show.
 tests_unit_test_pages_LDFLAGS = -Wl,--wrap=numa_move_pages \
-	-Wl,--wrap=lp_pages_map_open -Wl,--wrap=lp_pages_map_read -Wl,--wrap=lp_pages_touch
+	-Wl,--wrap=lp_page_map_read -Wl,--wrap=lp_pages_touch
 tests_unit_test_pages_LDADD = liblp-numa.a liblp-place.a $(HWLOC_LIBS) $(NUMA_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_process_SOURCES = tests/unit/test_process.c
 tests_unit_test_process_CFLAGS = $(LP_HOTPLUG_TEST_CFLAGS)

@@ -39,7 +39,9 @@ static struct {
     uint8_t manner[FAKE_PAGES];
     bool huge[FAKE_PAGES / 512];
     bool hidden[FAKE_PAGES];        /* by NUMA balancing, until it is touched */
-    bool may_not_touch;
+    bool may_not_touch, moves_on_touch;
+    bool no_frames;                 /* no CAP_SYS_ADMIN */
+    unsigned long n_touched;
     unsigned long room[4];          /* pages that still fit */
     bool no_move_all;               /* no CAP_SYS_NICE */
     int fail_after, fail_with;      /* calls that move, then this errno */
@@ -170,31 +172,26 @@ __wrap_numa_move_pages(int pid, unsigned long count, void **pages, const int *no
     return fake_move(count, pages, nodes, status, flags);
 }
 
-int __real_lp_pages_map_open(pid_t pid);
-int __wrap_lp_pages_map_open(pid_t pid);
-void __real_lp_pages_map_read(int map, uint64_t start, uint64_t page_bytes, unsigned long n,
-                              bool *ret_there);
-void __wrap_lp_pages_map_read(int map, uint64_t start, uint64_t page_bytes, unsigned long n,
-                              bool *ret_there);
+void __real_lp_page_map_read(LpPageMap *map, uint64_t start, uint64_t page_bytes, unsigned long n,
+                             int *ret_node);
+void __wrap_lp_page_map_read(LpPageMap *map, uint64_t start, uint64_t page_bytes, unsigned long n,
+                             int *ret_node);
 void __real_lp_pages_touch(pid_t pid, void *const *pages, unsigned long n);
 void __wrap_lp_pages_touch(pid_t pid, void *const *pages, unsigned long n);
 
-int
-__wrap_lp_pages_map_open(pid_t pid)
-{
-    return __real_lp_pages_map_open(fake.used ? getpid() : pid);
-}
-
 void
-__wrap_lp_pages_map_read(int map, uint64_t start, uint64_t page_bytes, unsigned long n,
-                         bool *ret_there)
+__wrap_lp_page_map_read(LpPageMap *map, uint64_t start, uint64_t page_bytes, unsigned long n,
+                        int *ret_node)
 {
     if (!fake.used) {
-        __real_lp_pages_map_read(map, start, page_bytes, n, ret_there);
+        __real_lp_page_map_read(map, start, page_bytes, n, ret_node);
         return;
     }
-    for (unsigned long i = 0; i < n; i++)
-        ret_there[i] = fake.node[fake_index((void *) (uintptr_t) (start + i * page_bytes))] >= 0;
+    for (unsigned long i = 0; i < n; i++) {
+        int node = fake.node[fake_index((void *) (uintptr_t) (start + i * page_bytes))];
+
+        ret_node[i] = node < 0 ? LP_PAGE_ABSENT : fake.no_frames ? LP_PAGE_SOMEWHERE : node;
+    }
 }
 
 void
@@ -206,7 +203,11 @@ __wrap_lp_pages_touch(pid_t pid, void *const *pages, unsigned long n)
     }
     for (unsigned long i = 0; i < n; i++) {
         assert_true(fake.hidden[fake_index(pages[i])]);
+        fake.n_touched++;
         fake.hidden[fake_index(pages[i])] = fake.may_not_touch;
+        /* It comes to whoever reads it. */
+        if (!fake.may_not_touch && fake.moves_on_touch)
+            fake.node[fake_index(pages[i])] = 2;
     }
 }
 
@@ -324,7 +325,8 @@ test_where_several_ranges(void **state)
     assert_int_equal(where.looked_bytes, 0);
 }
 
-/* What NUMA balancing hides is resident, and lies as the rest does. */
+/* What NUMA balancing hides is resident: where it is the page tables tell, to whom they may; else it lies
+ * as the rest does. */
 static void
 test_where_hidden(void **state)
 {
@@ -340,14 +342,21 @@ test_where_hidden(void **state)
         if (i >= FAKE_PAGES - 1024)
             fake.node[i] = -ENOENT;
     }
+    for (size_t i = 0; i < 1024; i++)
+        fake.node[i] = 1;    /* hidden all of it: only the page tables can know */
     for (uint32_t samples = 0; samples <= 4096; samples += 2048) {
-        assert_true(lp_pages_where(FAKE_PID, &fake_range, 1, samples, fake_ids, 3, &where));
-        assert_int_equal(where.hidden_bytes, 32 * MIB);
-        assert_int_equal(where.absent_bytes, 4 * MIB);
-        assert_int_equal(where.on_bytes[0] + where.on_bytes[2], 60 * MIB);
-        assert_in_range(where.on_bytes[2], 13 * MIB, 17 * MIB);
-        assert_int_equal(where.elsewhere_bytes, 0);
+        for (int known = 0; known < 2; known++) {
+            fake.no_frames = !known;
+            assert_true(lp_pages_where(FAKE_PID, &fake_range, 1, samples, fake_ids, 3, &where));
+            assert_int_equal(where.hidden_bytes, known ? 0 : 32 * MIB);
+            assert_int_equal(where.absent_bytes, 4 * MIB);
+            assert_int_equal(where.on_bytes[1], known ? 4 * MIB : 0);
+            assert_int_equal(where.on_bytes[0] + where.on_bytes[1] + where.on_bytes[2], 60 * MIB);
+            assert_in_range(where.on_bytes[2], 12 * MIB, 17 * MIB);
+            assert_int_equal(where.elsewhere_bytes, 0);
+        }
     }
+    fake.no_frames = true;
     memset(fake.hidden, true, sizeof(fake.hidden));
     assert_true(lp_pages_where(FAKE_PID, &fake_range, 1, 100, fake_ids, 3, &where));
     assert_int_equal(where.elsewhere_bytes, where.hidden_bytes);
@@ -372,6 +381,25 @@ test_move_hidden(void **state)
     assert_true(moved.done);
     assert_int_equal(moved.moved_bytes, (FAKE_PAGES - 1000) * PAGE);
     assert_int_equal(fake_count(1), FAKE_PAGES - 1000);
+    /* Only what is to be moved is touched, and what is touched is moved, wherever that brought it. */
+    for (int known = 0; known < 2; known++) {
+        fake_new(3);
+        memset(fake.hidden, true, sizeof(fake.hidden));
+        fake.moves_on_touch = true;
+        fake.no_frames = !known;
+        for (size_t i = 0; i < 5000; i++)
+            fake.node[i] = i < 4000 ? 0 : 1;
+        moved = (LpPagesMoved) { 0 };
+        assert_true(lp_pages_move(FAKE_PID, &fake_range, 1, known ? 0 : -1, 1, 0, 0, &moved));
+        if (known) {
+            assert_int_equal(fake.n_touched, 4000);
+            assert_int_equal(moved.moved_bytes, 4000 * PAGE);
+            assert_int_equal(fake_count(1), 5000);
+            assert_int_equal(fake_count(2), 0);
+        } else {
+            assert_int_equal(fake_count(1), FAKE_PAGES);
+        }
+    }
     /* Where it may not be touched it stays, and keeps nobody. */
     fake_new(0);
     memset(fake.hidden, true, sizeof(fake.hidden));
@@ -764,22 +792,29 @@ start_child(uint8_t *memory, size_t bytes)
 
 /* Of 4 MiB the first three are there; to touch what is not makes it neither there nor harm. */
 static void
-check_map(pid_t pid, uint8_t *memory)
+check_map(pid_t pid, uint8_t *memory, int node)
 {
-    int map = lp_pages_map_open(pid);
+    LpPageMap map;
     void *pages[1024];
-    bool there[1024];
+    int found[1024];
 
-    assert_true(map >= 0);
+    lp_page_map_open(pid, &map);
+    assert_true(map.fd >= 0);
     for (int i = 0; i < 1024; i++)
         pages[i] = memory + (size_t) i * PAGE;
     lp_pages_touch(pid, pages, 768);
-    lp_pages_map_read(map, (uintptr_t) memory, PAGE, 1024, there);
-    for (int i = 0; i < 1024; i++)
-        assert_int_equal(there[i], i < 768);
+    lp_page_map_read(&map, (uintptr_t) memory, PAGE, 1024, found);
+    for (int i = 0; i < 1024; i++) {
+        if (i >= 768)
+            assert_int_equal(found[i], LP_PAGE_ABSENT);
+        else if (found[i] != LP_PAGE_SOMEWHERE && node >= 0)
+            assert_int_equal(found[i], node);
+        else
+            assert_true(found[i] == LP_PAGE_SOMEWHERE || found[i] >= 0);
+    }
     pages[1] = NULL;
     lp_pages_touch(pid, pages, 768);    /* gone meanwhile */
-    close(map);
+    lp_page_map_close(&map);
 }
 
 static void
@@ -800,7 +835,7 @@ test_child(void **state)
     assert_int_equal(resident(&where), 3 * MIB);
     while (where.on_bytes[node] == 0 && node < N_HERE - 1)
         node++;
-    check_map(pid, memory);
+    check_map(pid, memory, where.on_bytes[node] == 3 * MIB ? node : -1);
     /* To where it is already: nothing to do, and no error. */
     assert_true(lp_pages_move(pid, &range, 1, -1, node, 0, 0, &moved));
     assert_true(moved.done);
