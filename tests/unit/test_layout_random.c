@@ -8,7 +8,7 @@
 
 #include "layout_case.h"
 
-#define CASES 24
+#define CASES 60
 
 static uint64_t seed;
 
