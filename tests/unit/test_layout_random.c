@@ -206,8 +206,8 @@ test_tiny_hosts_are_laid_out_best(void **state)
         any = make(c, &order);
         mine = lp_layout_cost(&c->host, layout, NULL);
         least = find_least(c, any);
-        /* By no more than a fifth of a point. */
-        if (least != UINT64_MAX && layout->unplaced_bytes == 0 && mine > least + 200)
+        /* By no more than two fifths of a point. */
+        if (least != UINT64_MAX && layout->unplaced_bytes == 0 && mine > least + 400)
             fail_msg("case %u of seed %llu: %llu, but %llu is possible", number,
                      (unsigned long long) seed, (unsigned long long) mine,
                      (unsigned long long) least);
