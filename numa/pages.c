@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Pages in one call of the kernel: 8 MiB of small ones, and 48 KiB of this stack. */
+/* Pages in one call of the kernel: 8 MiB of small ones, and some 100 KiB of this stack. */
 #define BATCH 2048
 /* What a transparent huge page covers, which moves as a whole. */
 #define HUGE_BYTES (UINT64_C(2) << 20)
@@ -290,6 +290,8 @@ look_again(Batch *batch, LpPagesMoved *moved)
     for (unsigned long i = 0; i < batch->n; i++) {
         if (batch->brought[i] && is_absent(batch->status[i]))
             moved->stuck_bytes[LP_STUCK_BUSY] += batch->page_bytes;
+        else if (batch->brought[i] && node[i] >= 0 && batch->status[i] == batch->to)
+            moved->moved_bytes += batch->page_bytes;    /* by being touched */
         /* One whose node was not known is now where it was, or on this processor's: no matter. */
         if (batch->brought[i] && node[i] == LP_PAGE_SOMEWHERE)
             batch->brought[i] = false;

@@ -400,6 +400,14 @@ test_move_hidden(void **state)
             assert_int_equal(fake_count(1), FAKE_PAGES);
         }
     }
+    /* That may be where it is to go. */
+    fake_new(0);
+    memset(fake.hidden, true, sizeof(fake.hidden));
+    fake.moves_on_touch = true;
+    moved = (LpPagesMoved) { 0 };
+    assert_true(lp_pages_move(FAKE_PID, &fake_range, 1, 0, 2, 0, 0, &moved));
+    assert_int_equal(moved.moved_bytes, 64 * MIB);
+    assert_int_equal(fake.n_moving_calls, 0);
     /* Where it may not be touched it stays, and keeps nobody. */
     fake_new(0);
     memset(fake.hidden, true, sizeof(fake.hidden));
