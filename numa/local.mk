@@ -9,6 +9,7 @@ liblp_layout_a_SOURCES = numa/layout.c numa/layout.h numa/layout-priv.h numa/lay
 	numa/layout-order.c numa/layout-room.c numa/layout-shake.c \
 	numa/layout-trim.c numa/layout-moves.c numa/layout-choose.c
 liblp_numa_a_SOURCES = numa/topology-read.c numa/topology-objects.c numa/topology-xml.c \
-	numa/topology-priv.h numa/pages.c numa/pages-ranges.c numa/pages-hidden.c numa/pages-priv.h \
+	numa/topology-priv.h numa/pages.c numa/pages-move.c numa/pages-ranges.c \
+	numa/pages-hidden.c numa/pages-priv.h \
 	numa/pages.h
 liblp_numa_a_CFLAGS = $(AM_CFLAGS) $(HWLOC_CFLAGS) $(NUMA_CFLAGS)

@@ -1,4 +1,5 @@
-/* Pages that are there, though move_pages(2) says that they are not.
+/* What asking about pages and moving them share; and pages that are there, though move_pages(2) says
+ * that they are not.
  *
  * Automatic NUMA balancing takes away the right to read a page to see who comes for it, and Linux 6.1 to
  * 6.5 then answers ENOENT for it, and EFAULT for a transparent huge one.  Memory that is bound by a policy
@@ -6,9 +7,30 @@
 #ifndef LP_NUMA_PAGES_PRIV_H
 #define LP_NUMA_PAGES_PRIV_H
 
+#include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/* Pages in one call of the kernel: 8 MiB of small ones, and some 100 KiB of the caller's stack. */
+#define LP_PAGES_BATCH 2048
+
+/* errno of a call that failed: a process that has ended and was not waited for has no memory to ask
+ * about, which is called an invalid argument. */
+static inline int
+lp_pages_errno(void)
+{
+    return errno == EINVAL ? ESRCH : errno;
+}
+
+/* A status of move_pages(2): never touched, swapped out, the kernel's page of zeros, or unmapped since; or
+ * hidden. */
+static inline bool
+lp_pages_is_absent(int status)
+{
+    return status == -ENOENT || status == -EFAULT;
+}
 
 /* For looking into a process's page tables, and for whose frame is whose node's. */
 typedef struct {
