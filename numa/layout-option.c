@@ -16,23 +16,47 @@ cpus_allowed(const State *state, uint32_t index, uint32_t node)
     return part->allowed & NODE_BIT(node) ? part->allowed_cpus : state->all_cpus;
 }
 
+/* The nearest of those that are left (some are); of several as near, the one whose processors have
+ * least to do: all who are wider than a node would meet on the first. */
+static uint32_t
+next_cpus(const State *state, uint32_t node, LpNodeSet left)
+{
+    const uint8_t *order = state->nodes[node].cpus_by_distance;
+    uint32_t n_all = (uint32_t) __builtin_popcountll(state->all_cpus), i = 0, best;
+
+    while (!(left & NODE_BIT(order[i])))
+        i++;
+    best = order[i];
+    for (i++; i < n_all; i++) {
+        const NodeState *one = &state->nodes[order[i]], *other = &state->nodes[best];
+
+        if (state->topology->distance[node][order[i]] > state->topology->distance[node][best])
+            break;
+        if (left & NODE_BIT(order[i])
+            && (unsigned __int128) one->load * other->n_cpus
+                   < (unsigned __int128) other->load * one->n_cpus)
+            best = order[i];
+    }
+    return best;
+}
+
 /* The nearest nodes to its memory that have a processor for each of its vCPUs. */
 LpNodeSet
 layout_cpus_for(const State *state, uint32_t index, uint32_t node)
 {
     const CellState *cell = &state->cells[index];
-    LpNodeSet allowed = cpus_allowed(state, index, node), cpus = 0;
-    uint32_t n_all = (uint32_t) __builtin_popcountll(state->all_cpus), sum = 0;
+    LpNodeSet allowed = cpus_allowed(state, index, node), cpus = 0, left;
+    uint32_t at = state->nodes[node].cpus_by_distance[0], sum = 0;
 
-    for (uint32_t i = 0; i < n_all; i++) {
-        uint32_t at = state->nodes[node].cpus_by_distance[i];
-
-        if (!(allowed & NODE_BIT(at)))
-            continue;
+    left = allowed & state->all_cpus;
+    if (left & NODE_BIT(at) && state->nodes[at].n_cpus >= cell->vcpus)
+        return NODE_BIT(at);
+    while (left && (!cpus || sum < cell->vcpus)) {
+        /* Its own node first, whatever it has to do: its memory is there. */
+        at = !cpus && left & NODE_BIT(node) ? node : next_cpus(state, node, left);
         cpus |= NODE_BIT(at);
+        left &= ~NODE_BIT(at);
         sum += state->nodes[at].n_cpus;
-        if (sum >= cell->vcpus)
-            break;
     }
     return cpus ? cpus : state->all_cpus;
 }

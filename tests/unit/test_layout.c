@@ -257,6 +257,30 @@ test_a_wide_partition(void **state)
     lp_layout_free(layout);
 }
 
+/* What is wider than its node needs a second one: not the same for all, if others are as near. */
+static void
+test_wide_partitions_keep_apart(void **state)
+{
+    uint32_t on[LP_MAX_NODES] = { 0 };
+    LpLayout *layout;
+
+    (void) state;
+    layout_case_init(&host, 12, 8 * GIB, 2, 20);
+    for (uint32_t i = 0; i < 5; i++) {
+        layout_case_add(&host, 2 * GIB, 4, (int32_t) i + 4);
+        host.cells[i].now_cpus = 0;
+    }
+    layout = make();
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_int_equal(__builtin_popcountll(layout->cpus[i]), 2);
+        for (uint32_t n = 0; n < 12; n++)
+            on[n] += layout->cpus[i] >> n & 1;
+    }
+    for (uint32_t n = 0; n < 12; n++)
+        assert_true(on[n] <= 1);
+    lp_layout_free(layout);
+}
+
 static void
 test_distances_that_say_nothing(void **state)
 {
@@ -774,6 +798,7 @@ main(void)
         cmocka_unit_test(test_more_partitions_than_processors),
         cmocka_unit_test(test_a_partition_larger_than_any_node),
         cmocka_unit_test(test_a_wide_partition),
+        cmocka_unit_test(test_wide_partitions_keep_apart),
         cmocka_unit_test(test_distances_that_say_nothing),
         cmocka_unit_test(test_nodes_without_processors_or_memory),
         cmocka_unit_test(test_slow_memory_is_for_the_rest),
