@@ -370,6 +370,9 @@ lp_picture_new(LpRegistry *registry, const LpPictureOrder *order)
     picture->cells = g_new0(LpPictureCell, MAX(n_cells, 1));
     for (guint i = 0; i < list->len; i++)
         read_part(picture, g_ptr_array_index(list, i), order, &picture->parts[picture->n_parts++]);
+    picture->by_uuid = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < picture->n_parts; i++)
+        g_hash_table_insert(picture->by_uuid, picture->parts[i].uuid, &picture->parts[i]);
     fill_host(picture, registry);
     for (guint i = 0; i < picture->n_parts; i++)
         scores[i] = picture->parts[i].score;
@@ -386,6 +389,7 @@ lp_picture_free(LpPicture *picture)
 {
     if (!picture)
         return;
+    g_hash_table_unref(picture->by_uuid);
     for (guint i = 0; i < picture->n_parts; i++) {
         g_free(picture->parts[i].uuid);
         g_free(picture->parts[i].name);
@@ -402,10 +406,7 @@ lp_picture_free(LpPicture *picture)
 const LpPicturePart *
 lp_picture_find(const LpPicture *picture, const char *uuid)
 {
-    for (guint i = 0; i < picture->n_parts; i++)
-        if (strcmp(picture->parts[i].uuid, uuid) == 0)
-            return &picture->parts[i];
-    return NULL;
+    return g_hash_table_lookup(picture->by_uuid, uuid);
 }
 
 /* ---- what a layout would make of it ---- */

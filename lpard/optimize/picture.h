@@ -70,6 +70,7 @@ typedef struct {
     const LpTopology *topology;   /* the registry's */
     guint n_parts, n_cells;
     LpPicturePart *parts;         /* by name */
+    GHashTable *by_uuid;          /* the same */
     LpPictureCell *cells;
     uint32_t score, intended;     /* the host's */
     /* The layout's view of it; cells and rows point into the above. */

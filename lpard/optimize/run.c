@@ -367,7 +367,8 @@ lp_running_pump(LpRunning *running)
         pause_for_pressure(running, "host");
         return;
     }
-    while (running->asked->len + running->n_shifts < AT_ONCE && !running->recording && begin_one(running, &pressed))
+    while (running->asked->len + running->n_shifts < AT_ONCE && !running->recording
+           && begin_one(running, &pressed))
         continue;
     if (running->recording)
         return;
@@ -427,6 +428,8 @@ running_new(LpOptimizer *optimizer, LpOperation *operation, LpWork *work)
     running->asked = g_ptr_array_new_with_free_func(g_free);
     running->begun_usec = g_get_monotonic_time();
     running->begun_bytes = work->moved_bytes;
+    /* Perhaps before it was begun. */
+    running->cancelled = operation->cancel_asked;
     optimizer->running = running;
     optimizer->figures.runs++;
     return running;
@@ -492,11 +495,27 @@ lp_running_operation(const LpRunning *running)
     return running->operation;
 }
 
+/* Nothing is on its way any more, also to one that could not be measured in the end. */
+static void
+expect_nothing(LpRunning *running)
+{
+    LpRegistry *registry = running->optimizer->registry;
+
+    for (guint i = 0; i < running->work->parts->len; i++) {
+        const LpWorkPart *part = g_ptr_array_index(running->work->parts, i);
+        LpPartition *partition = lp_registry_by_uuid(registry, part->uuid);
+
+        if (partition && partition->coming_bytes)
+            lp_registry_expect(registry, partition, -1, 0);
+    }
+}
+
 void
 lp_running_drop(LpRunning *running)
 {
     if (!running)
         return;
+    expect_nothing(running);
     if (running->pump_source)
         g_source_remove(running->pump_source);
     if (running->timer_source)

@@ -101,11 +101,37 @@ lp_part_fail(LpWorkPart *part, char *reason)
     part->reason = reason;
 }
 
+/* What was planned is what somebody wants no more; NULL: it is wanted. */
+static const char *
+unwanted(const LpRunning *running, LpWorkPart *part, const LpPartition *partition)
+{
+    int64_t hold = partition->profile.hold_until_sec;
+    LpNumaRule rule;
+
+    if (!lp_partition_has_profile(partition))
+        return "lpard does not manage it any more, or cannot read its profile";
+    rule = partition->profile.numa;
+    rule.floor = 0;
+    rule.floor_action = LP_FLOOR_WARN;
+    /* After a restart the rule of then is not known. */
+    if (!part->has_rule)
+        part->rule = rule;
+    part->has_rule = true;
+    if (rule.mode == LP_NUMA_KEEP)
+        return "by its rule it stays where it is";
+    if (!lp_numa_rule_equal(&rule, &part->rule))
+        return "its rule was changed meanwhile; `lparctl optimize` goes by the new one";
+    if (running->work->automatic && hold != 0 && hold > g_get_real_time() / G_USEC_PER_SEC)
+        return "it was put on hold meanwhile";
+    return NULL;
+}
+
 LpPartition *
 lp_part_find(LpRunning *running, LpWorkPart *part)
 {
     LpPartition *partition = lp_registry_by_uuid(running->optimizer->registry, part->uuid);
     LpRunState run = partition ? partition->view->run : LP_RUN_OFF;
+    const char *why;
 
     if (!partition || run == LP_RUN_OFF || run == LP_RUN_STOPPING) {
         lp_part_fail(part, g_strdup("it ended while it was being moved"));
@@ -123,6 +149,11 @@ lp_part_find(LpRunning *running, LpWorkPart *part)
     }
     if (run == LP_RUN_MIGRATING) {
         lp_part_fail(part, g_strdup("it is migrating to another host"));
+        return NULL;
+    }
+    why = unwanted(running, part, partition);
+    if (why) {
+        lp_part_fail(part, g_strdup(why));
         return NULL;
     }
     return partition;
@@ -200,6 +231,17 @@ piece_bytes(const LpRunning *running, const LpWorkMove *move)
     return MIN(piece, move->bytes - MIN(move->bytes, move->moved_bytes));
 }
 
+/* Until half of it has come the cell counts where it was, and its place at the other end is held; from
+ * then on it counts there, and what has yet to leave is no room here. */
+static void
+expect_room(LpRunning *running, const LpWorkMove *move, LpPartition *partition)
+{
+    bool is_there = partition->view->cells[move->cell].home == move->to;
+
+    lp_registry_expect(running->optimizer->registry, partition, is_there ? move->from : move->to,
+                       is_there ? move->bytes - MIN(move->bytes, move->moved_bytes) : move->bytes);
+}
+
 void
 lp_step_move(LpRunning *running, LpWorkMove *move, LpPartition *partition)
 {
@@ -213,7 +255,7 @@ lp_step_move(LpRunning *running, LpWorkMove *move, LpPartition *partition)
         .range = move->range, .offset = move->offset,
     };
     if (move->cell >= 0 && move->bytes != UINT64_MAX)
-        lp_registry_expect(running->optimizer->registry, partition, move->to, move->bytes);
+        expect_room(running, move, partition);
     ask(running, move->part, partition, call, move, MOVE_DEADLINE_MSEC);
 }
 
@@ -374,8 +416,8 @@ take_no_room(LpRunning *running, LpWorkMove *move, const LpPagesMoved *moved)
     uint64_t left = lp_running_left(running, move->to);
     LpPartition *partition;
 
-    /* In vain only where nothing has left that node since. */
-    if (moved->moved_bytes > 0 || left > move->mark)
+    /* In vain only where nothing has left that node since; a page now and then is no way there. */
+    if (moved->moved_bytes >= PIECE_MIN_BYTES || left > move->mark)
         move->tries = 0;
     if (++move->tries <= ROOM_TRIES && move->cell >= 0) {
         wait(running, move, ROOM_PAUSE_USEC * move->tries, left);

@@ -292,6 +292,15 @@ lp_survey_soon(LpOptimizer *optimizer, const char *uuid)
     next_calls(optimizer);
 }
 
+static void
+wait_for(Waiter *waiter, LpSurveyed *item)
+{
+    if (!can_measure(item->partition))
+        return;
+    g_hash_table_add(waiter->left, g_strdup(item->partition->uuid));
+    enqueue(item);
+}
+
 void
 lp_survey_fresh(LpOptimizer *optimizer, GPtrArray *uuids, LpSurveyFunc done, void *data)
 {
@@ -303,14 +312,15 @@ lp_survey_fresh(LpOptimizer *optimizer, GPtrArray *uuids, LpSurveyFunc done, voi
     waiter->turn = optimizer->turn;
     waiter->done = done;
     waiter->data = data;
-    g_hash_table_iter_init(&iter, optimizer->items);
-    while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &item)) {
-        if (!can_measure(item->partition)
-            || (uuids && !g_ptr_array_find_with_equal_func(uuids, item->partition->uuid,
-                                                           g_str_equal, NULL)))
-            continue;
-        g_hash_table_add(waiter->left, g_strdup(item->partition->uuid));
-        enqueue(item);
+    if (!uuids) {
+        g_hash_table_iter_init(&iter, optimizer->items);
+        while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &item))
+            wait_for(waiter, item);
+    }
+    for (guint i = 0; uuids && i < uuids->len; i++) {
+        item = lp_survey_item(optimizer, g_ptr_array_index(uuids, i));
+        if (item)
+            wait_for(waiter, item);
     }
     g_ptr_array_add(optimizer->waiters, waiter);
     next_calls(optimizer);

@@ -327,14 +327,24 @@ main_node(const LpWorkPart *part)
     return best;
 }
 
-/* *ret_moves: whether its memory is to lie otherwise. */
+/* Of which run it is, and by which rule it is planned; what its floor says is of resizes. */
+static void
+note_part(LpWorkPart *part, const LpPicturePart *from)
+{
+    g_strlcpy(part->run_id, from->run_id, sizeof part->run_id);
+    part->rule = from->rule;
+    part->rule.floor = 0;
+    part->rule.floor_action = LP_FLOOR_WARN;
+    part->has_rule = true;
+}
+
 static LpWorkPart *
 add_part(LpWork *work, const LpPicture *picture, const LpLayout *layout, guint index)
 {
     const LpPicturePart *from = &picture->parts[index];
     LpWorkPart *part = lp_work_add_part(work, from->uuid, from->name, from->n_cells);
 
-    g_strlcpy(part->run_id, from->run_id, sizeof part->run_id);
+    note_part(part, from);
     part->before = from->score;
     part->predicted = lp_picture_predict(picture, layout, index);
     part->whole = from->numatune == LP_NUMATUNE_RESTRICTIVE;
@@ -389,6 +399,44 @@ order_parts(LpWork *work)
     g_ptr_array_sort_with_data(work->parts, by_first_move, first);
 }
 
+static bool
+is_idle(const LpWorkPart *part)
+{
+    return part->total_bytes == 0 && !part->pins;
+}
+
+/* Only when all moves are known is it known who has anything to do. */
+static void
+leave_out_idle(LpWork *work, const LpPicture *picture)
+{
+    GPtrArray *all = work->parts;
+    guint n = 0;
+
+    for (guint q = 0; q < work->queue->len; q++) {
+        LpWorkMove *move = g_ptr_array_index(work->queue, q);
+
+        if (!is_idle(move->part))
+            g_ptr_array_index(work->queue, n++) = move;
+    }
+    g_ptr_array_set_size(work->queue, (gint) n);
+    work->parts = g_ptr_array_new_with_free_func(part_free);
+    g_ptr_array_set_free_func(all, NULL);
+    for (guint i = 0; i < all->len; i++) {
+        LpWorkPart *part = g_ptr_array_index(all, i);
+
+        if (is_idle(part)) {
+            g_hash_table_remove(work->by_uuid, part->uuid);
+            part_free(part);
+            continue;
+        }
+        if (part->total_bytes == 0
+            && breaks_rule(picture, lp_picture_find(picture, part->uuid)))
+            part->reason = g_strdup(RULE_TEXT);
+        g_ptr_array_add(work->parts, part);
+    }
+    g_ptr_array_unref(all);
+}
+
 LpWork *
 lp_work_from_layout(const LpPicture *picture, const LpLayout *layout)
 {
@@ -401,21 +449,7 @@ lp_work_from_layout(const LpPicture *picture, const LpLayout *layout)
         lp_work_free(work);
         return NULL;
     }
-    /* Only now is it known who has anything to do. */
-    for (guint i = work->parts->len; i-- > 0;) {
-        LpWorkPart *part = g_ptr_array_index(work->parts, i);
-
-        if (part->total_bytes == 0 && part->pins
-            && breaks_rule(picture, lp_picture_find(picture, part->uuid)))
-            part->reason = g_strdup(RULE_TEXT);
-        if (part->total_bytes > 0 || part->pins)
-            continue;
-        for (guint q = work->queue->len; q-- > 0 && part->moves->len > 0;)
-            if (((LpWorkMove *) g_ptr_array_index(work->queue, q))->part == part)
-                g_ptr_array_remove_index(work->queue, q);
-        g_hash_table_remove(work->by_uuid, part->uuid);
-        g_ptr_array_remove_index(work->parts, i);
-    }
+    leave_out_idle(work, picture);
     for (guint i = 0; i < picture->n_parts; i++)
         if (is_worth_a_word(picture, &picture->parts[i]) && !find_part(work, picture->parts[i].uuid))
             add_stays(work, picture, &picture->parts[i]);
@@ -478,7 +512,7 @@ lp_work_from_strays(const LpPicture *picture, uint64_t least_bytes)
             free_bytes[cell->home] -= stray;
             if (!part)
                 part = lp_work_add_part(work, from->uuid, from->name, from->n_cells);
-            g_strlcpy(part->run_id, from->run_id, sizeof part->run_id);
+            note_part(part, from);
             part->sweep_only = true;
             part->before = from->score;
             part->predicted = LP_SCORE_NONE;

@@ -54,6 +54,8 @@ struct LpWorkPart {
     uint64_t shift_bytes;         /* brought over by its devices instead */
     GPtrArray *moves;             /* of LpWorkMove*, owned */
     /* While it is worked on; not kept. */
+    LpNumaRule rule;              /* by which it was planned, without its floor, ... */
+    bool has_rule;                /* ... where that is known */
     bool recorded, calling, pinned, placed, defined;
     bool failed;                  /* `reason` says why; nothing more is done of it */
     bool no_room;                 /* some of it was given up for want of room */

@@ -4,6 +4,8 @@
 
 #include <glib/gstdio.h>
 
+#include "lpard/profile-xml.h"
+
 static int
 tear_down_all(void **state)
 {
@@ -242,6 +244,122 @@ test_hangs(void **state)
     UNTIL(lp_workers_abandoned(world.workers) == 0 && is_over(resize));
 }
 
+/* Room that was held for pages of one that hangs is everybody's again. */
+static void
+test_hangs_in_the_end(void **state)
+{
+    g_autofree char *cell = one_cell(0, 0, 2048);
+    int64_t id, resize;
+
+    (void) state;
+    numa_settings.move_rate_bytes = 64 * MIB;
+    begin_nodes("", guest("p0", "preferred:0", cell, ""), guest("p1", "preferred:0", cell, ""), NULL);
+    id = begin_optimize("{}");
+    UNTIL(moved_of(id) > 0 && part("p0")->coming_bytes > 0);
+    tell("p0", "{\"hang_call_msec\": 80000000}");
+    resize = submit(SET_P0 MEM("set", 3221225472) "}");
+    UNTIL(part("p0")->stuck);
+    optimizer->rate_bytes = 1ULL << 40;
+    finish(id);
+    assert_int_equal(part("p0")->coming_bytes, 0);
+    assert_int_equal(part("p1")->coming_bytes, 0);
+    tell("p0", "{\"hang_call_msec\": 0}");
+    UNTIL(lp_workers_abandoned(world.workers) == 0 && is_over(resize));
+}
+
+/* From when most of a cell has come on it counts at its new node, and what it was to take there is not
+ * counted once more. */
+static void
+test_room_counts_once(void **state)
+{
+    g_autofree char *cell = one_cell(0, 0, 2048);
+    int64_t id;
+
+    (void) state;
+    numa_settings.move_rate_bytes = 64 * MIB;
+    begin_nodes("", guest("p0", "strict:0", cell, ""), NULL);
+    id = begin_optimize("{}");
+    UNTIL(moved_of(id) > 0 && part("p0")->coming_bytes > 0);
+    assert_int_equal(part("p0")->coming_node, 0);
+    UNTIL(moved_of(id) >= 1200 * MIB);
+    lp_survey_soon(optimizer, part("p0")->uuid);
+    UNTIL(part("p0")->view->cells[0].home == 0 && part("p0")->coming_bytes > 0);
+    /* What has yet to leave is no room where it is. */
+    assert_int_equal(part("p0")->coming_node, 1);
+    assert_in_range(part("p0")->coming_bytes, 1, 900 * MIB);
+    optimizer->rate_bytes = 1ULL << 40;
+    EXPECT(finish(id), LP_OP_DONE);
+    assert_int_equal(part("p0")->coming_bytes, 0);
+}
+
+/* ---- somebody wants it otherwise meanwhile ---- */
+
+static void
+write_profile(const char *name, const char *rule)
+{
+    LpConn *conn = lp_driver_sim.open(world.uri, NULL);
+    LpProfile profile = part(name)->profile;
+    g_autofree char *xml = NULL;
+
+    if (rule) {
+        assert_true(lp_numa_rule_parse(rule, &profile.numa, NULL, 0));
+        profile.generation++;
+        xml = lp_profile_to_xml(&profile);
+    }
+    assert_true(lp_driver_sim.set_metadata(conn, part(name)->uuid, xml, NULL));
+    lp_driver_sim.close(conn);
+    lp_registry_look(world.registry, part(name)->uuid);
+}
+
+/* It is begun by the rule of then, and stops where it is when that is another one. */
+static void
+stop_by_profile(const char *rule, const char *reason)
+{
+    g_autofree char *cell = one_cell(0, 0, 2048);
+    const LpOperation *operation;
+    int64_t id;
+
+    numa_settings.move_rate_bytes = 64 * MIB;
+    begin_nodes("", guest("p0", "strict:0", cell, ""), guest("p1", "strict:0", cell, ""), NULL);
+    id = begin_optimize("{}");
+    UNTIL(moved_of(id) > 0);
+    write_profile("p0", rule);
+    if (rule)
+        UNTIL(part("p0")->profile.numa.mode != LP_NUMA_STRICT
+              || part("p0")->profile.numa.node_id[0] != 0);
+    else
+        UNTIL(!lp_partition_has_profile(part("p0")));
+    optimizer->rate_bytes = 1ULL << 40;
+    operation = finish(id);
+    EXPECT(operation, LP_OP_PARTIAL);
+    expect_part(operation, "p0", "failed", reason);
+    expect_part(operation, "p1", "done", NULL);
+    assert_true(lies_on("p0", 1) > 0);
+}
+
+static void
+test_keep_meanwhile(void **state)
+{
+    (void) state;
+    stop_by_profile("keep", "by its rule it stays");
+}
+
+static void
+test_rule_meanwhile(void **state)
+{
+    (void) state;
+    stop_by_profile("strict:1", "its rule was changed meanwhile");
+}
+
+/* What was disabled gets no profile back. */
+static void
+test_disabled_meanwhile(void **state)
+{
+    (void) state;
+    stop_by_profile(NULL, "does not manage it");
+    assert_null(part("p0")->view->metadata);
+}
+
 static void
 test_no_room(void **state)
 {
@@ -415,6 +533,11 @@ main(void)
         cmocka_unit_test_teardown(test_definition_fails, tear_down_all),
         cmocka_unit_test_teardown(test_unreachable, tear_down_all),
         cmocka_unit_test_teardown(test_hangs, tear_down_all),
+        cmocka_unit_test_teardown(test_hangs_in_the_end, tear_down_all),
+        cmocka_unit_test_teardown(test_room_counts_once, tear_down_all),
+        cmocka_unit_test_teardown(test_keep_meanwhile, tear_down_all),
+        cmocka_unit_test_teardown(test_rule_meanwhile, tear_down_all),
+        cmocka_unit_test_teardown(test_disabled_meanwhile, tear_down_all),
         cmocka_unit_test_teardown(test_no_room, tear_down_all),
         cmocka_unit_test_teardown(test_room_comes, tear_down_all),
         cmocka_unit_test_teardown(test_change_places, tear_down_all),
