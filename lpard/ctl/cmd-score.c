@@ -145,7 +145,9 @@ print_scores(LpCtl *ctl, const json_t *answer, GString *out)
                           lp_ctl_text_points(score, "local_centi"),
                           lp_ctl_text_points(score, "best_centi"),
                           lp_ctl_text_points(score, "agreement_centi"),
-                          lp_ctl_text_measured(score, "memory_bytes"),
+                          json_is_null(json_object_get(score, "age_msec"))
+                              ? g_strdup("-")
+                              : lp_ctl_text_measured(score, "memory_bytes"),
                           lp_ctl_text_shares(nodes, "bytes"),
                           lp_ctl_text_shares(nodes, "cpu_permyriad"));
     }

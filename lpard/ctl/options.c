@@ -78,7 +78,7 @@ static const Entry entries[LP_CTL_OPTS] = {
     [LP_CTL_OPT_REQUEST] = { "request", 0, "NAME,...", "these before all others" },
     [LP_CTL_OPT_PROTECT] = { "protect", 0, "NAME,...", "these are not to be touched" },
     [LP_CTL_OPT_MIN_GAIN] = { "min-gain", 0, "POINTS", "who would gain less of its score stays" },
-    [LP_CTL_OPT_MAX_BYTES] = { "max-bytes", 0, "SIZE", "move no more than this, as 64G" },
+    [LP_CTL_OPT_MAX_BYTES] = { "max-bytes", 0, "SIZE", "move no more of guests' memory, as 64G" },
     [LP_CTL_OPT_STOP] = { "stop", 0, NULL, "end the one that runs; what has moved stays" },
 };
 

@@ -27,6 +27,9 @@ lp_picture_stays_text(const LpPicturePart *part)
         return g_strdup_printf("its rule is \"keep\"; `lparctl profile set %s numa=auto` lets it be "
                                "placed", part->name);
     case LP_STAYS_NUMATUNE:
+        if (part->has_profile && part->rule.mode == LP_NUMA_INTERLEAVE)
+            return g_strdup("its rule is \"interleave\", which its definition says for the whole "
+                            "domain: nothing of it is moved");
         return g_strdup("its <numatune> was written by somebody else and is not lpard's to change; "
                         "take it out of the definition, or have it \"restrictive\"");
     case LP_STAYS_NOT_MEASURED:
@@ -119,6 +122,14 @@ add_remark(json_t *remarks, const char *text)
         json_array_append_new(remarks, json_string(text));
 }
 
+/* Not only now: lpard may place it at all. */
+static bool
+is_ours(const LpPicturePart *part)
+{
+    return part->has_profile && part->stays != LP_STAYS_RULE && part->stays != LP_STAYS_NUMATUNE
+           && part->stays != LP_STAYS_NO_CELLS;
+}
+
 static json_t *
 remarks_json(const LpPicture *picture, const LpPicturePart *part, const char *stays)
 {
@@ -129,9 +140,11 @@ remarks_json(const LpPicture *picture, const LpPicturePart *part, const char *st
     add_remark(remarks, stays);
     for (uint32_t i = 0; i < part->n_view_cells; i++)
         drifted |= is_drifted(&picture->cells[part->first_cell + i]);
-    if (drifted)
+    if (drifted && is_ours(part))
         add_remark(remarks, "memory lies elsewhere than its QEMU was started for: what it grows by "
                             "comes from the old node until its next start, and is moved after it");
+    else if (drifted)
+        add_remark(remarks, "memory lies elsewhere than its QEMU was started for");
     if (part->locked)
         add_remark(remarks, "its memory is locked, of huge pages or pinned for a device, and stays "
                             "where it is; its vCPUs can follow it");

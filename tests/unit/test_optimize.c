@@ -80,12 +80,14 @@ test_survey_follows_resize(void **state)
 static void
 test_scores_say_why(void **state)
 {
+    static const char *const left_alone[] = {"keep", "plain", "foreign", "mixed"};
     g_autofree char *cell = one_cell(0, 0, 2048);
     json_t *scores;
 
     (void) state;
     begin_nodes("", guest("keep", "keep", cell, ""), guest("plain", NULL, cell, ""),
                 guest("foreign", "auto", cell, ", \"numatune\": \"strict\""),
+                guest("mixed", "interleave", cell, ", \"numatune\": \"strict\""),
                 guest("locked", "auto", cell, ", \"locked\": true"),
                 guest("blind", "auto", cell, ", \"no_locate\": true"),
                 guest("off", "auto", cell, ", \"run\": \"off\""), NULL);
@@ -95,9 +97,20 @@ test_scores_say_why(void **state)
     assert_string_equal(plan_text(plan_part(scores, "foreign"), "stays"), "numatune");
     assert_string_equal(plan_text(plan_part(scores, "blind"), "stays"), "not-measured");
     assert_int_equal(plan_number(plan_part(scores, "blind"), "score_centi"), -1);
+    /* What lpard wrote is no stranger's, and what is left alone is not said to be moved. */
+    assert_string_equal(plan_text(plan_part(scores, "mixed"), "stays"), "numatune");
+    assert_non_null(strstr(plan_text(plan_part(scores, "mixed"), "stays_text"), "interleave"));
+    assert_non_null(strstr(plan_text(plan_part(scores, "foreign"), "stays_text"), "somebody else"));
+    for (unsigned i = 0; i < G_N_ELEMENTS(left_alone); i++) {
+        g_autofree char *remarks = json_dumps(
+            json_object_get(plan_part(scores, left_alone[i]), "remarks"), 0);
+
+        assert_non_null(strstr(remarks, "memory lies elsewhere"));
+        assert_null(strstr(remarks, "is moved after it"));
+    }
     assert_true(json_is_null(json_object_get(plan_part(scores, "locked"), "stays")));
     /* Off, there is nothing to measure. */
-    assert_int_equal(json_array_size(json_object_get(scores, "partitions")), 5);
+    assert_int_equal(json_array_size(json_object_get(scores, "partitions")), 6);
     json_decref(scores);
 }
 
