@@ -180,6 +180,7 @@ end(LpRunning *running)
                                sum.n, sum.first->name,
                                sum.first->reason ? sum.first->reason : "not all could be moved");
     }
+    lp_schedule_ended(optimizer, running->operation->request->requester, work);
     lp_running_tell(running, true);
     running->operation->confirm = LP_CONFIRM_HOST;
     lp_engine_end_foreign(optimizer->engine, running->operation, state, code, text);

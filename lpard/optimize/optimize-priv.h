@@ -58,7 +58,7 @@ struct LpOptimizer {
     bool scoring;
     LpRunning *running;           /* or NULL */
     int64_t tried_usec;           /* when schedule.c last planned; 0: never */
-    int64_t tidied_usec;
+    int64_t tidied_usec, tidy_pause_usec;
     LpOptimizerFigures figures;
 };
 
@@ -116,5 +116,7 @@ void lp_running_pump_soon(LpRunning *running);
 
 /* schedule.c: what begins by itself. */
 void lp_schedule_look(LpOptimizer *optimizer);
+/* What one came to, whoever began it. */
+void lp_schedule_ended(LpOptimizer *optimizer, const char *requester, const LpWork *work);
 
 #endif

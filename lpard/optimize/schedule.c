@@ -9,6 +9,9 @@
  * memory bandwidth. */
 #define TRY_PAUSE_USEC ((int64_t) 3600 * G_USEC_PER_SEC)
 #define TIDY_PAUSE_USEC ((int64_t) 600 * G_USEC_PER_SEC)
+/* Strays that would not go, since they are pinned or shared, are tried ever more seldom. */
+#define TIDY_PAUSE_MOST_USEC ((int64_t) 86400 * G_USEC_PER_SEC)
+#define REQUESTER_TIDY "tidy"
 /* Fewer strays than this on the whole host are left to the next optimization: journaling and calls
  * would cost more than they do. */
 #define STRAY_BYTES (256ULL << 20)
@@ -34,7 +37,7 @@ gather_strays(LpOptimizer *optimizer)
     lp_picture_free(picture);
     if (!work)
         return false;
-    lp_optimizer_accept(optimizer, lp_optimize_request_new("tidy"), work, on_begun, NULL);
+    lp_optimizer_accept(optimizer, lp_optimize_request_new(REQUESTER_TIDY), work, on_begun, NULL);
     return true;
 }
 
@@ -55,13 +58,25 @@ try_layout(LpOptimizer *optimizer)
 }
 
 void
+lp_schedule_ended(LpOptimizer *optimizer, const char *requester, const LpWork *work)
+{
+    if (g_strcmp0(requester, REQUESTER_TIDY) != 0)
+        return;
+    if (work->moved_bytes >= work->total_bytes / 2)
+        optimizer->tidy_pause_usec = TIDY_PAUSE_USEC;
+    else
+        optimizer->tidy_pause_usec = MIN(MAX(optimizer->tidy_pause_usec, TIDY_PAUSE_USEC) * 2,
+                                         TIDY_PAUSE_MOST_USEC);
+}
+
+void
 lp_schedule_look(LpOptimizer *optimizer)
 {
     int64_t now = g_get_monotonic_time();
 
     if (optimizer->running || optimizer->claimed || !lp_engine_ready(optimizer->engine, NULL))
         return;
-    if (now - optimizer->tidied_usec >= TIDY_PAUSE_USEC) {
+    if (now - optimizer->tidied_usec >= MAX(optimizer->tidy_pause_usec, TIDY_PAUSE_USEC)) {
         optimizer->tidied_usec = now;
         if (gather_strays(optimizer))
             return;

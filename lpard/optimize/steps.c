@@ -518,6 +518,11 @@ take_error(LpRunning *running, const Asked *asked, bool abandoned, const GError 
         lp_part_fail(part, g_strdup("it ended while it was being moved"));
         return;
     }
+    /* What it has of its own is brought along where that can be done; the guest's memory has come. */
+    if (asked->kind == CALL_MOVE && asked->move->cell < 0 && !abandoned) {
+        close_move(asked->move);
+        return;
+    }
     lp_part_fail(part, g_strdup_printf(asked->kind == CALL_PINS ? "its vCPUs cannot be pinned: %s"
                                                                 : "its pages cannot be moved: %s",
                                        why));

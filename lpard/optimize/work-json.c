@@ -50,24 +50,45 @@ cell_json(const LpWorkCell *cell, uint32_t index, const LpTopology *topology)
                      node_json(topology, cell->home), "cpus", cpus, "target", target);
 }
 
-/* The sweep after a cell's pieces is no move of its own to people. */
+static json_t *
+move_json(const LpWorkMove *move)
+{
+    return json_pack("{s:o,s:o,s:I,s:o}", "cell",
+                     move->cell < 0 ? json_null() : json_integer(move->cell), "from",
+                     move->from < 0 ? json_null() : json_integer(move->from), "to",
+                     (json_int_t) move->to, "bytes", number(move->bytes));
+}
+
+/* Of two that change places there are up to a thousand pieces, in turn: they are one move to people and
+ * to the journal.  The sweep after a cell's pieces is none of its own. */
 static json_t *
 moves_json(const LpWorkPart *part)
 {
+    g_autoptr(GArray) moves = g_array_new(FALSE, FALSE, sizeof(LpWorkMove));
     json_t *array = json_array();
 
     for (guint i = 0; i < part->moves->len; i++) {
         const LpWorkMove *move = g_ptr_array_index(part->moves, i);
+        LpWorkMove *same = NULL;
 
         if (move->bytes == UINT64_MAX && move->cell >= 0)
             continue;
-        json_array_append_new(
-            array, json_pack("{s:o,s:o,s:I,s:o}", "cell",
-                             move->cell < 0 ? json_null() : json_integer(move->cell), "from",
-                             move->from < 0 ? json_null() : json_integer(move->from), "to",
-                             (json_int_t) move->to, "bytes",
-                             number(move->cell < 0 ? part->own_bytes : move->bytes)));
+        for (guint m = 0; m < moves->len && !same; m++) {
+            LpWorkMove *other = &g_array_index(moves, LpWorkMove, m);
+
+            if (other->cell == move->cell && other->from == move->from && other->to == move->to)
+                same = other;
+        }
+        if (same) {
+            same->bytes += move->bytes;
+            continue;
+        }
+        g_array_append_val(moves, *move);
+        if (move->cell < 0)
+            g_array_index(moves, LpWorkMove, moves->len - 1).bytes = part->own_bytes;
     }
+    for (guint m = 0; m < moves->len; m++)
+        json_array_append_new(array, move_json(&g_array_index(moves, LpWorkMove, m)));
     return array;
 }
 

@@ -122,6 +122,26 @@ test_no_permission(void **state)
     assert_int_equal(lies_on("p0", 1), 2048);
 }
 
+/* What QEMU has of its own is brought along where it can be, and is no part of the outcome. */
+static void
+test_own_pages_stay(void **state)
+{
+    static const char cell[] =
+        "[{\"node\": 0, \"base_bytes\": 1073741824, \"device_bytes\": 3221225472, "
+        "\"requested_bytes\": 1073741824, \"lies\": {\"0\": 2147483648}, \"cpus\": \"4-7\"}]";
+    const LpOperation *operation;
+
+    (void) state;
+    begin_nodes("", guest("p0", "strict:0", cell,
+                          ", \"own\": {\"1\": 134217728}, \"move_error\": \"EPERM\""), NULL);
+    operation = optimize("{}");
+    EXPECT(operation, LP_OP_DONE);
+    expect_part(operation, "p0", "done", NULL);
+    assert_int_equal(lp_cpumask_count(&part("p0")->locality->vcpus[0].may), 4);
+    assert_true(lp_cpumask_has(&part("p0")->locality->vcpus[0].may, 0));
+    assert_int_equal(part("p0")->profile.generation, 2);
+}
+
 static void
 test_gone(void **state)
 {
@@ -516,6 +536,82 @@ test_cannot_be_measured(void **state)
     expect_part(operation, "p0", "stays", "cannot be measured");
 }
 
+/* ---- its JSON ---- */
+
+static void
+add_piece(LpWorkPart *part, int32_t from, int32_t to, uint64_t bytes)
+{
+    LpWorkMove *move = g_new0(LpWorkMove, 1);
+
+    *move = (LpWorkMove){.part = part, .from = from, .to = to, .bytes = bytes};
+    g_ptr_array_add(part->moves, move);
+}
+
+/* Else the plan of a full host is of tens of megabytes, each time that it is put in the journal. */
+static void
+test_pieces_are_one_move(void **state)
+{
+    LpTopology *topology = g_new0(LpTopology, 1);
+    LpWork *work = lp_work_new();
+    LpWorkPart *part = lp_work_add_part(work, "00000000-0000-0000-0000-000000000001", "p0", 1);
+    const json_t *moves;
+    json_t *json;
+
+    (void) state;
+    for (unsigned i = 0; i < 500; i++)
+        add_piece(part, 1, 0, MIB);
+    add_piece(part, 2, 0, MIB);
+    json = lp_work_to_json(work, topology);
+    moves = json_object_get(plan_part(json, "p0"), "moves");
+    assert_int_equal(json_array_size(moves), 2);
+    assert_int_equal(plan_number(json_array_get(moves, 0), "bytes"), 500 * MIB);
+    assert_int_equal(plan_number(json_array_get(moves, 1), "from"), 2);
+    json_decref(json);
+    lp_work_free(work);
+    g_free(topology);
+}
+
+/* ---- by itself ---- */
+
+static void
+tidy(void)
+{
+    optimizer->tidied_usec = INT64_MIN / 2;
+    lp_schedule_look(optimizer);
+    assert_true(optimizer->claimed);
+    UNTIL(!optimizer->claimed && !optimizer->running);
+}
+
+static bool
+is_measured(void)
+{
+    return part("p0")->locality != NULL;
+}
+
+/* Strays that never go are not tried every ten minutes for ever. */
+static void
+test_strays_stay(void **state)
+{
+    g_autofree char *cell = one_cell(0, 300, 1748);
+    int64_t first;
+
+    (void) state;
+    begin_nodes("", guest("p0", "auto", cell, ", \"move_busy_bytes\": 4294967296"), NULL);
+    UNTIL(is_measured());
+    tidy();
+    first = optimizer->tidy_pause_usec;
+    assert_true(first > 0);
+    tidy();
+    assert_int_equal(optimizer->tidy_pause_usec, 2 * first);
+    optimizer->tidied_usec = g_get_monotonic_time() - first;
+    lp_schedule_look(optimizer);
+    assert_false(optimizer->claimed);
+    tell("p0", "{\"move_busy_bytes\": 0}");
+    tidy();
+    assert_int_equal(optimizer->tidy_pause_usec, first / 2);
+    assert_int_equal(lies_on("p0", 1), 2048);
+}
+
 int
 main(void)
 {
@@ -525,6 +621,7 @@ main(void)
         cmocka_unit_test_teardown(test_a_few_pages, tear_down_all),
         cmocka_unit_test_teardown(test_shared_pages, tear_down_all),
         cmocka_unit_test_teardown(test_no_permission, tear_down_all),
+        cmocka_unit_test_teardown(test_own_pages_stay, tear_down_all),
         cmocka_unit_test_teardown(test_gone, tear_down_all),
         cmocka_unit_test_teardown(test_alone_and_failed, tear_down_all),
         cmocka_unit_test_teardown(test_crash, tear_down_all),
@@ -545,6 +642,8 @@ main(void)
         cmocka_unit_test_teardown(test_host_pressure, tear_down_all),
         cmocka_unit_test_teardown(test_guest_pressure, tear_down_all),
         cmocka_unit_test_teardown(test_cannot_be_measured, tear_down_all),
+        cmocka_unit_test(test_pieces_are_one_move),
+        cmocka_unit_test_teardown(test_strays_stay, tear_down_all),
     };
 
     start_clock();
