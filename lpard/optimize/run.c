@@ -13,6 +13,8 @@
 /* Partitions whose turn is near are written down together. */
 #define RECORD_TOGETHER 16
 #define PRESSURE_PAUSE_MSEC 1000
+/* Nobody else's memory is moved in the meantime, not even by hand. */
+#define PRESSED_MOST_USEC (30 * 60 * (int64_t) G_USEC_PER_SEC)
 #define EVENT_PAUSE_USEC (10 * G_USEC_PER_SEC)
 #define TELL_PAUSE_USEC (1 * G_USEC_PER_SEC)
 /* What a guest said longer ago is no word on how it fares: an agent speaks every 35 s at least. */
@@ -348,6 +350,28 @@ pause_for_pressure(LpRunning *running, const char *who)
     wake_at(running, g_get_monotonic_time() + PRESSURE_PAUSE_MSEC * 1000);
 }
 
+/* Guests that are short of memory all the time are left where they are. */
+static void
+wait_for_guests(LpRunning *running)
+{
+    int64_t now = g_get_monotonic_time();
+
+    if (running->pressed_usec == 0)
+        running->pressed_usec = now;
+    if (now - running->pressed_usec < PRESSED_MOST_USEC) {
+        pause_for_pressure(running, "guest");
+        return;
+    }
+    for (guint i = 0; i < running->work->parts->len; i++) {
+        LpWorkPart *part = g_ptr_array_index(running->work->parts, i);
+        LpPartition *partition = is_open(part) ? lp_part_find(running, part) : NULL;
+
+        if (partition && guest_is_pressed(running, partition))
+            lp_part_fail(part, g_strdup("its guest was short of memory all the time"));
+    }
+    lp_running_pump_soon(running);
+}
+
 void
 lp_running_pump(LpRunning *running)
 {
@@ -373,11 +397,12 @@ lp_running_pump(LpRunning *running)
     if (running->recording)
         return;
     if (running->asked->len > 0 || running->n_shifts > 0) {
+        running->pressed_usec = 0;
         set_phase(running, "moving", NULL);
     } else if (is_through(running)) {
         lp_running_pump_soon(running);
     } else if (pressed) {
-        pause_for_pressure(running, "guest");
+        wait_for_guests(running);
     } else {
         wait_for_moves(running);
     }

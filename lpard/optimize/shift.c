@@ -1,5 +1,6 @@
-/* The other way to bring memory to where it should be, where its node has no room for pages: the guest gives
- * some back in the cell that is too large for its node, and gets as much in another, whose node has. */
+/* The other way to bring memory to where it should be, where its node has no room for pages: the guest
+ * gives some back in the cell that is too large for its node, and gets as much in another, whose node
+ * has. */
 #include <string.h>
 
 #include "lpard/error.h"

@@ -4,6 +4,7 @@
 
 #include <glib/gstdio.h>
 
+#include "lpard/optimize/run.h"
 #include "lpard/profile-xml.h"
 
 static int
@@ -523,6 +524,29 @@ test_guest_pressure(void **state)
     assert_int_equal(lies_on("p0", 0), 2048);
 }
 
+/* Not for ever: nothing else could be optimized. */
+static void
+test_guest_always_pressed(void **state)
+{
+    g_autofree char *cell = one_cell(0, 0, 2048);
+    const LpOperation *operation;
+    int64_t id;
+
+    (void) state;
+    begin_nodes("", guest("p0", "strict:0", cell, ", \"psi_mem_centi\": 2000, \"used_bytes\": 1048576"),
+                guest("p1", "strict:0", cell, ""), NULL);
+    UNTIL(part("p0")->guest.has_pressure && part("p0")->guest.pressure.psi_mem_some_centi >= 2000);
+    id = begin_optimize("{}");
+    UNTIL(strcmp(phase_of(id), "paused") == 0);
+    assert_true(optimizer->running->pressed_usec > 0);
+    optimizer->running->pressed_usec -= 1800 * (int64_t) G_USEC_PER_SEC;
+    operation = finish(id);
+    EXPECT(operation, LP_OP_PARTIAL);
+    expect_part(operation, "p0", "failed", "short of memory");
+    expect_part(operation, "p1", "done", NULL);
+    assert_int_equal(lies_on("p0", 0), 0);
+}
+
 static void
 test_cannot_be_measured(void **state)
 {
@@ -641,6 +665,7 @@ main(void)
         cmocka_unit_test_teardown(test_shifts, tear_down_all),
         cmocka_unit_test_teardown(test_host_pressure, tear_down_all),
         cmocka_unit_test_teardown(test_guest_pressure, tear_down_all),
+        cmocka_unit_test_teardown(test_guest_always_pressed, tear_down_all),
         cmocka_unit_test_teardown(test_cannot_be_measured, tear_down_all),
         cmocka_unit_test(test_pieces_are_one_move),
         cmocka_unit_test_teardown(test_strays_stay, tear_down_all),
