@@ -39,7 +39,7 @@ liblp_daemon_a_SOURCES += \
 	lpard/optimize/optimize.c lpard/optimize/optimize.h lpard/optimize/optimize-priv.h \
 	lpard/optimize/survey.c lpard/optimize/picture.c lpard/optimize/picture-json.c \
 	lpard/optimize/picture.h lpard/optimize/scores.c lpard/optimize/job.c \
-	lpard/optimize/request.c lpard/optimize/work.c lpard/optimize/work-json.c \
+	lpard/optimize/request.c lpard/optimize/work.c lpard/optimize/cores.c lpard/optimize/work-json.c \
 	lpard/optimize/work.h lpard/optimize/run.c lpard/optimize/run.h lpard/optimize/steps.c \
 	lpard/optimize/ending.c lpard/optimize/schedule.c lpard/optimize/shift.c
 nodist_liblp_daemon_a_SOURCES = lpard/api/openapi-text.c

@@ -24,6 +24,10 @@
 
 #define MAX_ATTRIBUTES 6
 
+/* Whether vCPUs have processors of their own. */
+#define CORES_OWN "own"
+#define CORES_SHARED "shared"
+
 typedef struct Element Element;
 struct Element {
     const char *name;
@@ -234,11 +238,15 @@ static gboolean
 read_numa(xmlNode *node, LpProfile *profile, GError **error)
 {
     g_autofree char *mode = get_attribute(node, "mode"), *nodes = get_attribute(node, "nodes");
-    g_autofree char *text = *nodes ? g_strconcat(mode, ":", nodes, NULL) : g_strdup(mode);
+    g_autofree char *cores = get_attribute(node, "cores");
+    g_autofree char *text = g_strconcat(mode, *nodes ? ":" : "", nodes,
+                                        strcmp(cores, CORES_OWN) == 0 ? "+cores" : "", NULL);
     char message[LP_NUMA_RULE_TEXT] = "", form[LP_NUMA_RULE_TEXT];
     LpNumaRule *rule = &profile->numa;
     int action;
 
+    if (strcmp(cores, CORES_OWN) != 0 && strcmp(cores, CORES_SHARED) != 0)
+        return refuse(error, "'cores' of <numa> is neither '" CORES_OWN "' nor '" CORES_SHARED "'");
     if (!lp_numa_rule_parse(text, rule, message, sizeof message))
         return refuse(error, "'mode' and 'nodes' of <numa> are no rule: %s", message);
     if (strcmp(text, lp_numa_rule_format(rule, form, sizeof form)) != 0)
@@ -261,7 +269,7 @@ static const Element ELEMENTS[] = {
     { "hold", { "until" }, read_hold, FALSE, 1, NULL },
     { "autoscale", { "mode", "goal", "priority", "entitled", "release" }, read_autoscale, FALSE, 2,
       &SCHEDULE },
-    { "numa", { "mode", "nodes", "floor", "floor-action" }, read_numa, FALSE, 3, NULL },
+    { "numa", { "mode", "nodes", "cores", "floor", "floor-action" }, read_numa, FALSE, 3, NULL },
 };
 static const Element ROOT = { .name = "partition", .attributes = { "version", "generation" } };
 
@@ -454,15 +462,18 @@ static void
 append_numa(GString *xml, const LpNumaRule *rule)
 {
     char text[LP_NUMA_RULE_TEXT];
+    LpNumaRule place = *rule;
     const char *nodes;
 
     if (lp_numa_rule_is_default(rule))
         return;
-    nodes = strchr(lp_numa_rule_format(rule, text, sizeof text), ':');
+    place.own_cores = false;
+    nodes = strchr(lp_numa_rule_format(&place, text, sizeof text), ':');
     g_string_append_printf(xml,
-                           "<" LP_METADATA_PREFIX ":numa mode=\"%s\" nodes=\"%s\" floor=\"%u\""
-                           " floor-action=\"%s\"/>",
-                           lp_numa_mode_names[rule->mode], nodes ? nodes + 1 : "", rule->floor,
+                           "<" LP_METADATA_PREFIX ":numa mode=\"%s\" nodes=\"%s\" cores=\"%s\""
+                           " floor=\"%u\" floor-action=\"%s\"/>",
+                           lp_numa_mode_names[rule->mode], nodes ? nodes + 1 : "",
+                           rule->own_cores ? CORES_OWN : CORES_SHARED, rule->floor,
                            lp_floor_names[rule->floor_action]);
 }
 

@@ -13,6 +13,8 @@ const char *const lp_floor_names[LP_FLOORS] = { "warn", "refuse" };
 _Static_assert(LP_NODE_ID_MAX < LP_MAX_CPUS, "a list of node ids is read like one of processors");
 
 #define FLOOR_MAX 100
+/* What ends a rule with processors of its own. */
+#define CORES_SUFFIX "+cores"
 
 typedef enum { NODES_NONE, NODES_MAY, NODES_MUST } Nodes;
 static const Nodes takes_nodes[LP_NUMA_MODES] = {
@@ -20,6 +22,14 @@ static const Nodes takes_nodes[LP_NUMA_MODES] = {
     [LP_NUMA_PREFERRED] = NODES_MUST,    [LP_NUMA_SPREAD] = NODES_MAY,
     [LP_NUMA_INTERLEAVE] = NODES_MAY,    [LP_NUMA_KEEP] = NODES_NONE,
 };
+
+/* Memory that lies everywhere has no node whose processors could be its own; what is kept is not
+ * pinned. */
+static bool
+takes_cores(LpNumaMode mode)
+{
+    return mode != LP_NUMA_INTERLEAVE && mode != LP_NUMA_KEEP;
+}
 
 __attribute__((format(printf, 3, 4))) static bool
 fail(char *message, size_t size, const char *format, ...)
@@ -66,8 +76,9 @@ parse_nodes(const char *list, LpNumaRule *rule, char *message, size_t size)
     return true;
 }
 
-bool
-lp_numa_rule_parse(const char *text, LpNumaRule *ret, char *message, size_t size)
+/* Mode and nodes. */
+static bool
+parse_place(const char *text, LpNumaRule *ret, char *message, size_t size)
 {
     size_t len = strcspn(text, ":");
     LpNumaRule rule = { .mode = find_mode(text, len) };
@@ -85,6 +96,30 @@ lp_numa_rule_parse(const char *text, LpNumaRule *ret, char *message, size_t size
                     lp_numa_mode_names[rule.mode], lp_numa_mode_names[rule.mode]);
     if (list && !parse_nodes(list, &rule, message, size))
         return false;
+    *ret = rule;
+    return true;
+}
+
+bool
+lp_numa_rule_parse(const char *text, LpNumaRule *ret, char *message, size_t size)
+{
+    size_t len = strlen(text), suffix = strlen(CORES_SUFFIX);
+    bool cores = len > suffix && strcmp(text + len - suffix, CORES_SUFFIX) == 0;
+    char place[LP_NUMA_RULE_TEXT];
+    LpNumaRule rule;
+
+    if (len >= sizeof(place))
+        return fail(message, size, "the rule is longer than any that names %d nodes",
+                    LP_MAX_NODES);
+    memcpy(place, text, len + 1);
+    if (cores)
+        place[len - suffix] = '\0';
+    if (!parse_place(place, &rule, message, size))
+        return false;
+    if (cores && !takes_cores(rule.mode))
+        return fail(message, size, "\"%s\" takes no " CORES_SUFFIX ": no node's processors are its "
+                    "own; write it alone", lp_numa_mode_names[rule.mode]);
+    rule.own_cores = cores;
     /* What the text does not say stays. */
     rule.floor = ret->floor;
     rule.floor_action = ret->floor_action;
@@ -107,8 +142,8 @@ lp_numa_rule_format(const LpNumaRule *rule, char *buf, size_t size)
     lp_cpumask_clear(&ids);
     for (uint32_t i = 0; i < rule->n_nodes; i++)
         lp_cpumask_add(&ids, rule->node_id[i]);
-    snprintf(buf, size, "%s%s%s", lp_numa_mode_names[rule->mode], rule->n_nodes > 0 ? ":" : "",
-             lp_cpumask_format(&ids, list, sizeof(list)));
+    snprintf(buf, size, "%s%s%s%s", lp_numa_mode_names[rule->mode], rule->n_nodes > 0 ? ":" : "",
+             lp_cpumask_format(&ids, list, sizeof(list)), rule->own_cores ? CORES_SUFFIX : "");
     return buf;
 }
 
@@ -120,6 +155,8 @@ lp_numa_rule_valid(const LpNumaRule *rule)
         return false;
     if (rule->n_nodes == 0 ? takes_nodes[rule->mode] == NODES_MUST
                            : takes_nodes[rule->mode] == NODES_NONE)
+        return false;
+    if (rule->own_cores && !takes_cores(rule->mode))
         return false;
     for (uint32_t i = 0; i < rule->n_nodes; i++) {
         if (rule->node_id[i] > LP_NODE_ID_MAX ||
@@ -133,7 +170,7 @@ bool
 lp_numa_rule_equal(const LpNumaRule *a, const LpNumaRule *b)
 {
     if (a->mode != b->mode || a->n_nodes != b->n_nodes || a->floor != b->floor ||
-        a->floor_action != b->floor_action)
+        a->floor_action != b->floor_action || a->own_cores != b->own_cores)
         return false;
     for (uint32_t i = 0; i < a->n_nodes && i < LP_MAX_NODES; i++) {
         if (a->node_id[i] != b->node_id[i])

@@ -31,6 +31,8 @@ typedef struct {
      * they are held to (none: all nodes with memory and processors). */
     uint32_t n_nodes;
     uint16_t node_id[LP_MAX_NODES];
+    bool own_cores;           /* its vCPUs have processors that no other partition with this has:
+                                 whole cores, as far as its nodes have as many */
     uint32_t floor;           /* least affinity score, 0..100; 0: none */
     LpFloor floor_action;
 } LpNumaRule;
@@ -39,7 +41,8 @@ typedef struct {
 extern const char *const lp_numa_mode_names[LP_NUMA_MODES];
 extern const char *const lp_floor_names[LP_FLOORS];
 
-/* "auto", "strict:0-1,4", "preferred:0", "spread", "interleave:0,1", "keep".  Sets mode and nodes only.
+/* "auto", "strict:0-1,4", "preferred:0", "spread", "interleave:0,1", "keep"; all but the last two may end
+ * in "+cores".  Sets mode, nodes and own_cores only.
  * False: *message (if given) says in one sentence what is wrong and what would be right. */
 bool lp_numa_rule_parse(const char *text, LpNumaRule *ret, char *message, size_t size);
 /* The same back; returns buf, always terminated. */

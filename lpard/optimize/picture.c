@@ -107,6 +107,8 @@ read_cpus(const LpTopology *topology, const LpPartition *partition, const LpLoca
         cell->weight += weight;
         if (vcpu) {
             spread_vcpu(topology, &vcpu->may, weight, &cell->cpus, &nodes);
+            for (size_t w = 0; w < G_N_ELEMENTS(vcpu->may.words); w++)
+                cell->processors.words[w] |= vcpu->may.words[w];
         } else {
             LpSpread anywhere;
 

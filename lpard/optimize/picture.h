@@ -39,6 +39,7 @@ typedef struct {
     LpSpread resident;            /* bytes measured */
     LpSpread cpus;                /* its vCPUs' time, on the nodes that they may run on; in any unit */
     LpNodeSet may;                /* the same as a set; 0: all */
+    LpCpuMask processors;         /* that they may run on, as measured; empty: not known */
 } LpPictureCell;
 
 typedef struct {

@@ -37,6 +37,7 @@ static json_t *
 cell_json(const LpWorkCell *cell, uint32_t index, const LpTopology *topology)
 {
     json_t *target = json_array(), *cpus = json_array();
+    char own[LP_CPUMASK_TEXT];
 
     for (uint32_t n = 0; n < topology->n_nodes; n++) {
         if (cell->target.on[n])
@@ -46,8 +47,9 @@ cell_json(const LpWorkCell *cell, uint32_t index, const LpTopology *topology)
         if (cell->cpus & (1ULL << n))
             json_array_append_new(cpus, json_integer(topology->nodes[n].id));
     }
-    return json_pack("{s:I,s:o,s:o,s:o}", "cell", (json_int_t) index, "home",
-                     node_json(topology, cell->home), "cpus", cpus, "target", target);
+    return json_pack("{s:I,s:o,s:o,s:s,s:o}", "cell", (json_int_t) index, "home",
+                     node_json(topology, cell->home), "cpus", cpus, "processors",
+                     lp_cpumask_format(&cell->own, own, sizeof own), "target", target);
 }
 
 static json_t *
@@ -249,6 +251,7 @@ static void
 read_cell(const json_t *json, const LpTopology *topology, LpWorkCell *cell)
 {
     const json_t *item;
+    const char *own;
     size_t index;
 
     cell->home = read_node(json_object_get(json, "home"), topology);
@@ -264,6 +267,9 @@ read_cell(const json_t *json, const LpTopology *topology, LpWorkCell *cell)
         if (node >= 0)
             cell->cpus |= 1ULL << node;
     }
+    own = json_string_value(json_object_get(json, "processors"));
+    if (own)
+        lp_cpumask_parse(own, &cell->own);
 }
 
 static LpPartState

@@ -445,6 +445,7 @@ lp_work_from_layout(const LpPicture *picture, const LpLayout *layout)
     for (guint i = 0; i < picture->n_parts; i++)
         if (picture->parts[i].row >= 0 && picture->parts[i].stays == LP_STAYS_NOT)
             add_part(work, picture, layout, i);
+    lp_work_give_cores(work, picture, layout);
     if (!lp_work_find_moves(work, picture)) {
         lp_work_free(work);
         return NULL;
@@ -560,7 +561,10 @@ lp_work_pins(const LpWorkPart *part, const LpView *view, const LpTopology *topol
         all |= part->cells[i].cpus;
         if (part->cells[i].cpus == 0)
             continue;
-        lp_cores_of_nodes(topology, part->cells[i].cpus, &may);
+        if (lp_cpumask_count(&part->cells[i].own) > 0)
+            may = part->cells[i].own;
+        else
+            lp_cores_of_nodes(topology, part->cells[i].cpus, &may);
         for (uint32_t v = 0; v < view->vcpu_max; v++)
             if (lp_cpumask_has(&view->cells[i].vcpus, v))
                 ret_pins->vcpus[v] = may;

@@ -30,6 +30,8 @@ typedef struct {
     int32_t home;                 /* index of the node that is its own from now on; -1: as it was */
     LpSpread target;              /* bytes, by index */
     LpNodeSet cpus;               /* of its vCPUs; 0: left alone */
+    LpCpuMask own;                /* the processors of those that they are to have for themselves; empty:
+                                     all, with others */
 } LpWorkCell;
 
 typedef enum {
@@ -90,6 +92,8 @@ LpWorkPart *lp_work_add_part(LpWork *work, const char *uuid, const char *name, u
 /* From a layout of the picture.  Partitions that have nothing to do are left out, but those asked for, and
  * those that somebody might wonder about, say why. */
 LpWork *lp_work_from_layout(const LpPicture *picture, const LpLayout *layout);
+/* Processors of their own for those whose rule says so; cores.c. */
+void lp_work_give_cores(LpWork *work, const LpPicture *picture, const LpLayout *layout);
 /* Strays of drifted cells to their homes; NULL: there are not `least_bytes` of them. */
 LpWork *lp_work_from_strays(const LpPicture *picture, uint64_t least_bytes);
 /* The pieces of what is still to be done, from where it lies now; what is finished stays so. */

@@ -5,12 +5,13 @@
 
 LpOptimizer *optimizer;
 LpSettings numa_settings;
+unsigned guest_vcpus_max = 4;
 
 static char *
 profile_with(const char *rule)
 {
     LpProfile profile = {
-        .version = LP_PROFILE_VERSION, .generation = 1, .cpu = {1, 2, 4},
+        .version = LP_PROFILE_VERSION, .generation = 1, .cpu = {1, 2, guest_vcpus_max},
         .mem = {GIB, 2 * GIB, 4 * GIB}, .capacity = {40, 128, false}, .n_cells = 1,
     };
     char message[200];
@@ -30,7 +31,7 @@ guest(const char *name, const char *rule, const char *cells, const char *more)
     json_t *metadata = rule ? json_string(xml) : NULL;
     char *quoted = rule ? json_dumps(metadata, JSON_ENCODE_ANY) : NULL;
     char *text = g_strdup_printf(
-        "{\"name\": \"%s\", \"vcpus\": 2, \"vcpus_max\": 4, %s%s%s \"cells\": %s%s}", name,
+        "{\"name\": \"%s\", \"vcpus\": 2, \"vcpus_max\": %u, %s%s%s \"cells\": %s%s}", name, guest_vcpus_max,
         rule ? "\"metadata\": " : "", rule ? quoted : "", rule ? "," : "", cells, more);
 
     free(quoted);

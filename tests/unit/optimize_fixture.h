@@ -10,6 +10,8 @@ extern LpOptimizer *optimizer;
 /* What it is made with; may be changed before begin_nodes(). */
 extern LpSettings numa_settings;
 
+/* The most vCPUs that guest() gives; 4 unless changed. */
+extern unsigned guest_vcpus_max;
 /* A domain with 2 of 1..4 vCPUs and 2 of 1..4 GiB; caller frees. `rule` NULL: no profile.  `more` goes into
  * the domain, and begins with a comma. */
 char *guest(const char *name, const char *rule, const char *cells, const char *more);

@@ -187,6 +187,58 @@ test_moves(void **state)
     assert_int_equal(plan_number(operation->optimize, "total_bytes"), 0);
 }
 
+/* All processors that the partition's vCPUs may run on. */
+static LpCpuMask
+processors_of(const char *name)
+{
+    const LpLocality *locality = part(name)->locality;
+    LpCpuMask all = {{0}};
+
+    for (uint32_t i = 0; i < locality->n_vcpus; i++)
+        for (size_t w = 0; w < G_N_ELEMENTS(all.words); w++)
+            all.words[w] |= locality->vcpus[i].may.words[w];
+    return all;
+}
+
+/* Processors of its own: as many as it may have vCPUs, no two have the same, who comes when they are all
+ * gone shares the node's, and who has some keeps them. */
+static void
+test_own_cores(void **state)
+{
+    g_autofree char *cell = one_cell(0, 1024, 0);
+    LpCpuMask first, second, node;
+    const LpOperation *operation;
+
+    (void) state;
+    guest_vcpus_max = 2;
+    begin_nodes("", guest("p0", "strict:0+cores", cell, ""), guest("p1", "strict:0+cores", cell, ""),
+                guest("p2", "strict:0+cores", cell, ""), guest("p3", "strict:0", cell, ""), NULL);
+    guest_vcpus_max = 4;
+    node = world.host->topology.nodes[0].cpus;
+    operation = optimize("{}");
+    EXPECT(operation, LP_OP_DONE);
+    assert_true(json_is_true(json_object_get(plan_part(operation->optimize, "p0"), "pins")));
+    first = processors_of("p0");
+    second = processors_of("p1");
+    assert_int_equal(lp_cpumask_count(&first), 2);
+    assert_int_equal(lp_cpumask_count(&second), 2);
+    for (int cpu = lp_cpumask_next(&first, 0); cpu >= 0;
+         cpu = lp_cpumask_next(&first, (unsigned) cpu + 1)) {
+        assert_true(lp_cpumask_has(&node, (unsigned) cpu));
+        assert_false(lp_cpumask_has(&second, (unsigned) cpu));
+    }
+    second = processors_of("p2");
+    assert_true(lp_cpumask_equal(&second, &node));
+    second = processors_of("p3");
+    assert_true(lp_cpumask_equal(&second, &node));
+    /* All is in order: nothing is pinned anew. */
+    operation = optimize("{}");
+    EXPECT(operation, LP_OP_DONE);
+    assert_int_equal(json_array_size(json_object_get(operation->optimize, "partitions")), 0);
+    second = processors_of("p0");
+    assert_true(lp_cpumask_equal(&first, &second));
+}
+
 /* It is bound to where it was moved to, from its next start on. */
 static void
 test_next_start(void **state)
@@ -612,6 +664,7 @@ main(void)
         cmocka_unit_test_teardown(test_scores_say_why, tear_down_all),
         cmocka_unit_test_teardown(test_busy_vcpus_count, tear_down_all),
         cmocka_unit_test_teardown(test_moves, tear_down_all),
+        cmocka_unit_test_teardown(test_own_cores, tear_down_all),
         cmocka_unit_test_teardown(test_next_start, tear_down_all),
         cmocka_unit_test_teardown(test_dry_run, tear_down_all),
         cmocka_unit_test_teardown(test_restrictive, tear_down_all),

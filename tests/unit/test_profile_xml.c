@@ -424,7 +424,7 @@ test_autoscale_refused(void **state)
 }
 
 #define NUMA_XML \
-    "<lpard:numa mode=\"strict\" nodes=\"0-1,4\" floor=\"80\" floor-action=\"refuse\"/>"
+    "<lpard:numa mode=\"strict\" nodes=\"0-1,4\" cores=\"own\" floor=\"80\" floor-action=\"refuse\"/>"
 
 /* GOOD_2 in version 3, with a rule. */
 static char *
@@ -442,7 +442,7 @@ test_numa_form(void **state)
     g_autofree char *without = replace(whole, NUMA_XML, "");
     g_autofree char *older = replace(whole, "version=\"3\"", "version=\"2\"");
     g_autofree char *usual = replace(whole, NUMA_XML, "<lpard:numa mode=\"auto\" nodes=\"\" "
-                                                      "floor=\"0\" floor-action=\"warn\"/>");
+                                                      "cores=\"shared\" floor=\"0\" floor-action=\"warn\"/>");
     LpProfile p, two;
 
     (void) state;
@@ -451,6 +451,7 @@ test_numa_form(void **state)
     assert_int_equal(p.numa.mode, LP_NUMA_STRICT);
     assert_int_equal(p.numa.n_nodes, 3);
     assert_int_equal(p.numa.node_id[2], 4);
+    assert_true(p.numa.own_cores);
     assert_int_equal(p.numa.floor, 80);
     assert_int_equal(p.numa.floor_action, LP_FLOOR_REFUSE);
     xml = lp_profile_to_xml(&p);
@@ -474,6 +475,7 @@ test_numa_refused(void **state)
         { " nodes=\"0-1,4\"", " nodes=\"4,0-1\"", "form" },
         { " nodes=\"0-1,4\"", " nodes=\"x\"", "nodes" },
         { " nodes=\"0-1,4\"", " nodes=\"0-1023\"", "64" },
+        { " cores=\"own\"", "", "cores" }, { " cores=\"own\"", " cores=\"mine\"", "shared" },
         { " floor=\"80\"", "", "floor" }, { " floor=\"80\"", " floor=\"101\"", "floor" },
         { " floor=\"80\"", " floor=\"-1\"", "floor" },
         { " floor-action=\"refuse\"", "", "floor-action" },

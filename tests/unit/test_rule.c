@@ -21,6 +21,9 @@ test_texts(void **state)
         uint32_t n;
     } CASES[] = {
         { "auto", "auto", LP_NUMA_AUTO, 0 },
+        { "auto+cores", "auto+cores", LP_NUMA_AUTO, 0 },
+        { "strict:3+cores", "strict:3+cores", LP_NUMA_STRICT, 1 },
+        { "spread+cores", "spread+cores", LP_NUMA_SPREAD, 0 },
         { "strict:0-1,4", "strict:0-1,4", LP_NUMA_STRICT, 3 },
         { "strict:4,1,0,1", "strict:0-1,4", LP_NUMA_STRICT, 3 },
         { "preferred:0", "preferred:0", LP_NUMA_PREFERRED, 1 },
@@ -58,6 +61,9 @@ test_malformed(void **state)
         { "auto ", "auto, strict" }, { "0-1", "auto, strict" }, { "strict 0", "auto, strict" },
         { "strict", "strict:0-1" }, { "preferred", "preferred:0-1" },
         { "strict:", "no node" }, { "spread:", "no node" }, { "interleave:", "no node" },
+        { "keep+cores", "takes no +cores" }, { "interleave+cores", "takes no +cores" },
+        { "auto+core", "auto, strict" }, { "+cores", "auto, strict" },
+        { "strict+cores", "needs the nodes" }, { "auto+cores+cores", "auto, strict" },
         { "auto:0", "takes no nodes" }, { "auto:", "takes no nodes" }, { "keep:1", "takes no" },
         { "strict:a", "list of nodes" }, { "strict:0,", "list of nodes" },
         { "strict:,0", "list of nodes" }, { "strict:1-0", "list of nodes" },
