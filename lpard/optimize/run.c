@@ -384,9 +384,14 @@ lp_running_pump(LpRunning *running)
             lp_running_end_work(running);
         return;
     }
-    /* The registry says when the hypervisor is there again. */
+    /* The registry says when the hypervisor is there again; what it has not noticed yet, or is one
+     * connection's trouble, is over in a while. */
     if (!lp_registry_synced(running->optimizer->registry))
         return;
+    if (g_get_monotonic_time() < running->away_usec) {
+        wake_at(running, running->away_usec);
+        return;
+    }
     if (host_pressure(running) > running->optimizer->pressure_centi) {
         pause_for_pressure(running, "host");
         return;

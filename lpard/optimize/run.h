@@ -17,6 +17,7 @@ struct LpRunning {
     char *trouble;                /* that ends all of it, or NULL */
     uint64_t left_bytes[LP_MAX_NODES], left_any_bytes;    /* lp_running_left() */
     int64_t next_usec;            /* the rate allows no piece before */
+    int64_t away_usec;            /* a call did not reach the hypervisor; none is made before */
     int64_t pressed_usec;         /* since when all that is left are guests short of memory; 0: not so */
     int64_t look_usec;            /* when the host's pressure was last read, ... */
     uint32_t host_centi;          /* ... and what it was */

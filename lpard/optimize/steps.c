@@ -497,6 +497,7 @@ take_error(LpRunning *running, const Asked *asked, bool abandoned, const GError 
 
     if (!abandoned && g_error_matches(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_UNREACHABLE)) {
         /* Absolute, so it is asked again when somebody is there to answer. */
+        running->away_usec = g_get_monotonic_time() + ROOM_PAUSE_USEC;
         if (asked->kind == CALL_PINS)
             part->pinned = false;
         else if (asked->kind == CALL_NODESET)
