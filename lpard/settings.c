@@ -210,6 +210,29 @@ read_mode(LpSettings *settings, const Key *key, const char *text)
     return "there are three modes; write off, advise or auto";
 }
 
+/* What a number may be, behind what is wrong with it. */
+static char *
+range_text(const Key *key)
+{
+    char least[LP_UNITS_TEXT], most[LP_UNITS_TEXT];
+
+    switch (key->kind) {
+    case KIND_BYTES:
+        lp_units_format_bytes(key->least, least, sizeof least);
+        lp_units_format_bytes(key->most, most, sizeof most);
+        return g_strdup_printf(" (%s to %s)", least, most);
+    case KIND_CENTI:
+        lp_units_format_centi((uint32_t) key->least, least, sizeof least);
+        lp_units_format_centi((uint32_t) key->most, most, sizeof most);
+        return g_strdup_printf(" (%s to %s)", least, most);
+    case KIND_COUNT:
+    case KIND_PERCENT:
+        return g_strdup_printf(" (%u to %u, whole)", (unsigned) key->least, (unsigned) key->most);
+    default:
+        return g_strdup("");
+    }
+}
+
 static const char *
 read_value(LpSettings *settings, const Key *key, const char *text)
 {
@@ -318,8 +341,12 @@ read_key(LpSettings *settings, GKeyFile *file, const char *path, const char *gro
     text = g_key_file_get_string(file, group, name, &failure);
     wrong = failure ? "the value cannot be read; write plain UTF-8 text, and \\ for a backslash"
                     : read_value(settings, key, g_strstrip(text));
-    if (wrong)
-        return refuse(error, path, "[%s] %s = %s: %s", group, name, text ? text : "?", wrong);
+    if (wrong) {
+        g_autofree char *range = range_text(key);
+
+        return refuse(error, path, "[%s] %s = %s: %s%s", group, name, text ? text : "?", wrong,
+                      range);
+    }
     return TRUE;
 }
 

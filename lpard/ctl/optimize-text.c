@@ -21,6 +21,39 @@ touched(const json_t *optimize)
     return json_object_get(optimize, "partitions");
 }
 
+static bool
+is_same_way(const json_t *a, const json_t *b)
+{
+    return json_equal(json_object_get(a, "cell"), json_object_get(b, "cell")) &&
+           json_equal(json_object_get(a, "from"), json_object_get(b, "from")) &&
+           json_equal(json_object_get(a, "to"), json_object_get(b, "to"));
+}
+
+/* Two that change places on full nodes go in pieces by turns: to people that is one way.  All bytes
+ * on the way of the i-th move, or NULL if an earlier one has told them. */
+static char *
+way_bytes(const json_t *moves, gsize i)
+{
+    const json_t *move = json_array_get(moves, i);
+    gint64 bytes = 0;
+    json_t *sum;
+    char *text;
+
+    for (gsize k = 0; k < json_array_size(moves); k++) {
+        const json_t *other = json_array_get(moves, k);
+
+        if (!is_same_way(move, other))
+            continue;
+        if (k < i)
+            return NULL;
+        bytes += lp_ctl_json_int(other, "bytes", 0);
+    }
+    sum = json_pack("{s:I}", "bytes", (json_int_t)bytes);
+    text = lp_ctl_text_measured(sum, "bytes");
+    json_decref(sum);
+    return text;
+}
+
 /* "5.9 GiB of cell 0 from node 1 to 0, ..." */
 static char *
 moves_text(const json_t *moves)
@@ -30,9 +63,11 @@ moves_text(const json_t *moves)
     for (gsize i = 0; i < json_array_size(moves); i++) {
         const json_t *move = json_array_get(moves, i);
         gint64 cell = lp_ctl_json_int(move, "cell", -1), from = lp_ctl_json_int(move, "from", -1);
-        g_autofree char *bytes = lp_ctl_text_measured(move, "bytes");
+        g_autofree char *bytes = way_bytes(moves, i);
 
-        g_string_append_printf(text, "%s%s of ", i ? ", " : "", bytes);
+        if (bytes == NULL)
+            continue;
+        g_string_append_printf(text, "%s%s of ", text->len ? ", " : "", bytes);
         if (cell >= 0)
             g_string_append_printf(text, "cell %" G_GINT64_FORMAT, cell);
         else

@@ -30,7 +30,9 @@
           "{\"node\":33,\"bytes\":600,\"cpu_permyriad\":0}]",                                  \
           "[\"cell 1 lies on node 0\\u001b[2J\"]") "],\"connected\":true}"
 
-#define MOVES "[{\"cell\":0,\"from\":33,\"to\":0,\"bytes\":6442450944}," \
+/* One way in two pieces. */
+#define MOVES "[{\"cell\":0,\"from\":33,\"to\":0,\"bytes\":4294967296},"                    \
+              "{\"cell\":0,\"from\":33,\"to\":0,\"bytes\":2147483648},"                    \
               "{\"cell\":null,\"from\":null,\"to\":0,\"bytes\":1048576}]"
 #define OPTIMIZE(state, exit, version, phase, moved, measured, message)                       \
     "{\"id\":17,\"kind\":\"optimize\",\"state\":\"" state "\",\"exit_status\":" exit ","      \
