@@ -240,16 +240,19 @@ lp_work_find_moves(LpWork *work, const LpPicture *picture)
 {
     LpLayout *layout = layout_of(work, picture);
     LpLayoutMove *moves = NULL;
+    g_autofree uint64_t *planned = NULL;
     size_t n;
 
     if (!layout)
         return false;
+    planned = g_new0(uint64_t, MAX(work->parts->len, 1));
     g_ptr_array_set_size(work->queue, 0);
     for (guint i = 0; i < work->parts->len; i++) {
         LpWorkPart *part = g_ptr_array_index(work->parts, i);
 
         g_ptr_array_set_size(part->moves, 0);
         /* What was moved before a restart has been done, and what is left is found anew. */
+        planned[i] = part->total_bytes;
         if (is_open(part))
             part->total_bytes = part->moved_bytes;
     }
@@ -260,8 +263,16 @@ lp_work_find_moves(LpWork *work, const LpPicture *picture)
     add_sweeps(work, picture->topology);
     add_own(work, picture);
     work->total_bytes = 0;
-    for (guint i = 0; i < work->parts->len; i++)
-        work->total_bytes += ((LpWorkPart *) g_ptr_array_index(work->parts, i))->total_bytes;
+    for (guint i = 0; i < work->parts->len; i++) {
+        LpWorkPart *part = g_ptr_array_index(work->parts, i);
+
+        /* What need not be moved any more has come, though it was not written down by then. */
+        if (is_open(part) && planned[i] > part->total_bytes) {
+            part->moved_bytes += planned[i] - part->total_bytes;
+            part->total_bytes = planned[i];
+        }
+        work->total_bytes += part->total_bytes;
+    }
     return true;
 }
 

@@ -89,6 +89,29 @@ test_busy_for_a_while(void **state)
     assert_int_equal(stuck(lp_engine_find(world.engine, id), "p0", "busy"), 0);
 }
 
+/* What came before lpard was killed counts, though only the rest is left to be moved and cannot be: the
+ * vCPUs follow. */
+static void
+test_restart_near_the_end(void **state)
+{
+    g_autofree char *cell = one_cell(0, 0, 2048);
+    const LpLocality *locality;
+    int64_t id;
+
+    (void) state;
+    begin_nodes("", guest("p0", "strict:0", cell, ", \"move_busy_bytes\": 67108864"), NULL);
+    set_clock(1);
+    id = begin_optimize("{}");
+    UNTIL(lies_on("p0", 0) >= 2048 - 64);
+    halt();
+    boot();
+    EXPECT(finish(id), LP_OP_PARTIAL);
+    UNTIL((locality = part("p0")->locality) != NULL);
+    for (uint32_t i = 0; i < locality->n_vcpus; i++)
+        assert_true(lp_cpumask_covers(&world.host->topology.nodes[0].cpus,
+                                      &locality->vcpus[i].may));
+}
+
 /* A page or two is no failure. */
 static void
 test_a_few_pages(void **state)
@@ -642,6 +665,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_busy_pages, tear_down_all),
         cmocka_unit_test_teardown(test_busy_for_a_while, tear_down_all),
+        cmocka_unit_test_teardown(test_restart_near_the_end, tear_down_all),
         cmocka_unit_test_teardown(test_a_few_pages, tear_down_all),
         cmocka_unit_test_teardown(test_shared_pages, tear_down_all),
         cmocka_unit_test_teardown(test_no_permission, tear_down_all),
