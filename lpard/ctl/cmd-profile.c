@@ -14,9 +14,15 @@ cells_text(const json_t *profile)
     const json_t *cells = json_object_get(profile, "cells");
     GString *text = g_string_new(NULL);
 
-    for (gsize i = 0; i < json_array_size(cells); i++)
-        g_string_append_printf(text, "%s%zu on node %" JSON_INTEGER_FORMAT, i ? ", " : "", i,
-                               json_integer_value(json_array_get(cells, i)));
+    for (gsize i = 0; i < json_array_size(cells); i++) {
+        json_int_t node = json_integer_value(json_array_get(cells, i));
+
+        if (node < 0)
+            g_string_append_printf(text, "%s%zu on no single node", i ? ", " : "", i);
+        else
+            g_string_append_printf(text, "%s%zu on node %" JSON_INTEGER_FORMAT, i ? ", " : "", i,
+                                   node);
+    }
     return g_string_free(text, FALSE);
 }
 

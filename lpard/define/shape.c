@@ -182,8 +182,9 @@ shape_effects(const LpView *view, const LpProfile *old, const LpProfile *profile
             "%u cell%s and %u device%s", profile->n_cells,
             profile->n_cells == 1 ? "cell" : "cells", view->n_cells, plural(view->n_cells),
             n_devices, plural(n_devices));
-    else if (old && memcmp(old->cell_node, profile->cell_node,
-                           profile->n_cells * sizeof old->cell_node[0]) != 0)
+    else if (old && profile->numa.mode != LP_NUMA_INTERLEAVE &&
+             memcmp(old->cell_node, profile->cell_node,
+                    profile->n_cells * sizeof old->cell_node[0]) != 0)
         say(next_start, "the cells' memory comes from host node%s %s", plural(profile->n_cells),
             cell_nodes(profile, text, sizeof text));
     if (!view->has_channel)
@@ -225,6 +226,9 @@ rule_effects(const char *name, const LpView *view, const LpProfile *old, const L
     if (rule->mode == LP_NUMA_KEEP)
         say(now, "its memory and vCPUs stay where the domain's XML has them (the rule keep): lpard "
             "neither places nor moves it; `lparctl profile set %s numa=auto` has it do so", name);
+    else if (rule->mode == LP_NUMA_INTERLEAVE && running)
+        say(now, "its memory is placed by the rule %s from its next start on; until then it stays "
+            "where it is", lp_numa_rule_format(rule, text, sizeof text));
     else
         say(now, "its memory is placed by the rule %s%s",
             lp_numa_rule_format(rule, text, sizeof text),

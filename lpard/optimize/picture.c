@@ -208,7 +208,9 @@ stays_of(const LpPartition *partition, const LpPictureOrder *order, bool measure
         return LP_STAYS_NO_CELLS;
     if (partition->profile.numa.mode == LP_NUMA_KEEP)
         return LP_STAYS_RULE;
-    if (view->numatune == LP_NUMATUNE_OTHER)
+    /* Interleaved memory is not the cells': its definition binds all of the domain, from the next
+     * start on, and knows no nodes to move a cell to. */
+    if (view->numatune == LP_NUMATUNE_OTHER || partition->profile.numa.mode == LP_NUMA_INTERLEAVE)
         return LP_STAYS_NUMATUNE;
     if (is_listed(order->protected_, partition->uuid))
         return LP_STAYS_PROTECTED;

@@ -403,6 +403,15 @@ test_effects(void **state)
     assert_true(says(now, "by the rule strict:4; what is on other nodes follows at the next"));
     assert_true(says(now, "below 80 is warned of"));
     assert_true(says(next, "memory comes from host nodes 4, 4"));
+    profile.numa.mode = LP_NUMA_INTERLEAVE;
+    profile.numa.n_nodes = 0;
+    profile.cell_node[0] = profile.cell_node[1] = -1;
+    g_ptr_array_set_size(now, 0);
+    g_ptr_array_set_size(next, 0);
+    lp_shape_effects("web1", view, &old, &profile, now, next);
+    assert_true(says(now, "by the rule interleave from its next start on"));
+    assert_false(says(now, "lparctl optimize"));
+    assert_false(says(next, "-1"));
     profile.numa.mode = LP_NUMA_KEEP;
     profile.numa.n_nodes = 0;
     g_ptr_array_set_size(now, 0);

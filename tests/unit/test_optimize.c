@@ -80,7 +80,7 @@ test_survey_follows_resize(void **state)
 static void
 test_scores_say_why(void **state)
 {
-    static const char *const left_alone[] = {"keep", "plain", "foreign", "mixed"};
+    static const char *const left_alone[] = {"keep", "plain", "foreign", "mixed", "soon"};
     g_autofree char *cell = one_cell(0, 0, 2048);
     json_t *scores;
 
@@ -88,6 +88,7 @@ test_scores_say_why(void **state)
     begin_nodes("", guest("keep", "keep", cell, ""), guest("plain", NULL, cell, ""),
                 guest("foreign", "auto", cell, ", \"numatune\": \"strict\""),
                 guest("mixed", "interleave", cell, ", \"numatune\": \"strict\""),
+                guest("soon", "interleave", cell, ""),
                 guest("locked", "auto", cell, ", \"locked\": true"),
                 guest("blind", "auto", cell, ", \"no_locate\": true"),
                 guest("off", "auto", cell, ", \"run\": \"off\""), NULL);
@@ -100,6 +101,8 @@ test_scores_say_why(void **state)
     /* What lpard wrote is no stranger's, and what is left alone is not said to be moved. */
     assert_string_equal(plan_text(plan_part(scores, "mixed"), "stays"), "numatune");
     assert_non_null(strstr(plan_text(plan_part(scores, "mixed"), "stays_text"), "interleave"));
+    /* Nor is it moved before that start from which it is interleaved. */
+    assert_string_equal(plan_text(plan_part(scores, "soon"), "stays"), "numatune");
     assert_non_null(strstr(plan_text(plan_part(scores, "foreign"), "stays_text"), "somebody else"));
     for (unsigned i = 0; i < G_N_ELEMENTS(left_alone); i++) {
         g_autofree char *remarks = json_dumps(
@@ -110,7 +113,7 @@ test_scores_say_why(void **state)
     }
     assert_true(json_is_null(json_object_get(plan_part(scores, "locked"), "stays")));
     /* Off, there is nothing to measure. */
-    assert_int_equal(json_array_size(json_object_get(scores, "partitions")), 6);
+    assert_int_equal(json_array_size(json_object_get(scores, "partitions")), 7);
     json_decref(scores);
 }
 
