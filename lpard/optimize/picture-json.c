@@ -7,6 +7,24 @@ lp_score_json(uint32_t centi)
     return centi == LP_SCORE_NONE ? json_null() : json_integer(centi);
 }
 
+/* That there are figures, but not of now; NULL: they are.  Caller frees. */
+static char *
+stale_text(const LpPicturePart *part)
+{
+    gint64 seconds = part->age_usec / G_USEC_PER_SEC;
+
+    if (!part->measured)
+        return NULL;
+    if (part->why)
+        return g_strdup_printf("could not be measured now: %s; figures are %" G_GINT64_FORMAT
+                               " s old", part->why, seconds);
+    /* Nobody asks about these. */
+    if (part->stays == LP_STAYS_HANGS || part->stays == LP_STAYS_BUSY)
+        return g_strdup_printf("could not be measured now; figures are %" G_GINT64_FORMAT " s old",
+                               seconds);
+    return NULL;
+}
+
 char *
 lp_picture_stays_text(const LpPicturePart *part)
 {
@@ -33,6 +51,8 @@ lp_picture_stays_text(const LpPicturePart *part)
         return g_strdup("its <numatune> was written by somebody else and is not lpard's to change; "
                         "take it out of the definition, or have it \"restrictive\"");
     case LP_STAYS_NOT_MEASURED:
+        if (part->measured)
+            return stale_text(part);
         return part->why ? g_strdup_printf("where it lies cannot be measured: %s", part->why)
                          : g_strdup("where it lies was not measured yet");
     case LP_STAYS_PROTECTED:
@@ -134,10 +154,12 @@ static json_t *
 remarks_json(const LpPicture *picture, const LpPicturePart *part, const char *stays)
 {
     json_t *remarks = json_array();
+    g_autofree char *stale = part->stays == LP_STAYS_NOT_MEASURED ? NULL : stale_text(part);
     bool drifted = false;
     int32_t absent = -1;
 
     add_remark(remarks, stays);
+    add_remark(remarks, stale);
     for (uint32_t i = 0; i < part->n_view_cells; i++)
         drifted |= is_drifted(&picture->cells[part->first_cell + i]);
     if (drifted && is_ours(part))

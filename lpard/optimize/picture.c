@@ -191,7 +191,7 @@ is_listed(const GPtrArray *uuids, const char *uuid)
 }
 
 static LpStays
-stays_of(const LpPartition *partition, const LpPictureOrder *order, bool measured)
+stays_of(const LpPartition *partition, const LpPictureOrder *order, bool known)
 {
     const LpView *view = partition->view;
 
@@ -217,7 +217,7 @@ stays_of(const LpPartition *partition, const LpPictureOrder *order, bool measure
     if (order->heed_holds && partition->profile.hold_until_sec != 0
         && partition->profile.hold_until_sec > g_get_real_time() / G_USEC_PER_SEC)
         return LP_STAYS_HELD;
-    return measured ? LP_STAYS_NOT : LP_STAYS_NOT_MEASURED;
+    return known ? LP_STAYS_NOT : LP_STAYS_NOT_MEASURED;
 }
 
 static void
@@ -296,9 +296,10 @@ read_part(LpPicture *picture, const LpPartition *partition, const LpPictureOrder
         add_to(&part->memory, &cell->memory, topology->n_nodes);
         add_to(&part->cpus, &cell->cpus, topology->n_nodes);
     }
-    part->stays = stays_of(partition, order, part->measured);
-    if (part->stays == LP_STAYS_NOT_MEASURED && order->error)
+    if (order->error && view->run != LP_RUN_OFF)
         part->why = g_strdup(order->error(partition->uuid, order->data));
+    /* By figures that could not be had anew nothing is moved: it may have changed since. */
+    part->stays = stays_of(partition, order, part->measured && !part->why);
     score_part(picture, order, part);
 }
 

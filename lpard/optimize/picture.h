@@ -49,7 +49,7 @@ typedef struct {
     LpNumaRule rule;
     bool has_profile;
     LpStays stays;
-    char *why;                    /* more of it, or NULL */
+    char *why;                    /* the last measurement failed so; any figures are older; or NULL */
     bool locked;                  /* memory is pinned for a device, locked or of huge pages */
     LpNumatune numatune;
     bool persistent, requested;
@@ -87,7 +87,7 @@ typedef uint32_t (*LpBestFunc)(const LpPicturePart *part, LpNodeSet allowed,
 /* A vCPU's time since the survey before, LP_VCPU_BUSY for all of it; 0: not known of this partition. */
 #define LP_VCPU_BUSY (1U << 20)
 typedef uint32_t (*LpWeightFunc)(const char *uuid, uint32_t vcpu, void *data);
-/* Why a domain could not be measured, or NULL. */
+/* Why a domain could not be measured when that was last tried, or NULL. */
 typedef const char *(*LpErrorFunc)(const char *uuid, void *data);
 
 typedef struct {

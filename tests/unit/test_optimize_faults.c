@@ -583,6 +583,42 @@ test_cannot_be_measured(void **state)
     expect_part(operation, "p0", "stays", "cannot be measured");
 }
 
+/* What was measured once is no reason to move by, when it cannot be seen any more. */
+static void
+test_cannot_be_measured_any_more(void **state)
+{
+    g_autofree char *cell = one_cell(0, 0, 2048);
+    const LpOperation *operation;
+    const char *remark;
+    json_t *scores;
+
+    (void) state;
+    begin_nodes("", guest("p0", "strict:0", cell, ""), guest("p1", "keep", cell, ""), NULL);
+    scores = scores_now(true);
+    assert_true(json_is_null(json_object_get(plan_part(scores, "p0"), "stays")));
+    json_decref(scores);
+    tell("p0", "{\"no_locate\": true}");
+    tell("p1", "{\"no_locate\": true}");
+    scores = scores_now(true);
+    assert_string_equal(plan_text(plan_part(scores, "p0"), "stays"), "not-measured");
+    remark = json_string_value(json_array_get(json_object_get(plan_part(scores, "p0"), "remarks"),
+                                              0));
+    assert_non_null(strstr(remark, "could not be measured now: p0: where its memory lies cannot be "
+                                   "seen; figures are 0 s old"));
+    assert_string_equal(plan_text(plan_part(scores, "p1"), "stays"), "rule");
+    remark = json_string_value(json_array_get(json_object_get(plan_part(scores, "p1"), "remarks"),
+                                              1));
+    assert_non_null(strstr(remark, "could not be measured now"));
+    json_decref(scores);
+    operation = optimize("{}");
+    EXPECT(operation, LP_OP_DONE);
+    expect_part(operation, "p0", "stays", "could not be measured now");
+    tell("p0", "{\"no_locate\": false}");
+    assert_int_equal(lies_on("p0", 1), 2048);
+    EXPECT(optimize("{}"), LP_OP_DONE);
+    assert_int_equal(lies_on("p0", 0), 2048);
+}
+
 /* ---- its JSON ---- */
 
 static void
@@ -691,6 +727,7 @@ main(void)
         cmocka_unit_test_teardown(test_guest_pressure, tear_down_all),
         cmocka_unit_test_teardown(test_guest_always_pressed, tear_down_all),
         cmocka_unit_test_teardown(test_cannot_be_measured, tear_down_all),
+        cmocka_unit_test_teardown(test_cannot_be_measured_any_more, tear_down_all),
         cmocka_unit_test(test_pieces_are_one_move),
         cmocka_unit_test_teardown(test_strays_stay, tear_down_all),
     };
