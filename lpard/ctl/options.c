@@ -67,8 +67,8 @@ static const Entry entries[LP_CTL_OPTS] = {
     [LP_CTL_OPT_LEFTOVERS] = { "leftovers", 0, "keep|burst",
                                "memory that nobody needs goes back, or stays with who has it" },
     [LP_CTL_OPT_LIMIT] = { "limit", 0, "N", "at most so many lines" },
-    [LP_CTL_OPT_NUMA] = { "numa", 0, "RULE", "auto, strict:NODES, preferred:NODES, spread, "
-                                             "interleave, keep; or auto+cores" },
+    [LP_CTL_OPT_NUMA] = { "numa", 0, "RULE", "auto, strict:N, preferred:N, spread, interleave, "
+                                             "keep; +cores" },
     [LP_CTL_OPT_NODES] = { "numa", 0, NULL, "node by node: memory, processors, who lies where",
                            .verb = "host" },
     [LP_CTL_OPT_AFFINITY_FLOOR] = { "affinity-floor", 0, "N[:warn|refuse]",
