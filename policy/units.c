@@ -12,6 +12,8 @@
 #define MAX_DECIMALS 40
 
 static const char UNIT_LETTERS[] = "KMGT";
+/* Up to 2^50, which a sum may come to. */
+#define NEAR_UNITS 5
 
 /* A decimal number as it was written: the part before the point, and the digits behind it
  * without trailing zeros. */
@@ -184,25 +186,49 @@ lp_units_parse_centi(const char *text, uint32_t *ret_centi)
     return LP_UNITS_OK;
 }
 
+static char *
+write_unit(uint64_t bytes, unsigned i, bool all_decimals, char *buf, size_t size)
+{
+    uint64_t unit = UINT64_C(1) << (10 * i);
+    /* Below 2^50, so a hundredfold fits. */
+    unsigned part = (unsigned) (bytes % unit * 100 / unit);
+    unsigned long long whole = bytes / unit;
+    char letter = "KMGTP"[i - 1];
+
+    if (all_decimals || part % 10 != 0)
+        snprintf(buf, size, "%llu.%02u %ciB", whole, part, letter);
+    else if (part != 0)
+        snprintf(buf, size, "%llu.%u %ciB", whole, part / 10, letter);
+    else
+        snprintf(buf, size, "%llu %ciB", whole, letter);
+    return buf;
+}
+
+static bool
+is_exact(uint64_t bytes, unsigned i)
+{
+    uint64_t unit = UINT64_C(1) << (10 * i);
+
+    return bytes % unit * 100 % unit == 0;
+}
+
 char *
 lp_units_format_bytes(uint64_t bytes, char *buf, size_t size)
 {
     for (unsigned i = sizeof(UNIT_LETTERS) - 1; i > 0; i--) {
-        uint64_t unit = UINT64_C(1) << (10 * i);
-        uint64_t hundredths = bytes % unit * 100;
-        unsigned part = (unsigned) (hundredths / unit);
-        char letter = UNIT_LETTERS[i - 1];
-        unsigned long long whole = bytes / unit;
+        if (bytes >> (10 * i) != 0 && is_exact(bytes, i))
+            return write_unit(bytes, i, false, buf, size);
+    }
+    snprintf(buf, size, "%llu B", (unsigned long long) bytes);
+    return buf;
+}
 
-        if (bytes < unit || hundredths % unit != 0)
-            continue;
-        if (part == 0)
-            snprintf(buf, size, "%llu %ciB", whole, letter);
-        else if (part % 10 == 0)
-            snprintf(buf, size, "%llu.%u %ciB", whole, part / 10, letter);
-        else
-            snprintf(buf, size, "%llu.%02u %ciB", whole, part, letter);
-        return buf;
+char *
+lp_units_near_bytes(uint64_t bytes, char *buf, size_t size)
+{
+    for (unsigned i = NEAR_UNITS; i > 0; i--) {
+        if (bytes >> (10 * i) != 0)
+            return write_unit(bytes, i, !is_exact(bytes, i), buf, size);
     }
     snprintf(buf, size, "%llu B", (unsigned long long) bytes);
     return buf;

@@ -34,6 +34,9 @@ LpUnitsVerdict lp_units_parse_centi(const char *text, uint32_t *ret_centi);
 /* The shortest exact form in binary units: "6 GiB", "1.5 GiB", "514 MiB"; two decimals at most,
  * and a following "~" never: an amount that does not fit is given in the next smaller unit. */
 char *lp_units_format_bytes(uint64_t bytes, char *buf, size_t size);
+/* The same for what is measured, where a hundredth of the largest unit is enough: what is not exact in it
+ * is cut to two decimals, "16.12 GiB" and not "16512 MiB". */
+char *lp_units_near_bytes(uint64_t bytes, char *buf, size_t size);
 char *lp_units_format_centi(uint32_t centi, char *buf, size_t size);
 
 /* What is wrong, and what to write instead, as the end of a sentence. */

@@ -129,6 +129,14 @@ cpu_enforced(LpApi *api)
     return !any_runs && !g_str_has_suffix(lp_registry_uri(api->registry), "/session");
 }
 
+static json_t *
+score_of(const LpPartition *partition, void *data)
+{
+    LpApi *api = data;
+
+    return api->optimizer ? lp_optimizer_score_of(api->optimizer, partition) : NULL;
+}
+
 void
 lp_api_get_host(LpCall *call)
 {
@@ -153,7 +161,8 @@ lp_api_get_host(LpCall *call)
     json = lp_export_host(lp_registry_uri(api->registry), lp_registry_connected(api->registry),
                           cpu_enforced(api), host, &use, nodes, figures.host_centi);
     if (contents)
-        json_object_set_new(json, "contents", lp_export_contents(list, &host->topology));
+        json_object_set_new(json, "contents",
+                            lp_export_contents(list, &host->topology, score_of, api));
     lp_call_answer(call, SOUP_STATUS_OK, json);
 }
 

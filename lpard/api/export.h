@@ -33,8 +33,11 @@ typedef struct {
 json_t *lp_export_host(const char *uri, bool connected, bool cpu_is_enforced,
                        const LpHost *host, const LpHostUse *use, const LpExportNode *nodes,
                        uint32_t score_centi /* LP_SCORE_NONE: not known */);
-/* export-numa.c.  Of LpPartition*: what each that runs has on which node, measured if it was. */
-json_t *lp_export_contents(const GPtrArray *domains, const LpTopology *topology);
+/* export-numa.c.  Of LpPartition*: what each that runs has on which node, measured if it was.  `score_of`
+ * gives the score of a measured one as GET /v1/score has it, a new reference, or NULL. */
+typedef json_t *(*LpExportScoreFunc)(const LpPartition *partition, void *data);
+json_t *lp_export_contents(const GPtrArray *domains, const LpTopology *topology,
+                           LpExportScoreFunc score_of, void *data);
 json_t *lp_export_topology(const LpTopology *topology, const LpExportNode *uses);
 
 const char *lp_profile_state_name(LpProfileState state);

@@ -7,6 +7,7 @@
 #include "lpard/ctl/text.h"
 #include "lpard/ctl/verbs.h"
 #include "numa/cpumask.h"
+#include "policy/units.h"
 
 /* A column of each fits LP_CTL_COLUMNS; beyond, nodes are told by their distance. */
 #define MATRIX_MAX 19
@@ -140,17 +141,16 @@ print_contents(const json_t *contents, GString *out)
     for (gsize i = 0; i < json_array_size(contents); i++) {
         const json_t *each = json_array_get(contents, i);
         const json_t *nodes = json_object_get(each, "nodes");
-        gint64 bytes = 0, vcpus = 0;
+        char text[LP_UNITS_TEXT];
+        gint64 bytes = 0;
 
-        for (gsize k = 0; k < json_array_size(nodes); k++) {
+        for (gsize k = 0; k < json_array_size(nodes); k++)
             bytes += lp_ctl_json_int(json_array_get(nodes, k), "bytes", 0);
-            vcpus += lp_ctl_json_int(json_array_get(nodes, k), "vcpus", 0);
-        }
         lp_ctl_table_take(table, lp_ctl_text_str(each, "partition"),
-                          lp_ctl_text_bytes((guint64)MAX(bytes, 0)),
+                          g_strdup(lp_units_near_bytes((guint64)MAX(bytes, 0), text, sizeof text)),
                           lp_ctl_text_shares(nodes, "bytes"),
-                          g_strdup_printf("%" G_GINT64_FORMAT, vcpus),
-                          lp_ctl_text_shares(nodes, "vcpus"),
+                          lp_ctl_text_int(each, "vcpus"),
+                          lp_ctl_text_shares(nodes, "cpu_permyriad"),
                           g_strdup(lp_ctl_json_bool(each, "measured") ? "measured"
                                                                       : "definition"));
     }

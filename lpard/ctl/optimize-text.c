@@ -6,6 +6,7 @@
 #include "lpard/ctl/ctl.h"
 #include "lpard/ctl/table.h"
 #include "lpard/ctl/text.h"
+#include "policy/units.h"
 
 #define NOTHING "Nothing to move: no other layout is worth what it would take.\n"
 
@@ -193,6 +194,7 @@ lp_ctl_optimize_outcome_text(const json_t *operation, GString *out)
     g_string_append_printf(out, "; moved %s of %s\n", moved, total);
     for (gsize i = 0; i < json_array_size(list); i++) {
         const json_t *each = json_array_get(list, i);
+        char stuck[LP_UNITS_TEXT];
 
         if (!stays(each))
             lp_ctl_table_take(table, lp_ctl_text_str(each, "partition"),
@@ -200,7 +202,8 @@ lp_ctl_optimize_outcome_text(const json_t *operation, GString *out)
                               lp_ctl_text_points(each, "predicted_centi"),
                               lp_ctl_text_points(each, "measured_centi"),
                               lp_ctl_text_measured(each, "moved_bytes"),
-                              lp_ctl_text_bytes((guint64)stuck_bytes(each)),
+                              g_strdup(lp_units_near_bytes((guint64)stuck_bytes(each), stuck,
+                                                           sizeof stuck)),
                               lp_ctl_text_str(each, "state"));
     }
     if (lp_ctl_table_rows(table) > 0)

@@ -44,6 +44,15 @@ size_text(double bytes)
     return text;
 }
 
+/* To a tenth: one that may run on several nodes is on each in part. */
+static char *
+vcpus_text(double vcpus)
+{
+    guint64 tenths = (guint64)(MIN(vcpus, 1e15) * 10 + 0.5);
+
+    return g_strdup_printf(tenths % 10 == 0 ? "%.0f" : "%.1f", (double)tenths / 10);
+}
+
 /* The parts that have no row of their own, as one. */
 static LpPicturePart
 others(const LpPicture *picture, const LpPictureNode *node)
@@ -69,9 +78,10 @@ part_title(const LpPictureNode *node, const LpPicturePart *part, guint n_others)
     g_autofree char *size = size_text(part->bytes);
     g_autofree char *name = lp_ctl_text_clean(part->name);
     g_autofree char *count = g_strdup_printf("%u others", n_others);
+    g_autofree char *vcpus = vcpus_text(part->vcpus);
 
-    return g_strdup_printf("%s: %s, %.0f vCPUs on node %" G_GINT64_FORMAT "%s",
-                           n_others ? count : name, size, part->vcpus, node->id,
+    return g_strdup_printf("%s: %s, %s vCPUs on node %" G_GINT64_FORMAT "%s",
+                           n_others ? count : name, size, vcpus, node->id,
                            part->measured ? "" : " (by its definition)");
 }
 
@@ -123,8 +133,8 @@ draw_bars(LpSvg *svg, const LpPicture *picture, const LpPictureNode *node, doubl
                    LP_SVG_GRID);
         lp_svg_group_end(svg);
     }
-    /* More vCPUs than processors: where these end. */
-    if (vcpus > node->n_cpus)
+    /* More vCPUs than processors, and not by the rounding of shares alone: where these end. */
+    if (vcpus > node->n_cpus + 0.05)
         lp_svg_line(svg, x + PAD + width * node->n_cpus / scale, y + CPUS_Y - 3,
                     x + PAD + width * node->n_cpus / scale, y + CPUS_Y + CPUS_HEIGHT + 3,
                     LP_SVG_INK, 1.5, NULL);
@@ -139,8 +149,8 @@ draw_row(LpSvg *svg, const LpPicture *picture, const LpPictureNode *node,
     bool wide = picture->card_width > WIDE;
     double width = picture->card_width - 2 * PAD;
     g_autofree char *size = size_text(part->bytes);
-    g_autofree char *amounts = wide ? g_strdup_printf("%s, %.0f", size, part->vcpus)
-                                    : g_strdup(size);
+    g_autofree char *vcpus = vcpus_text(part->vcpus);
+    g_autofree char *amounts = wide ? g_strdup_printf("%s, %s", size, vcpus) : g_strdup(size);
     g_autofree char *count = g_strdup_printf("%u others", n_others);
     g_autofree char *name = fit(n_others ? count : part->name, font.size,
                                 width - SWATCH - 14 - lp_svg_text_width(amounts, right.size));
@@ -170,16 +180,18 @@ draw_words(LpSvg *svg, const LpPicture *picture, const LpPictureNode *node, doub
     g_autofree char *total = size_text(node->memory), *free_text = size_text(node->free);
     g_autofree char *memory = g_strdup_printf(wide ? "memory %s, %s free" : "%s, %s free", total,
                                               free_text);
-    g_autofree char *cpus = NULL, *memory_fit = NULL, *cpus_fit = NULL;
+    g_autofree char *cpus = NULL, *memory_fit = NULL, *cpus_fit = NULL, *vcpus_here = NULL;
 
     for (guint i = 0; i < node->parts->len; i++)
         vcpus += g_array_index(node->parts, LpPicturePart, i).vcpus;
+    vcpus_here = vcpus_text(vcpus);
     if (node->n_cpus <= 0)
         cpus = g_strdup("no processors");
     else if (wide)
-        cpus = g_strdup_printf("%.0f processors (%s), %.0f vCPUs", node->n_cpus, node->cpus, vcpus);
+        cpus = g_strdup_printf("%.0f processors (%s), %s vCPUs", node->n_cpus, node->cpus,
+                               vcpus_here);
     else
-        cpus = g_strdup_printf("%.0f cpus, %.0f vCPUs", node->n_cpus, vcpus);
+        cpus = g_strdup_printf("%.0f cpus, %s vCPUs", node->n_cpus, vcpus_here);
     memory_fit = fit(memory, small.size, width);
     cpus_fit = fit(cpus, small.size, width);
     lp_svg_text(svg, x + PAD, y + 20, &bold, name);

@@ -87,7 +87,9 @@ add_part(LpPicture *picture, const json_t *owner, const json_t *place)
     const char *name = lp_ctl_json_str(owner, "partition");
     const char *colour = g_hash_table_lookup(picture->colours, name);
     LpPicturePart part = {
-        .name = name, .bytes = amount(place, "bytes"), .vcpus = amount(place, "vcpus"),
+        .name = name, .bytes = amount(place, "bytes"),
+        /* Those that may run on several nodes are on each in part. */
+        .vcpus = amount(owner, "vcpus") * amount(place, "cpu_permyriad") / 10000,
         .colour = colour ? colour : OTHER_COLOUR,
         .measured = lp_ctl_json_bool(owner, "measured"),
     };

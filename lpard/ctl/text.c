@@ -85,43 +85,25 @@ lp_ctl_text_int(const json_t *json, const char *path)
                                   : g_strdup("-");
 }
 
-/* In the largest unit, cut to two decimals. */
-static char *
-near_bytes(guint64 bytes)
-{
-    static const char letters[] = "KMGTP";
-    guint shift = 10;
-    guint64 hundredths;
-
-    while (shift < 50 && bytes >> shift >= 1024)
-        shift += 10;
-    hundredths = (bytes >> shift) * 100 +
-                 (((bytes & ((G_GUINT64_CONSTANT(1) << shift) - 1)) >> (shift - 10)) * 100 >> 10);
-    return g_strdup_printf("%" G_GUINT64_FORMAT ".%02u %ciB", hundredths / 100,
-                           (guint)(hundredths % 100), letters[shift / 10 - 1]);
-}
-
 char *
 lp_ctl_text_bytes(guint64 bytes)
 {
     char exact[LP_UNITS_TEXT];
 
     lp_units_format_bytes(bytes, exact, sizeof(exact));
-    return strlen(exact) <= EXACT_CHARS ? g_strdup(exact) : near_bytes(bytes);
+    if (strlen(exact) > EXACT_CHARS)
+        lp_units_near_bytes(bytes, exact, sizeof(exact));
+    return g_strdup(exact);
 }
 
 char *
 lp_ctl_text_measured(const json_t *json, const char *path)
 {
     gint64 bytes = lp_ctl_json_int(json, path, -1);
-    char exact[LP_UNITS_TEXT];
+    char text[LP_UNITS_TEXT];
 
-    if (bytes < 0)
-        return g_strdup("-");
-    lp_units_format_bytes((guint64)bytes, exact, sizeof(exact));
-    /* Whole units are short enough as they are: "0 B", "512 MiB", "1.5 GiB". */
-    return bytes < 1024 || strlen(exact) <= strlen("1023 MiB") - 1 ? g_strdup(exact)
-                                                                   : near_bytes((guint64)bytes);
+    return bytes < 0 ? g_strdup("-")
+                     : g_strdup(lp_units_near_bytes((guint64)bytes, text, sizeof(text)));
 }
 
 char *

@@ -67,6 +67,28 @@ number(const json_t *json, const char *field)
     return json_integer_value(value);
 }
 
+/* The host's picture and the scores tell one story of each domain. */
+static void
+same_vcpus(const json_t *host, const json_t *scores)
+{
+    const json_t *each;
+    size_t i;
+
+    json_array_foreach(json_object_get(host, "contents"), i, each) {
+        const json_t *nodes = json_object_get(each, "nodes"), *score, *node, *same;
+        size_t k, n;
+
+        score = score_of(scores, json_string_value(json_object_get(each, "partition")));
+        assert_true(json_is_true(json_object_get(each, "measured")));
+        json_array_foreach(nodes, k, node) {
+            json_array_foreach(json_object_get(score, "nodes"), n, same) {
+                if (number(same, "node") == number(node, "node"))
+                    assert_int_equal(number(same, "cpu_permyriad"), number(node, "cpu_permyriad"));
+            }
+        }
+    }
+}
+
 static void
 test_score(void **state)
 {
@@ -80,6 +102,9 @@ test_score(void **state)
     assert_int_equal(number(json_object_get(scores, "host"), "score_centi"), 10000);
     assert_true(number(score, "memory_bytes") > 0);
     assert_true(number(score, "age_msec") < 60000);
+    json = ask_for("Host", "GET", "/v1/host?contents=1", NULL, 200);
+    same_vcpus(json, scores);
+    json_decref(json);
     json_decref(scores);
     json_decref(ask_for("Scores", "GET", "/v1/score", NULL, 200));
     json = ask_for("Partition", "GET", "/v1/partitions/web1", NULL, 200);

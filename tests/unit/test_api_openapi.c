@@ -321,7 +321,17 @@ test_host(void **state)
     g_free(host);
 }
 
-/* Where one was measured, that is told; else what its cells say. */
+static json_t *
+a_score(const LpPartition *partition, void *data)
+{
+    (void)partition;
+    (void)data;
+    return json_pack("{s:[{s:i, s:i}, {s:i, s:i}, {s:i}]}", "nodes", "node", 0, "cpu_permyriad",
+                     2500, "node", 33, "cpu_permyriad", 7500, "node", 7);
+}
+
+/* Where one was measured, that is told; else what its cells say.  vCPUs are where its score has them, and
+ * not where each ran last. */
 static void
 test_contents(void **state)
 {
@@ -330,7 +340,7 @@ test_contents(void **state)
     GPtrArray *list = g_ptr_array_new();
     LpLocality *locality = lp_locality_new();
     LpLocalityPart parts[2] = {{.on_bytes = {MIB, 3 * MIB}}, {.on_bytes = {0, MIB}}};
-    LpLocalityVcpu vcpus[3] = {{.cpu = 0}, {.cpu = 5}, {.cpu = -1}};
+    LpLocalityVcpu vcpus[3] = {{.cpu = 0}, {.cpu = 0}, {.cpu = -1}};
     json_t *json;
 
     (void)state;
@@ -341,26 +351,26 @@ test_contents(void **state)
     g_ptr_array_add(list, partition);
     partition->view->cells[0].home = 0;
     partition->view->cells[1].home = 33;
-    json = lp_export_contents(list, topology);
+    json = lp_export_contents(list, topology, a_score, NULL);
     text_is(json, "[{\"partition\":\"we\\\"b\\\\1\",\"uuid\":"
                   "\"11111111-2222-3333-4444-555555555555\",\"managed\":true,"
-                  "\"measured\":false,\"nodes\":["
-                  "{\"node\":0,\"bytes\":402653184,\"vcpus\":1},"
-                  "{\"node\":33,\"bytes\":402653184,\"vcpus\":1}]}]");
+                  "\"measured\":false,\"vcpus\":2,\"nodes\":["
+                  "{\"node\":0,\"bytes\":402653184,\"cpu_permyriad\":5000},"
+                  "{\"node\":33,\"bytes\":402653184,\"cpu_permyriad\":5000}]}]");
     locality->n_parts = 2;
     locality->parts = parts;
     locality->n_vcpus = 3;
     locality->vcpus = vcpus;
     partition->locality = locality;
     partition->profile_state = LP_PROFILE_STATE_NONE;
-    json = lp_export_contents(list, topology);
+    json = lp_export_contents(list, topology, a_score, NULL);
     text_is(json, "[{\"partition\":\"we\\\"b\\\\1\",\"uuid\":"
                   "\"11111111-2222-3333-4444-555555555555\",\"managed\":false,"
-                  "\"measured\":true,\"nodes\":["
-                  "{\"node\":0,\"bytes\":1048576,\"vcpus\":1},"
-                  "{\"node\":33,\"bytes\":4194304,\"vcpus\":1}]}]");
+                  "\"measured\":true,\"vcpus\":2,\"nodes\":["
+                  "{\"node\":0,\"bytes\":1048576,\"cpu_permyriad\":2500},"
+                  "{\"node\":33,\"bytes\":4194304,\"cpu_permyriad\":7500}]}]");
     partition->view->run = LP_RUN_OFF;
-    json = lp_export_contents(list, topology);
+    json = lp_export_contents(list, topology, a_score, NULL);
     text_is(json, "[]");
     locality->parts = NULL;
     locality->vcpus = NULL;

@@ -58,10 +58,11 @@
     "\"reserve_bytes\":0,\"memory_cache_bytes\":1073741824}],"                                \
     "\"distances\":[[10,17],[28,10]],\"distances_known\":true,\"packages\":1,\"cpus\":4,"     \
     "\"nodes_offline\":1,\"cpus_offline\":0,\"cpus_forbidden\":2},\"contents\":["              \
-    "{\"partition\":\"web1\",\"managed\":true,\"measured\":true,\"nodes\":["                  \
-    "{\"node\":0,\"bytes\":3221225472,\"vcpus\":2},"                                          \
-    "{\"node\":33,\"bytes\":1073741824,\"vcpus\":0}]},"                                       \
-    "{\"partition\":\"db1\",\"managed\":true,\"measured\":false,\"nodes\":[]}]}"
+    "{\"partition\":\"web1\",\"managed\":true,\"measured\":true,\"vcpus\":2,\"nodes\":["      \
+    "{\"node\":0,\"bytes\":3221225472,\"cpu_permyriad\":7500},"                               \
+    "{\"node\":33,\"bytes\":1073741824,\"cpu_permyriad\":2500}]},"                            \
+    "{\"partition\":\"db1\",\"managed\":true,\"measured\":false,\"vcpus\":0,"                 \
+    "\"nodes\":[]}]}"
 
 static Ran
 run(FakeServer *server, const char *answer, const char *line)
@@ -311,9 +312,9 @@ test_host_numa(void **state)
            "        0   33\n"
            "   0   10   17\n"
            "  33   28   10\n"
-           "DOMAIN  MEMORY  MEMORY ON     VCPUS  VCPUS ON  BY\n"
-           "web1     4 GiB  0:75% 33:25%      2  0:100%    measured\n"
-           "db1        0 B  -                 0  -         definition\n");
+           "DOMAIN  MEMORY  MEMORY ON     VCPUS  VCPUS ON      BY\n"
+           "web1     4 GiB  0:75% 33:25%      2  0:75% 33:25%  measured\n"
+           "db1        0 B  -                 0  -             definition\n");
     expect(*state, HOST, "host --numa -o json", "GET /v1/host?contents=1\n", HOST "\n");
     expect(*state, "{}", "host --numa", "GET /v1/host?contents=1\n",
            "This host's topology has no nodes.\n");
@@ -344,9 +345,10 @@ big_host(guint n, guint parts, const char *name)
 
         for (guint i = 0; i < n; i++)
             json_array_append_new(places, json_pack("{s:i, s:I, s:i}", "node", i, "bytes",
-                                                    (json_int_t)(GIB * (p + i)), "vcpus", 3));
-        json_array_append_new(contents, json_pack("{s:s, s:b, s:o}", "partition", full,
-                                                  "measured", p % 2, "nodes", places));
+                                                    (json_int_t)(GIB * (p + i)), "cpu_permyriad",
+                                                    3));
+        json_array_append_new(contents, json_pack("{s:s, s:b, s:i, s:o}", "partition", full,
+                                                  "measured", p % 2, "vcpus", 3, "nodes", places));
     }
     return json_pack("{s:s, s:i, s:{s:o, s:o, s:b, s:i, s:i}, s:o}", "uri", name, "score_centi",
                      8312, "topology", "nodes", nodes, "distances", distances, "distances_known",
@@ -419,7 +421,9 @@ test_picture(void **state)
     (void)state;
     assert_non_null(strstr(page, ">node 33<"));
     assert_non_null(strstr(page, ">web1<"));
-    assert_non_null(strstr(page, "<title>web1: 3 GiB, 2 vCPUs on node 0</title>"));
+    assert_non_null(strstr(page, "<title>web1: 3 GiB, 1.5 vCPUs on node 0</title>"));
+    assert_non_null(strstr(page, "<title>web1: 1 GiB, 0.5 vCPUs on node 33</title>"));
+    assert_non_null(strstr(page, "4 processors (0-3), 1.5 vCPUs"));
     assert_non_null(strstr(page, "<title>node 33 to 0: 28</title>"));
     assert_non_null(strstr(page, " reserve</title>"));
     assert_non_null(strstr(page, "prefers-color-scheme:dark"));

@@ -121,6 +121,11 @@ test_format(void **state)
         { GIB + MIB, "1025 MiB" }, { GIB + 1, "1073741825 B" }, { 64 * TIB, "64 TiB" },
         { UINT64_MAX, "18446744073709551615 B" }, { 1536 * MIB, "1.5 GiB" },
         { 7 * TIB / 4, "1.75 TiB" },
+    }, NEAR[] = {
+        { 16 * GIB, "16 GiB" }, { 16512 * MIB, "16.12 GiB" }, { 500000000, "476.83 MiB" },
+        { 0, "0 B" }, { 1023, "1023 B" }, { 1000 * MIB, "1000 MiB" }, { 3 * GIB / 2, "1.5 GiB" },
+        { 5 * GIB / 4, "1.25 GiB" }, { 6 * GIB - 1, "5.99 GiB" }, { 6 * GIB + 1, "6.00 GiB" },
+        { UINT64_MAX, "16383.99 PiB" },
     };
     char text[LP_UNITS_TEXT];
 
@@ -128,6 +133,8 @@ test_format(void **state)
     for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++)
         assert_string_equal(lp_units_format_bytes(CASES[i].bytes, text, sizeof(text)),
                             CASES[i].text);
+    for (size_t i = 0; i < sizeof(NEAR) / sizeof(NEAR[0]); i++)
+        assert_string_equal(lp_units_near_bytes(NEAR[i].bytes, text, sizeof(text)), NEAR[i].text);
     assert_string_equal(lp_units_format_centi(150, text, sizeof(text)), "1.50");
     assert_string_equal(lp_units_format_centi(5, text, sizeof(text)), "0.05");
     assert_string_equal(lp_units_format_centi(UINT32_MAX, text, sizeof(text)), "42949672.95");
