@@ -52,7 +52,7 @@ node_list(const LpPlacementHost *host)
     for (uint32_t i = 0; i < host->topology.n_nodes; i++) {
         if (host->topology.nodes[i].memory_bytes == 0)
             continue;
-        lp_units_format_bytes(host->use[i].free_bytes, free_text, sizeof free_text);
+        lp_units_near_bytes(host->use[i].free_bytes, free_text, sizeof free_text);
         g_string_append_printf(text, "%s%u (%s free)", text->len ? ", " : "",
                                host->topology.nodes[i].id, free_text);
     }
@@ -69,6 +69,36 @@ refuse(const LpPlacementHost *host, const LpNumaRule *rule, const char *why, GEr
                 "the rule %s cannot be kept: %s; the nodes with memory are %s",
                 lp_numa_rule_format(rule, text, sizeof text), why, nodes);
     return false;
+}
+
+/* Strict nodes are full now: how room comes about, unless they are too small for it in any case. */
+static void
+refuse_full(const LpPlacementHost *host, const LpProfile *profile, LpNodeSet nodes,
+            uint64_t free_bytes, GError **error)
+{
+    LpNumaRule first = profile->numa;
+    char has[LP_UNITS_TEXT], wants[LP_UNITS_TEXT], strict[LP_NUMA_RULE_TEXT];
+    char preferred[LP_NUMA_RULE_TEXT];
+    uint64_t all = 0;
+    g_autofree char *why = NULL, *cure = g_strdup("");
+
+    for (uint32_t i = 0; i < host->topology.n_nodes; i++)
+        all += nodes >> i & 1 ? MIN(host->topology.nodes[i].memory_bytes,
+                                    G_MAXINT64 / LP_MAX_NODES) : 0;
+    first.mode = LP_NUMA_PREFERRED;
+    if (all >= profile->mem.desired_bytes) {
+        g_free(cure);
+        cure = g_strdup_printf("; where others can leave, give it numa=%s, let `lparctl optimize` "
+                               "bring it there, and then give it numa=%s",
+                               lp_numa_rule_format(&first, preferred, sizeof preferred),
+                               lp_numa_rule_format(&profile->numa, strict, sizeof strict));
+    }
+    why = g_strdup_printf("%s has %s free, and %s are desired%s",
+                          profile->numa.n_nodes == 1 ? "its node" : "what it names",
+                          lp_units_near_bytes(free_bytes, has, sizeof has),
+                          lp_units_near_bytes(profile->mem.desired_bytes, wants, sizeof wants),
+                          cure);
+    refuse(host, &profile->numa, why, error);
 }
 
 /* The nodes that the rule leaves; 0 with an error. */
@@ -93,13 +123,7 @@ allowed(const LpPlacementHost *host, const LpProfile *profile, GError **error)
     for (uint32_t i = 0; i < host->topology.n_nodes; i++)
         free_bytes += nodes >> i & 1 ? MIN(host->use[i].free_bytes, G_MAXINT64 / LP_MAX_NODES) : 0;
     if (rule->mode == LP_NUMA_STRICT && free_bytes < profile->mem.desired_bytes) {
-        char has[LP_UNITS_TEXT], wants[LP_UNITS_TEXT];
-        g_autofree char *why = g_strdup_printf(
-            "%s has %s free, and %s are desired", rule->n_nodes == 1 ? "its node" : "what it names",
-            lp_units_format_bytes(free_bytes, has, sizeof has),
-            lp_units_format_bytes(profile->mem.desired_bytes, wants, sizeof wants));
-
-        refuse(host, rule, why, error);
+        refuse_full(host, profile, nodes, free_bytes, error);
         return 0;
     }
     return nodes;

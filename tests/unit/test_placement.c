@@ -201,6 +201,10 @@ test_refused(void **state)
     refuses(host, NULL, "{" WHOLE ",\"numa\":\"interleave:0,9\"}", LP_ERROR_REFUSED, "node 9");
     host->use[4].free_bytes = 3 * GIB;
     refuses(host, NULL, "{" WHOLE ",\"numa\":\"strict:4\"}", LP_ERROR_REFUSED, "3 GiB free");
+    /* Full now is not too small. */
+    refuses(host, NULL, "{" WHOLE ",\"numa\":\"strict:4\"}", LP_ERROR_REFUSED,
+            "where others can leave, give it numa=preferred:4, let `lparctl optimize` bring it "
+            "there, and then give it numa=strict:4");
     refuses(host, NULL, "{" WHOLE ",\"numa\":\"strict:4\",\"cells\":[4]}", LP_ERROR_REFUSED,
             "3 GiB free");
     refuses(host, NULL, "{" WHOLE ",\"numa\":\"strict:0\",\"cells\":[1]}", LP_ERROR_USAGE,
