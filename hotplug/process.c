@@ -21,8 +21,10 @@ fail(int number, const char *what, GError **error)
         code = LP_DRIVER_ERROR_NOT_RUNNING;
     else if (number == EPERM || number == EACCES)
         code = LP_DRIVER_ERROR_UNSUPPORTED;
-    g_set_error(error, LP_DRIVER_ERROR, code, "%s: %s", what,
-                number == ESRCH ? "the process has ended" : g_strerror(number));
+    g_set_error(error, LP_DRIVER_ERROR, code, "%s: %s%s", what,
+                number == ESRCH ? "the process has ended" : g_strerror(number),
+                code == LP_DRIVER_ERROR_UNSUPPORTED
+                    ? "; lpard must run as root, or with CAP_SYS_PTRACE and CAP_SYS_NICE" : "");
     return false;
 }
 

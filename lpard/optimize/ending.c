@@ -58,8 +58,7 @@ stayed_text(const LpWorkPart *part)
     for (unsigned i = 0; i < LP_STUCKS; i++)
         if (part->stuck_bytes[i])
             g_string_append_printf(text, "%s%s %s", text->len ? ", " : "",
-                                   lp_units_format_bytes(part->stuck_bytes[i], bytes,
-                                                         sizeof bytes),
+                                   lp_units_near_bytes(part->stuck_bytes[i], bytes, sizeof bytes),
                                    why[i]);
     return g_string_free(g_steal_pointer(&text), FALSE);
 }
@@ -162,7 +161,7 @@ end(LpRunning *running)
     const char *code = NULL;
     LpOpState state = LP_OP_DONE;
 
-    lp_units_format_bytes(work->moved_bytes, moved, sizeof moved);
+    lp_units_near_bytes(work->moved_bytes, moved, sizeof moved);
     work->phase = "done";
     if (running->trouble) {
         state = LP_OP_FAILED;

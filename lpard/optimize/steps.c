@@ -1,4 +1,5 @@
 /* One call of an optimization, in the partition's own turn, and what came of it. */
+#include <errno.h>
 #include <string.h>
 
 #include "lpard/optimize/run.h"
@@ -489,9 +490,34 @@ take_move(LpRunning *running, const Asked *asked, const LpPagesMoved *moved)
         take_pass(running, move, moved);
 }
 
-static void
-take_error(LpRunning *running, const Asked *asked, bool abandoned, const GError *error)
+/* In words of what is to be done about it; `number`: as the kernel has it, or 0. */
+static char *
+move_error_text(const Asked *asked, int number, const char *why)
 {
+    g_autofree char *name = g_strconcat(asked->part->name, ": ", NULL);
+
+    switch (number) {
+    case EPERM:
+        /* move_pages(2): a ptrace access check since Linux 4.13; CAP_SYS_NICE for shared pages. */
+        return g_strdup("its pages cannot be moved: the kernel does not let lpard move pages of "
+                        "this QEMU's user; lpard must run as root, or with CAP_SYS_PTRACE and "
+                        "CAP_SYS_NICE");
+    case ENODEV:
+        return g_strdup_printf("its pages cannot be moved: node %d is gone or offline; see "
+                               "`lparctl host --numa`", asked->move->to);
+    }
+    /* Whoever reads it knows whose it is, and what was tried. */
+    if (g_str_has_prefix(why, name))
+        why += strlen(name);
+    return g_str_has_prefix(why, "pages cannot be moved")
+               ? g_strdup_printf("its %s", why)
+               : g_strdup_printf("its pages cannot be moved: %s", why);
+}
+
+static void
+take_error(LpRunning *running, const Asked *asked, const Call *call, const GError *error)
+{
+    bool abandoned = call == NULL;
     LpWorkPart *part = asked->part;
     const char *why = error ? error->message : "the hypervisor does not answer";
 
@@ -524,9 +550,11 @@ take_error(LpRunning *running, const Asked *asked, bool abandoned, const GError 
         close_move(asked->move);
         return;
     }
-    lp_part_fail(part, g_strdup_printf(asked->kind == CALL_PINS ? "its vCPUs cannot be pinned: %s"
-                                                                : "its pages cannot be moved: %s",
-                                       why));
+    if (asked->kind == CALL_PINS)
+        lp_part_fail(part, g_strdup_printf("its vCPUs cannot be pinned: %s", why));
+    else
+        lp_part_fail(part, move_error_text(
+            asked, asked->kind == CALL_MOVE && call ? call->moved.error : 0, why));
 }
 
 static void
@@ -543,7 +571,7 @@ call_done(bool ok, bool abandoned, void *data, const GError *error, void *user)
         if (asked->kind == CALL_MOVE)
             take_move(running, asked, &call->moved);
     } else {
-        take_error(running, asked, abandoned, error);
+        take_error(running, asked, call, error);
     }
     /* Frees it. */
     g_ptr_array_remove_fast(running->asked, asked);

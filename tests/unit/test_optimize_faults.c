@@ -141,9 +141,34 @@ test_no_permission(void **state)
 
     (void) state;
     EXPECT(operation, LP_OP_PARTIAL);
-    expect_part(operation, "p0", "failed", "cannot be moved");
+    expect_part(operation, "p0", "failed", "cannot be moved: the kernel does not let lpard");
+    expect_part(operation, "p0", "failed", "must run as root, or with CAP_SYS_PTRACE");
     expect_part(operation, "p1", "done", NULL);
     assert_int_equal(lies_on("p0", 1), 2048);
+}
+
+static void
+test_node_gone(void **state)
+{
+    const LpOperation *operation = optimize_with("", "\"move_error\": \"ENODEV\"");
+
+    (void) state;
+    EXPECT(operation, LP_OP_PARTIAL);
+    expect_part(operation, "p0", "failed", "its pages cannot be moved: node 0 is gone or offline");
+    expect_part(operation, "p1", "done", NULL);
+}
+
+/* Whose it is, is said once. */
+static void
+test_name_once(void **state)
+{
+    const LpOperation *operation = optimize_with(
+        "", "\"fail_next\": {\"call\": \"move_pages\", \"error\": \"failed\"}");
+
+    (void) state;
+    EXPECT(operation, LP_OP_PARTIAL);
+    expect_part(operation, "p0", "failed", "its pages cannot be moved: ");
+    assert_null(strstr(plan_text(part_of(operation, "p0"), "reason"), "p0"));
 }
 
 /* What QEMU has of its own is brought along where it can be, and is no part of the outcome. */
@@ -705,6 +730,8 @@ main(void)
         cmocka_unit_test_teardown(test_a_few_pages, tear_down_all),
         cmocka_unit_test_teardown(test_shared_pages, tear_down_all),
         cmocka_unit_test_teardown(test_no_permission, tear_down_all),
+        cmocka_unit_test_teardown(test_node_gone, tear_down_all),
+        cmocka_unit_test_teardown(test_name_once, tear_down_all),
         cmocka_unit_test_teardown(test_own_pages_stay, tear_down_all),
         cmocka_unit_test_teardown(test_gone, tear_down_all),
         cmocka_unit_test_teardown(test_alone_and_failed, tear_down_all),
