@@ -205,15 +205,14 @@ is_off_limits(const LpNumaRule *rule, int32_t node)
     return holds_to_nodes(rule);
 }
 
-/* Where more of a cell comes to: where it lies, but for one that is to be moved to where its memory is
- * taken from, since its rule forbids where it lies. */
+/* Where more of a cell comes to: the node its memory is taken from; where it lies, if it is taken
+ * from none known, or from one that its rule forbids and that it is moved away from. */
 static int32_t
 comes_to(const LpView *view, const LpBounds *bounds, uint32_t cell)
 {
     const LpViewCell *of = &view->cells[cell];
 
-    return is_off_limits(&bounds->numa, of->home) && !is_off_limits(&bounds->numa, of->node)
-               ? of->node : of->home;
+    return of->node < 0 || is_off_limits(&bounds->numa, of->node) ? of->home : of->node;
 }
 
 static uint64_t
@@ -224,11 +223,12 @@ node_held_bytes(const Walk *first, const Walk *walk, const LpView *view, const L
 
     for (uint32_t i = 0; i < view->n_cells; i++) {
         uint64_t had = cell_held_bytes(first, view, i), has = cell_held_bytes(walk, view, i);
+        uint64_t fresh = view->cells[i].fresh_bytes, lies = had > fresh ? had - fresh : 0;
 
         if (view->cells[i].home == node)
-            sum += has < had ? has : had;
-        if (comes_to(view, bounds, i) == node && has > had)
-            sum += has - had;
+            sum += has < lies ? has : lies;
+        if (comes_to(view, bounds, i) == node && has > lies)
+            sum += has - lies;
     }
     return sum;
 }

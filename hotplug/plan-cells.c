@@ -30,19 +30,34 @@ node_index(const LpRoom *room, int32_t id)
     return -1;
 }
 
+/* Where a cell's next pages come to; of a node that the host has not, nothing does. */
+static int32_t
+next_node(const LpBounds *bounds, const LpRoom *room, const LpViewCell *cell)
+{
+    int32_t next = lp_plan_growth_node(&bounds->numa, cell);
+
+    return room && node_index(room, next) < 0 ? cell->home : next;
+}
+
 /* What a cell's node has for this partition less what the partition's cells hold of it already;
  * cells that are bound to no node share the host's. */
 static uint64_t
-node_room(const LpView *view, const LpRoom *room, const uint64_t *held, int node,
-          uint64_t base_room)
+node_room(const LpView *view, const LpBounds *bounds, const LpRoom *room, const uint64_t *held,
+          int node, uint64_t base_room)
 {
     uint64_t sum = 0;
 
     if (node < 0)
         return base_room;
-    for (uint32_t i = 0; i < view->n_cells; i++)
-        if (view->cells[i].home == room->node_id[node])
-            sum += held[i];
+    for (uint32_t i = 0; i < view->n_cells; i++) {
+        const LpViewCell *cell = &view->cells[i];
+        uint64_t fresh = cell->fresh_bytes < held[i] ? cell->fresh_bytes : held[i];
+
+        if (cell->home == room->node_id[node])
+            sum += held[i] - fresh;
+        if (next_node(bounds, room, cell) == room->node_id[node])
+            sum += fresh;
+    }
     return room->node_room_bytes[node] > sum ? room->node_room_bytes[node] - sum : 0;
 }
 
@@ -65,16 +80,6 @@ running_vcpus(const LpView *view, const LpBounds *bounds, uint32_t cell)
     for (unsigned w = 0; w < LP_MAX_CPUS / 64; w++)
         running.words[w] &= ~bounds->folded.words[w];
     return common_vcpus(&running, &view->cells[cell].vcpus);
-}
-
-/* Where a cell's next pages are to be: with the others, or, where its rule would not have them
- * there and they are to be moved, where they come from. */
-static int32_t
-next_node(const LpBounds *bounds, const LpViewCell *cell)
-{
-    return lp_plan_is_held(&bounds->numa) && !lp_plan_names_node(&bounds->numa, cell->home)
-                   && lp_plan_names_node(&bounds->numa, cell->node)
-               ? cell->node : cell->home;
 }
 
 /* What the cell has as the plan has it so far, DIMMs included. */
@@ -100,10 +105,12 @@ fill_cells(const LpPlan *plan, const LpView *view, const LpBounds *bounds, const
     for (uint32_t i = 0; i < view->n_cells; i++) {
         const LpViewCell *cell = &view->cells[i];
         uint64_t requested = plan->requested_after_bytes[i];
-        int32_t next = next_node(bounds, cell);
+        int32_t next = next_node(bounds, room, cell);
         int node = node_index(room, next);
-        uint64_t free = node_room(view, room, held, node, base_room);
-        bool named = lp_plan_names_node(&bounds->numa, next);
+        uint64_t free = node_room(view, bounds, room, held, node, base_room);
+        /* What is preferred is where it lies in the end: what comes from elsewhere follows. */
+        bool named = lp_plan_names_node(&bounds->numa, lp_plan_is_held(&bounds->numa) ? next
+                                                                               : cell->home);
 
         cells[i] = (LpPlaceCell){
             .room_bytes = free < base_room ? free : base_room,

@@ -29,6 +29,14 @@ lp_plan_names_node(const LpNumaRule *rule, int32_t node)
     return false;
 }
 
+int32_t
+lp_plan_growth_node(const LpNumaRule *rule, const LpViewCell *cell)
+{
+    bool bars = lp_plan_is_held(rule) && !lp_plan_names_node(rule, cell->node);
+
+    return cell->node >= 0 && !bars ? cell->node : cell->home;
+}
+
 bool
 lp_plan_may_stray(const LpView *view, const LpNumaRule *rule, uint32_t n_nodes)
 {
@@ -216,6 +224,7 @@ lp_plan_check_affinity(LpPlan *plan, const LpView *view, const LpBounds *bounds,
     grows = plan->cpu_after > plan->cpu_before
             || (target->has_mem && plan->mem_after_bytes > plan->mem_before_bytes);
     lp_plan_add_shortfall(plan, LP_SHORT_AFFINITY,
-                          target->has_mem ? LP_RESOURCE_MEM : LP_RESOURCE_CPU, grows && bounds->numa.floor_action == LP_FLOOR_REFUSE, floor,
+                          target->has_mem ? LP_RESOURCE_MEM : LP_RESOURCE_CPU,
+                          grows && bounds->numa.floor_action == LP_FLOOR_REFUSE, floor,
                           then / SCORE_POINT, -1);
 }

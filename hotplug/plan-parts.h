@@ -35,12 +35,13 @@ void lp_plan_add_unplug_steps(LpPlan *plan, const LpView *view, const LpCpuChang
 void lp_plan_choose_memory(LpPlan *plan, const LpView *view, const LpBounds *bounds,
                            const LpRoom *room, const LpTarget *target,
                            const LpPlanOptions *options);
-/* The rule of placement, for the planner (plan-near.c): whether it keeps memory to the nodes it names,
- * wants all cells alike, and would have memory on that node (id; -1: bound to none). */
+/* The rule of placement, for the planner (plan-near.c): whether it keeps memory to the nodes it
+ * names, wants all cells alike, and would have memory on that node (id; -1: bound to none). */
 bool lp_plan_is_held(const LpNumaRule *rule);
 bool lp_plan_is_level(const LpNumaRule *rule);
 bool lp_plan_names_node(const LpNumaRule *rule, int32_t node);
-/* Refuses growth where the host has none of the nodes that the rule holds to; tells if one lacks. */
+/* Refuses growth where the host has none of the nodes that the rule holds to; tells if one
+ * lacks. */
 bool lp_plan_check_nodes(LpPlan *plan, const LpNumaRule *rule, const LpRoom *room, uint64_t bytes);
 /* When all is chosen: whether the partition falls below its affinity floor by it. */
 void lp_plan_check_affinity(LpPlan *plan, const LpView *view, const LpBounds *bounds,

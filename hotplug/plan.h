@@ -57,7 +57,8 @@ typedef enum {
     LP_SHORT_BELOW_MIN,           /* asked < bound */
     LP_SHORT_ABOVE_MAX,
     LP_SHORT_HOST_MEMORY,         /* host has `bound` free, `asked` were needed */
-    LP_SHORT_NODE_MEMORY,         /* node `where` has `bound` free; not fatal: `asked` lie elsewhere */
+    LP_SHORT_NODE_MEMORY,         /* node `where` has `bound` free; if it is not fatal, `asked` come
+                                     to lie elsewhere */
     LP_SHORT_HOST_CPU,            /* entitlements would exceed the processors (S8) */
     LP_SHORT_BLOCK,               /* not a multiple of the block size `bound` */
     LP_SHORT_NO_DEVICE,           /* no virtio-mem, and no DIMM slot */
@@ -128,8 +129,8 @@ typedef struct {
     const LpTopology *topology;
     LpSpread cpus;                 /* its running vCPUs, in any unit */
     const LpSpread *cell_memory;   /* by cell: what it has, in bytes */
-    /* Mean distance, in hundredths, of its vCPUs to each node (by the topology's index), and to where
-     * each cell's pages are; 0: not known. */
+    /* Mean distance, in hundredths, of its vCPUs to each node (by the topology's index), and to
+     * where each cell's pages are; 0: not known. */
     uint32_t node_distance[LP_MAX_NODES];
     uint32_t cell_distance[LP_MAX_CELLS];
 } LpWhere;
@@ -199,9 +200,14 @@ void lp_plan_keep_vcpus(LpPlan *plan, const LpBounds *bounds, const LpTarget *ta
 void lp_plan_keep_folded(LpPlan *plan, const LpBounds *bounds, const LpTarget *target,
                          const LpCpuMask *kept);
 
-/* Whether growth may lie beside its cells' nodes where those are full: there are others, and no rule,
- * binding or lock holds its memory. */
+/* Whether growth may lie beside its cells' nodes where those are full: there are others, and no
+ * rule, binding or lock holds its memory. */
 bool lp_plan_may_stray(const LpView *view, const LpNumaRule *rule, uint32_t n_nodes);
+
+/* The node that the next pages of a cell come from: the one it is bound to, wherever pages were
+ * moved since; -1: not known.  Where a rule holds it off that one, the one where it lies, to which
+ * they are moved. */
+int32_t lp_plan_growth_node(const LpNumaRule *rule, const LpViewCell *cell);
 
 /* vCPUs granted: plugged and not folded. */
 uint32_t lp_plan_granted_vcpus(const LpView *view, const LpCpuMask *folded);

@@ -41,7 +41,7 @@ typedef enum {
     LP_NUMATUNE_NONE,         /* not at all */
     LP_NUMATUNE_CELLS,        /* a preferred node for cells: lpard's own way */
     LP_NUMATUNE_RESTRICTIVE,  /* by cpuset: moves as a whole, while it runs */
-    LP_NUMATUNE_OTHER,        /* strict, interleave, ...: somebody's decision; not lpard's to change */
+    LP_NUMATUNE_OTHER,        /* strict, interleave, ...: somebody's decision, which lpard leaves */
 } LpNumatune;
 
 typedef enum {
@@ -55,6 +55,8 @@ typedef struct {
     int32_t node;             /* host node of its memory by the XML; -1: not bound */
     int32_t home;             /* the node where it lies: drivers say `node`, the registry what was
                                  measured, where pages were moved away */
+    uint64_t fresh_bytes;     /* of what it has, what had no page yet when `home` was measured:
+                                 it comes from `node`; 0 where home is node */
     uint64_t base_bytes;      /* boot memory, never unpluggable */
     LpCpuMask vcpus;          /* vCPU ids the cell owns, plugged or not */
     bool has_device;

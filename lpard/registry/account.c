@@ -145,18 +145,30 @@ lp_partition_is_placed(const LpPartition *partition)
            && partition->view->n_cells > 0;
 }
 
-uint64_t
-lp_partition_cell_bytes(const LpPartition *partition, uint32_t cell)
+/* What a cell has by its device, or was promised of it, and beside that. */
+static uint64_t
+cell_bytes(const LpView *view, uint32_t cell, uint64_t promised)
 {
-    const LpView *view = partition->view;
     uint64_t sum = view->cells[cell].base_bytes
                    + MAX(MAX(view->cells[cell].requested_bytes, view->cells[cell].current_bytes),
-                         partition->promised_cell_bytes[cell]);
+                         promised);
 
     for (uint32_t i = 0; i < view->n_dimms; i++)
         if (view->dimms[i].cell == cell)
             sum += view->dimms[i].bytes;
     return sum;
+}
+
+uint64_t
+lp_registry_cell_bytes(const LpView *view, uint32_t cell)
+{
+    return cell_bytes(view, cell, 0);
+}
+
+uint64_t
+lp_partition_cell_bytes(const LpPartition *partition, uint32_t cell)
+{
+    return cell_bytes(partition->view, cell, partition->promised_cell_bytes[cell]);
 }
 
 static int
@@ -180,6 +192,24 @@ cell_vcpus(const LpPartition *partition, uint32_t cell)
     return n;
 }
 
+/* A cell's memory: what was measured at its home, what came or is promised since where it comes
+ * from. */
+static void
+charge_cell(const LpTopology *topology, const LpPartition *partition, uint32_t index,
+            uint32_t vcpus, LpCharge *charge)
+{
+    const LpViewCell *cell = &partition->view->cells[index];
+    int home = node_of(topology, cell->home);
+    int next = node_of(topology, lp_plan_growth_node(&partition->profile.numa, cell));
+    uint64_t bytes = lp_partition_cell_bytes(partition, index), fresh = 0;
+
+    if (home >= 0 && next >= 0 && home != next)
+        fresh = bytes - lp_registry_cell_bytes(partition->view, index) + cell->fresh_bytes;
+    lp_charge_add(charge, topology, home, home < 0 ? 0 : bytes - fresh, vcpus, 0);
+    if (fresh > 0)
+        lp_charge_add(charge, topology, next, fresh, 0, 0);
+}
+
 /* By node: its cells by where they lie, and the rest (QEMU itself, cells that are bound to none, an
  * excess) at none. */
 static void
@@ -195,10 +225,8 @@ fill_charge(const LpTopology *topology, const LpPartition *partition, uint64_t c
     charge->placed = lp_partition_is_placed(partition);
     for (uint32_t i = 0; i < view->n_cells; i++) {
         uint32_t here = view->run == LP_RUN_OFF ? 0 : cell_vcpus(partition, i);
-        int node = node_of(topology, view->cells[i].home);
 
-        lp_charge_add(charge, topology, node,
-                      node < 0 ? 0 : lp_partition_cell_bytes(partition, i), here, 0);
+        charge_cell(topology, partition, i, here, charge);
         vcpus -= MIN(vcpus, here);
     }
     /* Of a domain without cells. */

@@ -45,6 +45,15 @@ part_of(const LpPartition *partition, uint32_t cell)
     return locality && cell + 1 < locality->n_parts ? &locality->parts[cell] : NULL;
 }
 
+/* Of what a cell has, what had no page yet. */
+static uint64_t
+fresh_of(const LpRegistry *registry, const LpLocalityPart *part, uint64_t has)
+{
+    uint64_t resident = resident_of(part, registry->host.topology.n_nodes);
+
+    return has > resident ? has - resident : 0;
+}
+
 static void
 settle_homes(LpRegistry *registry, LpPartition *partition)
 {
@@ -53,8 +62,12 @@ settle_homes(LpRegistry *registry, LpPartition *partition)
     for (uint32_t i = 0; i < view->n_cells; i++) {
         const LpLocalityPart *part = part_of(partition, i);
 
-        view->cells[i].home = part ? home_of(&registry->host.topology, &view->cells[i], part)
-                                   : view->cells[i].node;
+        LpViewCell *cell = &view->cells[i];
+
+        cell->home = part ? home_of(&registry->host.topology, cell, part) : cell->node;
+        cell->fresh_bytes = 0;
+        if (part && cell->node >= 0 && cell->home != cell->node)
+            cell->fresh_bytes = fresh_of(registry, part, lp_registry_cell_bytes(view, i));
     }
 }
 

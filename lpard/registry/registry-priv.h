@@ -47,6 +47,8 @@ struct LpRegistry {
 
 uint64_t lp_partition_overhead(const LpPartition *partition, uint64_t overhead_bytes);
 
+/* account.c: what a cell has, without what it was promised. */
+uint64_t lp_registry_cell_bytes(const LpView *view, uint32_t cell);
 /* locality.c: a fresh view's homes, and all that follows from where it lies. */
 void lp_registry_settle(LpRegistry *registry, LpPartition *partition);
 /* account.c: no longer counted. */

@@ -71,6 +71,8 @@ make_cells(LpView *view, Random *random)
         cell->home = random_percent(random, 85)
                          ? cell->node : nodes[random_below(random, sizeof nodes / sizeof *nodes)];
         cell->base_bytes = DIMM_UNIT * (1 + random_below(random, 8));
+        if (cell->home != cell->node && cell->node >= 0)
+            cell->fresh_bytes = DIMM_UNIT * random_below(random, 6);
         view->base_bytes += cell->base_bytes;
         cell->has_device = devices && random_percent(random, 90);
         if (!cell->has_device)

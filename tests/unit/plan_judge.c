@@ -234,8 +234,8 @@ held_by(const LpView *view, uint32_t cell)
     return sum;
 }
 
-/* What is on a node: as it was at first where it lies, and what came since where that comes to, which
- * is where it is taken from if it lies where its rule forbids it. */
+/* What is on a node: what was measured where it lies, and what came since where that comes to, which
+ * is where it is taken from, unless its rule forbids that. */
 static uint64_t
 held_on(const PlanCase *pcase, const LpView *view, int32_t node)
 {
@@ -245,12 +245,13 @@ held_on(const PlanCase *pcase, const LpView *view, int32_t node)
     for (uint32_t c = 0; c < view->n_cells; c++) {
         const LpViewCell *cell = &view->cells[c];
         uint64_t had = held_by(&pcase->view, c), has = held_by(view, c);
-        bool moves = !names(rule, cell->home) && names(rule, cell->node);
+        bool taken = cell->node >= 0 && names(rule, cell->node);
+        uint64_t lies = had - (cell->fresh_bytes < had ? cell->fresh_bytes : had);
 
         if (cell->home == node)
-            sum += has < had ? has : had;
-        if ((moves ? cell->node : cell->home) == node)
-            sum += has > had ? has - had : 0;
+            sum += has < lies ? has : lies;
+        if ((taken ? cell->node : cell->home) == node)
+            sum += has > lies ? has - lies : 0;
     }
     return sum;
 }

@@ -542,7 +542,42 @@ test_rules(void **state)
     assert_int_equal(plan->requested_after_bytes[1], 0);
 }
 
-/* One cell alone, by its device, with room at its home. */
+/* Pages of cell 1 were moved to node 0: more of it comes from node 1 still. */
+static void
+test_moved_cell(void **state)
+{
+    (void) state;
+    view.cells[1].home = 0;
+    room.node_room_bytes[0] = 4 * GIB;
+    want_mem(7 * GIB);
+    make("virtio-mem profile config");
+    assert_int_equal(plan->requested_after_bytes[1], 4 * GIB);
+    assert_null(find(LP_SHORT_NODE_MEMORY));
+    /* Node 1 has what the partition does not hold of it: 1 GiB of what cell 1 has had no page. */
+    view.cells[1].fresh_bytes = GIB;
+    room.node_room_bytes[1] = 3 * GIB;
+    make("virtio-mem virtio-mem profile config");
+    assert_null(find(LP_SHORT_NODE_MEMORY));
+    assert_int_equal(plan->requested_after_bytes[0], 2 * GIB);
+    assert_int_equal(plan->requested_after_bytes[1], 3 * GIB);
+    want_mem(8 * GIB);
+    make("virtio-mem virtio-mem profile config");
+    assert_remark(LP_SHORT_NODE_MEMORY);
+    assert_int_equal(find(LP_SHORT_NODE_MEMORY)->asked, GIB);
+    want_mem(7 * GIB);
+    target.one_cell = true;
+    target.cell = 1;
+    refuse(LP_SHORT_NODE_MEMORY, 2 * GIB);
+    assert_int_equal(find(LP_SHORT_NODE_MEMORY)->where, 1);
+    /* A rule that holds it off node 1 has it moved on: by then node 0 needs the room. */
+    want_mem(7 * GIB);
+    set_rule("strict:0");
+    room.node_room_bytes[0] = 5 * GIB;
+    refuse(LP_SHORT_NODE_MEMORY, GIB);
+    assert_int_equal(find(LP_SHORT_NODE_MEMORY)->where, 0);
+}
+
+/* One cell alone, by its device, with room where it comes from. */
 static void
 test_one_cell(void **state)
 {
@@ -917,7 +952,7 @@ main(void)
         TEST(test_affinity_floor),
         TEST(test_memory_shrinks),
         TEST(test_dimms), TEST(test_dimm_beside_device), TEST(test_states),
-        TEST(test_nothing_to_do_and_drift), TEST(test_names),
+        TEST(test_moved_cell), TEST(test_nothing_to_do_and_drift), TEST(test_names),
     };
 
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

@@ -217,15 +217,32 @@ add_up(const LpPartition *p, uint64_t *on, uint64_t *loose_mib, uint64_t *counte
     for (uint32_t i = 0; all && i < p->view->n_cells; i++) {
         const LpViewCell *cell = &p->view->cells[i];
         uint64_t has = MAX(cell->requested_bytes, cell->current_bytes);
-        uint64_t bytes = cell->base_bytes + MAX(has, p->promised_cell_bytes[i]);
+        uint64_t bytes = cell->base_bytes + MAX(has, p->promised_cell_bytes[i]), dimms = 0;
+        uint64_t lies = UINT64_MAX;
+        int32_t next = -1;
 
         for (uint32_t d = 0; d < p->view->n_dimms; d++)
-            bytes += p->view->dimms[d].cell == i ? p->view->dimms[d].bytes : 0;
-        for (uint32_t n = 0; n < 3; n++)
-            if ((int32_t) world.host->topology.nodes[n].id == cell->home) {
-                on[n] += bytes;
-                rest -= MIN(rest, bytes);
-            }
+            dimms += p->view->dimms[d].cell == i ? p->view->dimms[d].bytes : 0;
+        bytes += dimms;
+        /* What was measured lies at home; what came since is where it comes from. */
+        if (p->locality && cell->node >= 0 && cell->home != cell->node) {
+            const LpLocalityPart *part = &p->locality->parts[i];
+            uint64_t seen = part->on_bytes[0] + part->on_bytes[1] + part->on_bytes[2];
+
+            lies = MIN(cell->base_bytes + has + dimms, seen);
+            next = cell->node;
+        }
+        if (next == 9)
+            lies = bytes;
+        for (uint32_t n = 0; n < 3; n++) {
+            int32_t id = (int32_t) world.host->topology.nodes[n].id;
+            uint64_t here = id == cell->home ? MIN(bytes, lies) : 0;
+
+            if (id == next && bytes > lies)
+                here += bytes - lies;
+            on[n] += here;
+            rest -= MIN(rest, here);
+        }
     }
     *loose_mib += rest >> 20;
     *counted += all;
@@ -346,6 +363,54 @@ test_sums(void **state)
     }
 }
 
+/* Pages were moved from node 0 to node 5: what comes next comes from node 0, until it is measured. */
+static void
+test_growth_of_the_moved(void **state)
+{
+    LpPartition *p, *q;
+    LpLocality *locality;
+    LpRoom before, now;
+    LpView *view;
+
+    (void) state;
+    start();
+    view = new_view(uuid_of(1), 1);
+    view->metadata = profile_text(1, 1, 2, 4);
+    lp_registry_update(world.registry, uuid_of(1), view);
+    lp_registry_update(world.registry, uuid_of(2), new_view(uuid_of(2), 1));
+    p = lp_registry_by_uuid(world.registry, uuid_of(1));
+    q = lp_registry_by_uuid(world.registry, uuid_of(2));
+    locality = new_locality("7", 1);
+    locality->parts[0].on_bytes[2] = GIB;
+    lp_registry_locate(world.registry, p, locality);
+    assert_int_equal(p->view->cells[0].home, 5);
+    assert_int_equal(p->view->cells[0].fresh_bytes, 0);
+    lp_registry_room(world.registry, q, &before);
+    p->promised_bytes = 2 * GIB;
+    p->promised_cell_bytes[0] = GIB;
+    lp_registry_count(world.registry, p);
+    lp_registry_room(world.registry, q, &now);
+    assert_int_equal(now.node_room_bytes[0], before.node_room_bytes[0] - GIB);
+    assert_int_equal(now.node_room_bytes[2], before.node_room_bytes[2]);
+    /* It has come. */
+    p->promised_bytes = p->promised_cell_bytes[0] = 0;
+    view = new_view(uuid_of(1), 1);
+    view->metadata = profile_text(1, 1, 2, 4);
+    view->cells[0].requested_bytes = view->cells[0].current_bytes = GIB;
+    lp_registry_update(world.registry, uuid_of(1), view);
+    assert_int_equal(p->view->cells[0].fresh_bytes, GIB);
+    lp_registry_room(world.registry, q, &now);
+    assert_int_equal(now.node_room_bytes[0], before.node_room_bytes[0] - GIB);
+    assert_int_equal(now.node_room_bytes[2], before.node_room_bytes[2]);
+    /* It has been moved after the rest. */
+    locality = new_locality("7", 1);
+    locality->parts[0].on_bytes[2] = 2 * GIB;
+    lp_registry_locate(world.registry, p, locality);
+    lp_registry_room(world.registry, q, &now);
+    assert_int_equal(now.node_room_bytes[0], before.node_room_bytes[0]);
+    assert_int_equal(now.node_room_bytes[2], before.node_room_bytes[2] - GIB);
+}
+
 /* Pages on their way hold the room that they come to. */
 static void
 test_expected(void **state)
@@ -394,6 +459,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_homes), TEST(test_distances), TEST(test_sums), TEST(test_expected),
+        TEST(test_growth_of_the_moved),
     };
 
     start_clock();
