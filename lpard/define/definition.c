@@ -194,7 +194,9 @@ prepare_change(const LpDriver *driver, LpConn *conn, LpDefinition *definition, G
         definition->diff = lp_domxml_diff(definition->before, definition->after);
     }
     lp_shape_effects(definition->name, view, enable ? NULL : &definition->old,
-                     &definition->profile, definition->now, definition->next_start);
+                     &definition->profile,
+                     lp_placement_reach(&definition->host, &definition->profile),
+                     definition->now, definition->next_start);
     return true;
 }
 
@@ -304,8 +306,9 @@ prepare_new(const LpDriver *driver, LpDefinition *definition, GError **error)
     if (!definition->after)
         return false;
     definition->diff = lp_domxml_diff("", definition->after);
-    lp_shape_effects(definition->name, NULL, NULL, &definition->profile, definition->now,
-                     definition->next_start);
+    lp_shape_effects(definition->name, NULL, NULL, &definition->profile,
+                     lp_placement_reach(&definition->host, &definition->profile),
+                     definition->now, definition->next_start);
     return true;
 }
 

@@ -257,6 +257,38 @@ lp_placement_check(const LpPlacementHost *host, const LpProfile *profile, GError
     return true;
 }
 
+uint64_t
+lp_placement_reach(const LpPlacementHost *host, const LpProfile *profile)
+{
+    const LpNumaRule *rule = &profile->numa;
+    uint64_t part = profile->mem.max_bytes / MAX(profile->n_cells, 1), sum = 0;
+    uint32_t n_on[LP_MAX_NODES] = {0};
+    bool short_of = false;
+
+    if (rule->n_nodes == 0 || (rule->mode != LP_NUMA_STRICT && rule->mode != LP_NUMA_SPREAD))
+        return UINT64_MAX;
+    for (uint32_t i = 0; i < profile->n_cells; i++) {
+        int index = profile->cell_node[i] < 0
+                        ? -1 : lp_topology_find(&host->topology, (uint32_t)profile->cell_node[i]);
+
+        /* Of a node that is not here nothing is known. */
+        if (index < 0)
+            return UINT64_MAX;
+        n_on[index]++;
+    }
+    for (uint32_t i = 0; i < host->topology.n_nodes; i++) {
+        uint64_t has = host->topology.nodes[i].memory_bytes, wanted = n_on[i] * part;
+
+        /* What does not divide by the cells is no want of room. */
+        if (n_on[i] == profile->n_cells)
+            wanted = profile->mem.max_bytes;
+        sum += MIN(wanted, has);
+        if (wanted > has)
+            short_of = true;
+    }
+    return short_of ? sum : UINT64_MAX;
+}
+
 /* --- processors --- */
 
 static void

@@ -34,6 +34,10 @@ bool lp_placement_stays(const LpPlacementHost *host, const LpView *view, LpProfi
 /* Whether cells that were given by the administrator keep the rule; LP_ERROR_USAGE. */
 bool lp_placement_check(const LpPlacementHost *host, const LpProfile *profile, GError **error);
 
+/* The most that the nodes of its cells can ever hold of it, others or not, where that is less than
+ * its maximum and its rule holds it to nodes (strict; spread over those named); else UINT64_MAX. */
+uint64_t lp_placement_reach(const LpPlacementHost *host, const LpProfile *profile);
+
 /* What lpard binds by itself where the XML says nothing else: a domain whose XML has somebody's own
  * binding or pins is kept as it is. */
 bool lp_placement_is_foreign(const LpView *view);

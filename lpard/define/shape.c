@@ -112,14 +112,16 @@ cpu_effects(const char *name, const LpView *view, const LpCpuRange *old, const L
 
 static void
 mem_effects(const char *name, const LpView *view, const LpMemRange *old, const LpMemRange *mem,
-            GPtrArray *now, GPtrArray *next_start)
+            uint64_t reach_bytes, GPtrArray *now, GPtrArray *next_start)
 {
     char a[LP_UNITS_TEXT], b[LP_UNITS_TEXT];
     uint64_t ceiling = lp_view_ceiling_bytes(view);
 
     if (!old || old->max_bytes != mem->max_bytes) {
-        lp_units_format_bytes(mem->max_bytes, a, sizeof a);
-        if (mem->max_bytes > ceiling)
+        uint64_t most = MIN(mem->max_bytes, reach_bytes);
+
+        lp_units_format_bytes(most, a, sizeof a);
+        if (most > ceiling)
             say(next_start, "up to %s of memory: the running domain's devices hold %s at most",
                 a, lp_units_format_bytes(ceiling, b, sizeof b));
         else
@@ -237,7 +239,7 @@ rule_effects(const char *name, const LpView *view, const LpProfile *old, const L
 }
 
 static void
-start_effects(const LpProfile *profile, GPtrArray *next_start)
+start_effects(const LpProfile *profile, uint64_t reach_bytes, GPtrArray *next_start)
 {
     char a[LP_UNITS_TEXT], b[LP_UNITS_TEXT];
 
@@ -245,13 +247,32 @@ start_effects(const LpProfile *profile, GPtrArray *next_start)
         profile->cpu.desired, plural(profile->cpu.desired),
         lp_units_format_bytes(profile->mem.desired_bytes, a, sizeof a), profile->cpu.max,
         plural(profile->cpu.max),
-        lp_units_format_bytes(profile->mem.max_bytes, b, sizeof b));
+        lp_units_format_bytes(MIN(profile->mem.max_bytes, reach_bytes), b, sizeof b));
+}
+
+/* A maximum beyond what its nodes have is no error, for a rule may change while it runs. */
+static void
+reach_effects(const char *name, const LpProfile *old, const LpProfile *profile,
+              uint64_t reach_bytes, GPtrArray *list)
+{
+    char rule[LP_NUMA_RULE_TEXT], max[LP_UNITS_TEXT], reach[LP_UNITS_TEXT];
+
+    if (profile->mem.max_bytes <= reach_bytes ||
+        (old && old->mem.max_bytes == profile->mem.max_bytes && same_place(old, profile)))
+        return;
+    lp_units_format_bytes(reach_bytes, reach, sizeof reach);
+    say(list, "by the rule %s its cells can have %s at most, and its maximum is %s: it can grow "
+        "to %s; `lparctl profile set %s numa=...` with a rule that allows more nodes lets it grow "
+        "further", lp_numa_rule_format(&profile->numa, rule, sizeof rule), reach,
+        lp_units_format_bytes(profile->mem.max_bytes, max, sizeof max), reach, name);
 }
 
 void
 lp_shape_effects(const char *name, const LpView *view, const LpProfile *old,
-                 const LpProfile *profile, GPtrArray *now, GPtrArray *next_start)
+                 const LpProfile *profile, uint64_t reach_bytes, GPtrArray *now,
+                 GPtrArray *next_start)
 {
+    bool off = !view || view->run == LP_RUN_OFF;
     bool scales = old ? !lp_autoscale_equal(&old->autoscale, &profile->autoscale)
                       : !lp_autoscale_is_default(&profile->autoscale);
 
@@ -260,17 +281,19 @@ lp_shape_effects(const char *name, const LpView *view, const LpProfile *old,
     if (scales)
         lp_autoscale_effects(profile, now);
     rule_effects(name, view, old, profile, now);
-    if (!view || view->run == LP_RUN_OFF) {
+    reach_effects(name, old, profile, reach_bytes, off ? next_start : now);
+    if (off) {
         if (!old || lp_profile_shape_differs(old, profile) ||
             old->cpu.desired != profile->cpu.desired ||
             old->mem.desired_bytes != profile->mem.desired_bytes)
-            start_effects(profile, next_start);
+            start_effects(profile, reach_bytes, next_start);
         if (view && old)
             capacity_effects(view, &old->capacity, &profile->capacity, next_start);
         return;
     }
     cpu_effects(name, view, old ? &old->cpu : NULL, &profile->cpu, now, next_start);
-    mem_effects(name, view, old ? &old->mem : NULL, &profile->mem, now, next_start);
+    mem_effects(name, view, old ? &old->mem : NULL, &profile->mem, reach_bytes, now,
+                next_start);
     capacity_effects(view, old ? &old->capacity : NULL, &profile->capacity, now);
     shape_effects(view, old, profile, next_start);
 }

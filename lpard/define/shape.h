@@ -17,8 +17,10 @@
 void lp_shape_make(const LpProfile *profile, const char *metadata, LpShape *ret_shape);
 
 /* What is in effect now and what from the next start, in sentences (of char*): `old` NULL when
- * the domain becomes a partition; `view` NULL when it does not exist yet. */
+ * the domain becomes a partition; `view` NULL when it does not exist yet.  `reach_bytes`: what its
+ * nodes can ever hold of it, by lp_placement_reach(). */
 void lp_shape_effects(const char *name, const LpView *view, const LpProfile *old,
-                      const LpProfile *profile, GPtrArray *now, GPtrArray *next_start);
+                      const LpProfile *profile, uint64_t reach_bytes, GPtrArray *now,
+                      GPtrArray *next_start);
 
 #endif

@@ -379,7 +379,7 @@ test_effects(void **state)
     }
     assert_true(make("{\"cpu\":{\"desired\":4,\"max\":16},\"mem\":{\"min_bytes\":1075838976}}",
                      &old, &profile, NULL));
-    lp_shape_effects("web1", view, &old, &profile, now, next);
+    lp_shape_effects("web1", view, &old, &profile, UINT64_MAX, now, next);
     assert_true(says(now, "lparctl reconcile web1"));
     assert_true(says(next, "up to 16 vCPUs"));
     assert_true(says(now, "not below 1026 MiB"));
@@ -389,7 +389,7 @@ test_effects(void **state)
     g_ptr_array_set_size(next, 0);
     view->n_cells = 0;
     view->has_channel = false;
-    lp_shape_effects("web1", view, NULL, &old, now, next);
+    lp_shape_effects("web1", view, NULL, &old, UINT64_MAX, now, next);
     assert_true(says(now, "is a partition"));
     assert_true(says(next, "2 guest NUMA cells"));
     assert_true(says(next, "org.lpard.agent.0"));
@@ -399,34 +399,49 @@ test_effects(void **state)
     view->n_cells = 2;
     assert_true(make("{\"numa\":\"strict:4\",\"affinity_floor\":80}", &old, &profile, NULL));
     g_ptr_array_set_size(now, 0);
-    lp_shape_effects("web1", view, &old, &profile, now, next);
+    lp_shape_effects("web1", view, &old, &profile, UINT64_MAX, now, next);
     assert_true(says(now, "by the rule strict:4; what is on other nodes follows at the next"));
     assert_true(says(now, "below 80 is warned of"));
     assert_true(says(next, "memory comes from host nodes 4, 4"));
+    assert_false(says(now, "it can grow to"));
+    /* A maximum that its nodes never hold. */
+    g_ptr_array_set_size(now, 0);
+    lp_shape_effects("web1", view, &old, &profile, 3 * GIB, now, next);
+    assert_true(says(now, "by the rule strict:4 its cells can have 3 GiB at most"));
+    assert_true(says(now, "it can grow to 3 GiB"));
+    g_ptr_array_set_size(now, 0);
+    lp_shape_effects("web1", view, &profile, &profile, 3 * GIB, now, next);
+    assert_false(says(now, "it can grow to"));
+    g_ptr_array_set_size(next, 0);
+    lp_shape_effects("web1", NULL, NULL, &profile, 3 * GIB, now, next);
+    assert_true(says(next, "by the rule strict:4 its cells can have 3 GiB at most"));
+    assert_true(says(next, "vCPUs and 3 GiB"));
+    g_ptr_array_set_size(now, 0);
+    g_ptr_array_set_size(next, 0);
     profile.numa.mode = LP_NUMA_INTERLEAVE;
     profile.numa.n_nodes = 0;
     profile.cell_node[0] = profile.cell_node[1] = -1;
     g_ptr_array_set_size(now, 0);
     g_ptr_array_set_size(next, 0);
-    lp_shape_effects("web1", view, &old, &profile, now, next);
+    lp_shape_effects("web1", view, &old, &profile, UINT64_MAX, now, next);
     assert_true(says(now, "by the rule interleave from its next start on"));
     assert_false(says(now, "lparctl optimize"));
     assert_false(says(next, "-1"));
     profile.numa.mode = LP_NUMA_KEEP;
     profile.numa.n_nodes = 0;
     g_ptr_array_set_size(now, 0);
-    lp_shape_effects("web1", view, NULL, &profile, now, next);
+    lp_shape_effects("web1", view, NULL, &profile, UINT64_MAX, now, next);
     assert_true(says(now, "numa=auto"));
 
     /* Autoscaling is told where it changes, with its figures. */
     g_ptr_array_set_size(now, 0);
-    lp_shape_effects("web1", view, NULL, &old, now, next);
+    lp_shape_effects("web1", view, NULL, &old, UINT64_MAX, now, next);
     assert_false(says(now, "autoscaling"));
     assert_true(make("{\"autoscale\":{\"mode\":\"auto\",\"entitled_bytes\":2147483648,"
                      "\"release_sec\":5400,\"schedules\":[\"sat 01:00-02:00 max cpu=2\"]}}", &old,
                      &profile, NULL));
     g_ptr_array_set_size(now, 0);
-    lp_shape_effects("web1", view, &old, &profile, now, next);
+    lp_shape_effects("web1", view, &old, &profile, UINT64_MAX, now, next);
     assert_true(says(now, "the host's mode allows (auto), goal balanced, priority 3"));
     grows = g_strdup_printf("it grows when %u %% of its memory is in use",
                             lp_goal_tuning(LP_GOAL_BALANCED)->mem_up / 100);
@@ -435,15 +450,15 @@ test_effects(void **state)
     assert_true(says(now, "2 GiB of memory are its own"));
     assert_true(says(now, "sat 01:00-02:00 max cpu=2"));
     g_ptr_array_set_size(now, 0);
-    lp_shape_effects("web1", view, &profile, &profile, now, next);
+    lp_shape_effects("web1", view, &profile, &profile, UINT64_MAX, now, next);
     assert_false(says(now, "autoscaling"));
     /* What only advises, or depends on the host, promises nothing. */
     profile.autoscale.mode = LP_MODE_ADVISE;
-    lp_shape_effects("web1", view, &old, &profile, now, next);
+    lp_shape_effects("web1", view, &old, &profile, UINT64_MAX, now, next);
     assert_true(says(now, "it would grow when") && says(now, "might be taken"));
     g_ptr_array_set_size(now, 0);
     profile.autoscale.mode = LP_MODE_OFF;
-    lp_shape_effects("web1", view, &old, &profile, now, next);
+    lp_shape_effects("web1", view, &old, &profile, UINT64_MAX, now, next);
     assert_true(says(now, "autoscaling is off"));
     assert_false(says(now, "grow"));
     lp_view_free(view);

@@ -69,6 +69,10 @@ apply(const LpPlacementHost *host, const LpView *view, const LpProfile *old, con
 #define GREAT "\"cpu\":{\"min\":1,\"desired\":2,\"max\":8}," \
     "\"mem\":{\"min_bytes\":4294967296,\"desired_bytes\":12884901888,\"max_bytes\":12884901888}"
 
+/* Than two nodes together. */
+#define FAR "\"cpu\":{\"min\":1,\"desired\":2,\"max\":8}," \
+    "\"mem\":{\"min_bytes\":5368709120,\"desired_bytes\":5368709120,\"max_bytes\":18253611008}"
+
 static LpProfile
 new_one(const LpPlacementHost *host, const char *text)
 {
@@ -186,6 +190,33 @@ test_rules(void **state)
     assert_int_equal(p.numa.floor, 80);
     assert_int_equal(p.numa.floor_action, LP_FLOOR_REFUSE);
     assert_int_equal(p.version, 3);
+}
+
+/* A strict rule's cells are as many as its nodes, and grow no further than those. */
+static void
+test_reach(void **state)
+{
+    g_autofree LpPlacementHost *host = host_of_five();
+    LpProfile p = new_one(host, "{" FAR ",\"numa\":\"strict:1\"}");
+
+    (void)state;
+    assert_int_equal(p.n_cells, 1);
+    assert_int_equal(p.cell_node[0], 1);
+    assert_true(lp_placement_reach(host, &p) == 8 * GIB);
+    /* However full they are now. */
+    host->use[1].free_bytes = host->later[1].free_bytes = 5 * GIB;
+    assert_true(lp_placement_reach(host, &p) == 8 * GIB);
+    p = new_one(host, "{" FAR ",\"numa\":\"strict:0-1\"}");
+    assert_int_equal(p.n_cells, 2);
+    assert_true(lp_placement_reach(host, &p) == 16 * GIB);
+    p = new_one(host, "{" FAR ",\"numa\":\"strict:0\",\"cells\":[0,0]}");
+    assert_true(lp_placement_reach(host, &p) == 8 * GIB);
+    p = new_one(host, "{" FAR ",\"numa\":\"spread:0-1\"}");
+    assert_true(lp_placement_reach(host, &p) == 16 * GIB);
+    p = new_one(host, "{" WHOLE ",\"numa\":\"strict:0\"}");
+    assert_true(lp_placement_reach(host, &p) == UINT64_MAX);
+    p = new_one(host, "{" FAR ",\"numa\":\"preferred:0\"}");
+    assert_true(lp_placement_reach(host, &p) == UINT64_MAX);
 }
 
 static void
@@ -465,7 +496,7 @@ main(void)
         cmocka_unit_test(test_no_more_cells_than_can_be), cmocka_unit_test(test_rules),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_what_the_xml_binds),
         cmocka_unit_test(test_runs_already), cmocka_unit_test(test_edits),
-        cmocka_unit_test(test_pins),
+        cmocka_unit_test(test_pins), cmocka_unit_test(test_reach),
         cmocka_unit_test(test_moved_is_not_edited), cmocka_unit_test(test_enable_by_rule),
     };
 
