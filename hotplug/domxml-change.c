@@ -276,8 +276,8 @@ requests_fit(const LpView *view, const uint64_t *requested_bytes, uint64_t total
     return sum == total_bytes;
 }
 
-/* By the vCPUs that it starts with: where the host will have room when it boots is not known.  What its
- * devices do not hold runs on DIMMs, which are not in the definition. */
+/* By the vCPUs that it starts with: where the host will have room when it boots is not known.  What
+ * its devices do not hold runs on DIMMs, which are not in the definition. */
 static void
 spread_requests(const LpView *view, uint32_t vcpus, uint64_t total_bytes, uint64_t *ret_requested)
 {
@@ -362,7 +362,8 @@ change_nodes(xmlNode *domain, const int32_t *node, GError **error)
     return lp_domxml_set_nodes(domain, node, n_cells, error);
 }
 
-/* The definition may have fewer vCPUs than what runs: pins of others would keep it from starting. */
+/* The definition may have fewer vCPUs than what runs: pins of others would keep it from
+ * starting. */
 static void
 change_pins(xmlNode *domain, const LpPins *pins)
 {

@@ -1,5 +1,5 @@
-/* Where a domain's memory lies and its vCPUs run, by the process's files in /proc; and what moves them.
- * libvirt is asked for the XML and for pins only, and the monitor never. */
+/* Where a domain's memory lies and its vCPUs run, by the process's files in /proc; and what moves
+ * them.  libvirt is asked for the XML and for pins only, and the monitor never. */
 #include <errno.h>
 #include <string.h>
 
@@ -60,8 +60,8 @@ read_target(LpConn *conn, virDomainPtr domain, Target *target, GError **error)
                       virDomainGetName(domain));
     if (target->view->pid == 0)
         return refuse(LP_DRIVER_ERROR_UNSUPPORTED, error,
-                      "the hypervisor's process of %s is not on this host, or not this user's to look "
-                      "at", virDomainGetName(domain));
+                      "the hypervisor's process of %s is not on this host, or not this user's to "
+                      "look at", virDomainGetName(domain));
     target->process = (LpProcess) {
         .pid = target->view->pid, .n_cells = target->view->n_cells,
         .n_backends = (uint32_t)n, .backends = target->backends,
