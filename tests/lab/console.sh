@@ -51,12 +51,15 @@ guest() {
     console_run "$1" "$2" "${3:-30}" $((${3:-30} + 10))
 }
 
+# Seconds that a guest may take to answer, once it is up.
+guest_patience=2
+
 # guest_wait NAME SECONDS: until the guest's user space answers.  What is written before the
-# console has a reader may be lost, so it is asked again every 2 s.
+# console has a reader may be lost, so it is asked again and again.
 guest_wait() {
     local name=$1 deadline=$((SECONDS + $2))
     while ((SECONDS < deadline)); do
-        console_run "$name" true 5 2 >/dev/null && return 0
+        console_run "$name" true 5 "$guest_patience" >/dev/null && return 0
         [[ $(vsh domstate "$name" 2>/dev/null) == running ]] || return 1
     done
     return 1

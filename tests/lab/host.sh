@@ -349,13 +349,16 @@ guests_up() {
     done
 }
 
+# Seconds that a guest may take to boot.
+guest_boot_patience=180
+
 # guest_ready NAME [AGENT]: until its user space answers and its agent (of partition_define's
 # kinds; lpar, but none in the guest `plain`) is connected.
 guest_ready() {
     local name=$prefix-$1 agent=${2:-lpar} state=connected
     [[ $1 == plain ]] && agent=none
     [[ $agent == qga ]] && state=qemu-guest-agent
-    guest_wait "$name" 180 || {
+    guest_wait "$name" "$guest_boot_patience" || {
         touch "$log_dir/console-$name.log"
         die_with_log "the guest $name does not come up" "$log_dir/console-$name.log"
     }

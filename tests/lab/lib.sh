@@ -67,11 +67,14 @@ check() {
 $output"
 }
 
+# Seconds that any call of lparctl may take.
+lparctl_patience=150
+
 # ends STATUS TEXT LPARCTL-ARGUMENTS...: lparctl's exit status; its output stays in $said.
 ends() {
     local wanted=$1 text=$2 status
     shift 2
-    said=$(timeout 150 "$build_dir/lparctl" "$@" 2>&1 </dev/null)
+    said=$(timeout "$lparctl_patience" "$build_dir/lparctl" "$@" 2>&1 </dev/null)
     status=$?
     ((status == wanted))
     result $? "$text" "lparctl $* ended with $status, not $wanted

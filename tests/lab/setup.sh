@@ -9,7 +9,7 @@ packages_needed=(
     qemu-system-x86 seabios libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients
     busybox-static cpio jq qemu-guest-agent
 )
-packages_for_numa=(numactl numad)
+packages_for_numa=(numactl)
 packages_for_check=(mandoc curl xz-utils "${packages_for_numa[@]}")
 
 packages_missing() {
@@ -132,12 +132,29 @@ kernel_keep() {
 
 # kernel_fetch META DIR: the .deb that the meta-package depends on, whatever its version is today.
 kernel_fetch() {
-    local package options=()
-    ((EUID == 0)) && options=(-o APT::Sandbox::User=root)
+    local package
     package=$(apt-cache depends "$1" |
         sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1)
     [[ -n $package ]] || { echo "apt knows no $1"; return 1; }
-    (cd "$2" && apt-get -q "${options[@]}" download "$package")
+    package_fetch "$package" "$2"
+}
+
+# package_fetch PACKAGE DIR
+package_fetch() {
+    local options=()
+    ((EUID == 0)) && options=(-o APT::Sandbox::User=root)
+    (cd "$2" && apt-get -q "${options[@]}" download "$1")
+}
+
+# $cache_dir/numad: unpacked, not installed, since the package starts it at every boot.
+setup_numad() {
+    local scratch=$cache_dir/fetch.$$
+    [[ -x $cache_dir/numad ]] && return 0
+    mkdir -p "$scratch"
+    package_fetch numad "$scratch" >"$log_dir/numad.log" 2>&1 </dev/null &&
+        dpkg -x "$scratch"/numad_*.deb "$scratch" && mv "$scratch/usr/bin/numad" "$cache_dir" ||
+        die_with_log "apt-get could not download numad" "$log_dir/numad.log"
+    rm -rf "$scratch"
 }
 
 # kernel_unpack DIR PACKAGE MODULE...: to DIR/kernel; no more than is needed of 400 MiB.

@@ -1,6 +1,6 @@
 # The partitions of the NUMA lab, and where the system itself (numastat, /proc) says they lie.
 # Sourced by main.sh.
-burner_mib=1024
+burner_mib=1408
 
 # A boot sector that does nothing, for ever.
 burner_disk() {

@@ -18,7 +18,7 @@ for name in one two; do
 done
 migrated=$(migrated_mib)
 began=$SECONDS
-numad -i 5:15 -l 6 >"$log_dir/numad.out" 2>&1
+"$io/numad" -i 5:15 -l 6 >"$log_dir/numad.out" 2>&1
 numad_done() {
     local name
     for name in one two; do
@@ -28,7 +28,7 @@ numad_done() {
 wait_for "$numad_seconds" numad_done
 took=$((SECONDS - began))
 numad_row="$(local_share one) $(local_share two) $(($(migrated_mib) - migrated)) $took"
-numad -i 0 >/dev/null 2>&1
+"$io/numad" -i 0 >/dev/null 2>&1
 cp /var/log/numad.log "$log_dir/" 2>/dev/null
 say "per cent on one node (numastat -p), by partition"
 row '' one two 'MiB moved' seconds

@@ -15,29 +15,39 @@
 #define NODES_MAX 16
 #define MOVE_MINE 2 /* MPOL_MF_MOVE: only pages that nobody else maps */
 
-static unsigned long moved, stayed;
-
+static unsigned long stray_pages;
 static int targets[NODES_MAX], n_targets;
 
+static int
+target_of(unsigned long address)
+{
+    return targets[address / PIECE % (unsigned long) n_targets];
+}
+
+/* Those of [from, to) that are a `step` apart; `strays`: only where they are not where they should be. */
 static bool
-put(int pid, unsigned long from, unsigned long to)
+put(int pid, unsigned long from, unsigned long to, unsigned long step, bool strays)
 {
     static void *pages[PAGES];
     static int nodes[PAGES], status[PAGES];
-    unsigned long n = 0;
+    unsigned long n = 0, kept = 0;
 
-    for (unsigned long address = from; address < to; address += PAGE, n++) {
-        pages[n] = (void *) address;
-        nodes[n] = targets[address / PIECE % (unsigned long) n_targets];
+    for (unsigned long address = from; address < to; address += step)
+        pages[n++] = (void *) address;
+    if (strays) {
+        if (syscall(SYS_move_pages, pid, n, pages, NULL, status, 0) < 0)
+            return false;
+        for (unsigned long i = 0; i < n; i++)
+            if (status[i] >= 0 && status[i] != target_of((unsigned long) pages[i]))
+                pages[kept++] = pages[i];
+        n = kept;
     }
-    if (syscall(SYS_move_pages, pid, n, pages, nodes, status, MOVE_MINE) < 0) {
-        perror("move_pages");
+    for (unsigned long i = 0; i < n; i++)
+        nodes[i] = target_of((unsigned long) pages[i]);
+    if (n && syscall(SYS_move_pages, pid, n, pages, nodes, status, MOVE_MINE) < 0)
         return false;
-    }
-    for (unsigned long i = 0; i < n; i++) {
-        moved += status[i] == nodes[i];
-        stayed += status[i] >= 0 && status[i] != nodes[i];
-    }
+    for (unsigned long i = 0; strays && i < n; i++)
+        stray_pages += status[i] != nodes[i];
     return true;
 }
 
@@ -69,12 +79,15 @@ main(int argc, char **argv)
         while (from < to) {
             unsigned long end = to - from > BATCH ? from + BATCH : to;
 
-            if (!put(pid, from, end))
+            /* A huge page goes whole, by any page of it: then there is little left. */
+            if (!put(pid, from, end, PIECE, false) || !put(pid, from, end, PAGE, true)) {
+                perror("move_pages");
                 return 1;
+            }
             from = end;
         }
     }
     fclose(maps);
-    printf("%lu MiB moved, %lu MiB stayed\n", moved * PAGE >> 20, stayed * PAGE >> 20);
+    printf("%lu MiB could not be moved\n", stray_pages * PAGE >> 20);
     return 0;
 }
