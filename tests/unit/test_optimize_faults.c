@@ -644,6 +644,28 @@ test_cannot_be_measured_any_more(void **state)
     assert_int_equal(lies_on("p0", 0), 2048);
 }
 
+/* Nobody asks one that hangs: what was measured before is told as old. */
+static void
+test_hangs_with_old_figures(void **state)
+{
+    g_autofree char *cell = one_cell(0, 0, 2048);
+    const char *remark;
+    json_t *scores;
+
+    (void) state;
+    begin_nodes("", guest("p0", "strict:0", cell, ""), NULL);
+    json_decref(scores_now(true));
+    part("p0")->stuck = true;
+    scores = scores_now(true);
+    part("p0")->stuck = false;
+    assert_string_equal(plan_text(plan_part(scores, "p0"), "stays"), "stuck");
+    remark = json_string_value(json_array_get(json_object_get(plan_part(scores, "p0"), "remarks"),
+                                              1));
+    assert_non_null(remark);
+    assert_non_null(strstr(remark, "could not be measured now; figures are 0 s old"));
+    json_decref(scores);
+}
+
 /* ---- its JSON ---- */
 
 static void
@@ -755,6 +777,7 @@ main(void)
         cmocka_unit_test_teardown(test_guest_always_pressed, tear_down_all),
         cmocka_unit_test_teardown(test_cannot_be_measured, tear_down_all),
         cmocka_unit_test_teardown(test_cannot_be_measured_any_more, tear_down_all),
+        cmocka_unit_test_teardown(test_hangs_with_old_figures, tear_down_all),
         cmocka_unit_test(test_pieces_are_one_move),
         cmocka_unit_test_teardown(test_strays_stay, tear_down_all),
     };
