@@ -34,17 +34,17 @@ first=$(requested 0) second=$(requested 1)
 guest_first=$(in_guest 0) guest_second=$(in_guest 1)
 read -r _ on_second _ < <(lies cells)
 say "cells:$(lies cells); devices $first and $second MiB, in the guest $guest_first and $guest_second"
-ends 0 "the guest grows by 256 MiB" add "$prefix-cells" mem=256M
-is "$(requested 0) $(requested 1)" "$first $((second + 256))" "all by the second cell's device"
-wait_for 10 eval '(($(in_guest 1) >= guest_second + 240))'
+ends 0 "the guest grows by 128 MiB" add "$prefix-cells" mem=128M
+is "$(requested 0) $(requested 1)" "$first $((second + 128))" "all by the second cell's device"
+wait_for 10 eval '(($(in_guest 1) >= guest_second + 112))'
 now=$(in_guest 1)
-result $((now < guest_second + 240)) "the guest finds it in its second node" \
+result $((now < guest_second + 112)) "the guest finds it in its second node" \
     "$guest_second, then $now MiB"
 is "$(in_guest 0)" "$guest_first" "and nothing in its first"
 # What a guest has not touched lies nowhere.
-guest "$prefix-cells" 'mkdir -p /mnt/n1; mount -t tmpfs -o size=130m,mpol=bind:1 n1 /mnt/n1 &&
-    dd if=/dev/zero of=/mnt/n1/file bs=1M count=120 2>&1' 60 >"$log_dir/cells-fill.log"
+guest "$prefix-cells" 'mkdir -p /mnt/n1; mount -t tmpfs -o size=110m,mpol=bind:1 n1 /mnt/n1 &&
+    dd if=/dev/zero of=/mnt/n1/file bs=1M count=100 2>&1' 60 >"$log_dir/cells-fill.log"
 read -r _ now _ < <(lies cells)
 say "cells:$(lies cells)"
-result $((${now%.*} < ${on_second%.*} + 110)) "it is on the host's second node, by numastat" \
+result $((${now%.*} < ${on_second%.*} + 85)) "it is on the host's second node, by numastat" \
     "$on_second, then $now MiB on node 1"
