@@ -1,4 +1,6 @@
 # A guest with two cells, the node of the first of which is full: it grows in the second.
+guest_ready cells
+say "the Linux guest is up"
 wait_for 60 agent_connected "$prefix-cells"
 # requested CELL: of the cell's device, in MiB.
 requested() {
@@ -51,3 +53,5 @@ read -r _ now _ < <(lies cells)
 say "cells:$(lies cells)"
 result $((${now%.*} < ${on_second%.*} + 64)) "it is on the host's second node, by numastat" \
     "$on_second, then $now MiB on node 1"
+vsh destroy "$prefix-fill"
+vsh undefine "$prefix-fill"

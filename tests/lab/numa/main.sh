@@ -57,7 +57,7 @@ say() {
     printf '# %3.0f s: %s\n' "$(cut -d' ' -f1 /proc/uptime)" "$*"
 }
 . "$top/tests/lab/numa/guests.sh"
-for part in place repair restart cells numad; do
+for part in place cells repair restart numad; do
     # shellcheck source=/dev/null
     . "$top/tests/lab/numa/$part.sh"
 done

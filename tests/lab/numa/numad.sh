@@ -7,7 +7,6 @@ if [[ $numa_quick ]]; then
     skip "numad on the same start" "--quick"
     return 0
 fi
-vsh destroy "$prefix-fill" >/dev/null 2>&1
 vsh destroy "$prefix-cells" >/dev/null 2>&1
 lpard_stop TERM
 put_wrong one two

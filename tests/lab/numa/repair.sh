@@ -5,8 +5,6 @@ for name in one two; do
     say "$name:$(lies "$name")"
     result $((share >= 4000)) "put down wrongly: $(percent "$share") on one node"
 done
-guest_ready cells
-say "the Linux guest is up"
 "$io/scatter" "$(qemu_pid "$prefix-cells")" 2 3 >"$log_dir/scatter-cells.log" 2>&1
 say "cells:$(lies cells)"
 before=$(score_centi)
@@ -20,7 +18,7 @@ began=$SECONDS
 ends 9 "an optimization begins" optimize --no-wait -o json
 id=$(jq .id <<<"$said")
 check "pages are on their way" wait_for 60 op_moved "$id"
-ends 0 "a guest grows meanwhile" set "$prefix-cells" mem=640M
+ends 0 "a guest grows meanwhile" set "$prefix-cells" mem=768M
 state=$(op_field "$id" .state)
 is "$state" running "and pages are still on their way"
 ends 0 "it comes to its end" op wait "$id"
