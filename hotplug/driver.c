@@ -1,5 +1,9 @@
 #include "hotplug/driver.h"
 
+#ifdef LP_FAULT_INJECTION
+#include "hotplug/fault-driver.h"
+#endif
+
 GQuark
 lp_driver_error_quark(void)
 {
@@ -9,7 +13,10 @@ lp_driver_error_quark(void)
 const LpDriver *
 lp_driver_for(const char *uri)
 {
-    if (lp_driver_sim.handles(uri))
-        return &lp_driver_sim;
-    return &lp_driver_libvirt;
+    const LpDriver *driver = lp_driver_sim.handles(uri) ? &lp_driver_sim : &lp_driver_libvirt;
+
+#ifdef LP_FAULT_INJECTION
+    driver = lp_fault_driver(driver);
+#endif
+    return driver;
 }

@@ -27,3 +27,9 @@ liblp_hotplug_a_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(LIBVIRT_CFLAGS) $(LIBVIRT
 LP_HOTPLUG_LIBS = liblp-hotplug.a liblp-wire.a liblp-plan.a liblp-numa.a liblp-layout.a liblp-place.a
 LP_HOTPLUG_SYSLIBS = $(LIBVIRT_GLIB_LIBS) $(LIBVIRT_LIBS) $(LIBXML_LIBS) $(JANSSON_LIBS) \
 	$(GLIB_LIBS) $(NUMA_LIBS) $(HWLOC_LIBS)
+
+# Points to fail at on purpose: no part of a build that is meant for use.
+if FAULT_INJECTION
+liblp_hotplug_a_SOURCES += hotplug/fault.c hotplug/fault-driver.c
+endif
+EXTRA_DIST += hotplug/fault.h hotplug/fault.c hotplug/fault-driver.h hotplug/fault-driver.c
