@@ -67,7 +67,8 @@ replay(const char *path)
 int
 main(int argc, char **argv)
 {
-    const char *srcdir = getenv("srcdir");
+    const char *srcdir = getenv("srcdir"), *slash = strrchr(argv[0], '/');
+    const char *name = slash != NULL ? slash + 1 : argv[0];
     bool good = true;
 
     /* An input that never ends is a failure too. */
@@ -78,14 +79,13 @@ main(int argc, char **argv)
     if (argc < 2) {
         char *corpus = NULL;
 
-        if (asprintf(&corpus, "%s/tests/fuzz/corpus/" LP_FUZZ_NAME,
-                     srcdir != NULL ? srcdir : ".") < 0)
+        if (asprintf(&corpus, "%s/tests/fuzz/corpus/%s", srcdir != NULL ? srcdir : ".", name) < 0)
             return 1;
         good = replay(corpus);
         free(corpus);
     }
     /* Nothing to run is nothing held. */
     good = good && n_run > 0;
-    printf("%s 1 - " LP_FUZZ_NAME ": %u inputs\n", good ? "ok" : "not ok", n_run);
+    printf("%s 1 - %s: %u inputs\n", good ? "ok" : "not ok", name, n_run);
     return good ? 0 : 1;
 }

@@ -3,7 +3,7 @@
 set -u
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
-targets="fuzz_wire fuzz_channel fuzz_agent_conf fuzz_qga fuzz_record"
+targets=$("${srcdir:-.}/tests/fuzz/run" --list)
 echo "1..$((3 * $(echo $targets | wc -w)))"
 n=0
 
