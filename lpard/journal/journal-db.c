@@ -38,6 +38,11 @@ static const char *const migrations[LP_JOURNAL_VERSION] = {
     "CREATE INDEX operation_open ON operation (id) WHERE open;"
     "CREATE TABLE profile (uuid TEXT PRIMARY KEY, generation INTEGER NOT NULL, metadata TEXT);"
     "CREATE TABLE saved_xml (uuid TEXT PRIMARY KEY, xml TEXT NOT NULL);",
+    /* Its ids never repeat, so that pages of it have a place to go on from. */
+    "CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, time_sec INTEGER NOT NULL,"
+    " uuid TEXT, body TEXT NOT NULL);"
+    "CREATE INDEX audit_uuid ON audit (uuid, id) WHERE uuid IS NOT NULL;"
+    "INSERT INTO meta VALUES ('purged_sec', 0);",
 };
 
 static const char *

@@ -1,5 +1,6 @@
 /* What the journal's own files share: the file and its schema (journal-db.c), the thread that
- * writes (journal-writer.c), the readers (journal-read.c), and the face (journal.c). */
+ * writes (journal-writer.c), what is deleted when it is old (journal-purge.c), the readers
+ * (journal-read.c), the audit trail (journal-audit.c), and the face (journal.c). */
 #ifndef LP_LPARD_JOURNAL_PRIV_H
 #define LP_LPARD_JOURNAL_PRIV_H
 
@@ -15,6 +16,7 @@ typedef enum {
     LP_JOURNAL_FORGET_PROFILE,
     LP_JOURNAL_PUT_XML,
     LP_JOURNAL_FORGET_XML,
+    LP_JOURNAL_PUT_AUDIT,             /* `number`: wall clock seconds */
     LP_JOURNAL_MARK,                  /* `number`: no id below it is given out again */
     LP_JOURNAL_STATEMENTS,
     LP_JOURNAL_QUIT = LP_JOURNAL_STATEMENTS,
@@ -25,6 +27,7 @@ typedef struct {
     int64_t number;                   /* an operation's id, a generation, or the mark */
     char *uuid, *key, *text;
     bool open;
+    unsigned lost;                    /* audit entries that this one tells of */
     GError *error;                    /* known to be impossible before it was tried */
     LpDurableFunc done;
     void *data;
@@ -41,7 +44,8 @@ typedef struct {
     sqlite3_stmt *statements[LP_JOURNAL_STATEMENTS];
     dev_t device;                     /* the file that was opened, to notice its removal */
     ino_t inode;
-    int64_t purged_sec;
+    gint64 purged_usec;               /* monotonic; 0: not by this process */
+    bool audited;                     /* rows were added since the oldest were looked for */
 } LpJournalWriter;
 
 struct LpJournal {
@@ -55,6 +59,8 @@ struct LpJournal {
     GHashTable *profiles;             /* uuid -> LpJournalProfile* */
     char *unhealthy;                  /* the sentence, or NULL */
     bool delivering, closed;
+    unsigned audits_waiting;          /* for the disk */
+    unsigned audits_lost;             /* not yet told in the trail itself */
 
     GThread *thread;
     GAsyncQueue *requests;
@@ -88,6 +94,26 @@ bool lp_journal_db_number(sqlite3 *sql, const char *path, const char *query, int
 /* The sentence for what `sql` last failed in: what, path, why, what to do. */
 void lp_journal_db_fail(sqlite3 *sql, const char *path, const char *verb, GError **error);
 
+/* journal-read.c */
+
+/* A prepared query, with the readers' lock held until the end. */
+sqlite3_stmt *lp_journal_query_begin(LpJournal *journal, const char *text, GError **error);
+/* false: no more rows, or *error. */
+bool lp_journal_query_next(LpJournal *journal, sqlite3_stmt *statement, GError **error);
+void lp_journal_query_end(LpJournal *journal, sqlite3_stmt *statement);
+
+/* journal-audit.c */
+
+/* An entry's fate, on the main loop. */
+void lp_journal_audit_answer(LpJournal *journal, const LpJournalRequest *request,
+                             const GError *error);
+
+/* journal-purge.c */
+
+/* Deletes what is older than keep_days or too much, as part of the writer's transaction or on its
+ * own.  The writer's fields are the caller's to restore if the transaction is not committed. */
+bool lp_journal_purge(LpJournal *journal, int64_t now_sec, GError **error);
+
 /* journal-writer.c */
 
 bool lp_journal_writer_open(LpJournal *journal, GError **error);
@@ -97,7 +123,11 @@ gpointer lp_journal_writer_run(gpointer data);
 void lp_journal_request_free(gpointer request);
 void lp_journal_batch_free(gpointer batch);
 
-/* journal.c: hands a batch over to the main loop. */
+/* journal.c */
+
+LpJournalRequest *lp_journal_request_new(LpJournalAsk ask, const char *uuid, LpDurableFunc done,
+                                         void *data);
+/* Hands a batch over to the main loop. */
 void lp_journal_answer(LpJournal *journal, LpJournalBatch *batch);
 
 #endif

@@ -6,9 +6,8 @@
 /* However many are asked for: a page of history stays a few MiB. */
 #define LP_HISTORY_MAX 1000
 
-/* A prepared query, with the readers' lock held until query_end(). */
-static sqlite3_stmt *
-query_begin(LpJournal *journal, const char *text, GError **error)
+sqlite3_stmt *
+lp_journal_query_begin(LpJournal *journal, const char *text, GError **error)
 {
     sqlite3_stmt *statement = NULL;
 
@@ -30,15 +29,15 @@ query_begin(LpJournal *journal, const char *text, GError **error)
     return statement;
 }
 
-static void
-query_end(LpJournal *journal, sqlite3_stmt *statement)
+void
+lp_journal_query_end(LpJournal *journal, sqlite3_stmt *statement)
 {
     sqlite3_finalize(statement);
     g_mutex_unlock(&journal->reader_lock);
 }
 
-static bool
-query_next(LpJournal *journal, sqlite3_stmt *statement, GError **error)
+bool
+lp_journal_query_next(LpJournal *journal, sqlite3_stmt *statement, GError **error)
 {
     int code = sqlite3_step(statement);
 
@@ -80,7 +79,7 @@ rows(LpJournal *journal, sqlite3_stmt *statement, GError **error)
     json_t *list = json_array();
     GError *failed = NULL;
 
-    while (query_next(journal, statement, &failed)) {
+    while (lp_journal_query_next(journal, statement, &failed)) {
         json_t *body = column_body(journal, statement, 4, &failed);
 
         if (body == NULL) {
@@ -102,7 +101,7 @@ rows(LpJournal *journal, sqlite3_stmt *statement, GError **error)
 json_t *
 lp_journal_open_operations(LpJournal *journal, GError **error)
 {
-    sqlite3_stmt *statement = query_begin(journal, "SELECT id, uuid, key, open, body"
+    sqlite3_stmt *statement = lp_journal_query_begin(journal, "SELECT id, uuid, key, open, body"
                                           " FROM operation WHERE open ORDER BY id", error);
     json_t *list;
 
@@ -110,7 +109,7 @@ lp_journal_open_operations(LpJournal *journal, GError **error)
         return NULL;
     }
     list = rows(journal, statement, error);
-    query_end(journal, statement);
+    lp_journal_query_end(journal, statement);
     return list;
 }
 
@@ -118,7 +117,7 @@ json_t *
 lp_journal_history(LpJournal *journal, const char *uuid, int64_t before_id, unsigned limit,
                    GError **error)
 {
-    sqlite3_stmt *statement = query_begin(journal, uuid != NULL ?
+    sqlite3_stmt *statement = lp_journal_query_begin(journal, uuid != NULL ?
         "SELECT id, uuid, key, open, body FROM operation"
         " WHERE NOT open AND id < ?1 AND uuid = ?3 ORDER BY id DESC LIMIT ?2" :
         "SELECT id, uuid, key, open, body FROM operation"
@@ -134,7 +133,7 @@ lp_journal_history(LpJournal *journal, const char *uuid, int64_t before_id, unsi
         sqlite3_bind_text(statement, 3, uuid, -1, SQLITE_STATIC);
     }
     list = rows(journal, statement, error);
-    query_end(journal, statement);
+    lp_journal_query_end(journal, statement);
     return list;
 }
 
@@ -143,17 +142,17 @@ one_body(LpJournal *journal, sqlite3_stmt *statement, GError **error)
 {
     json_t *body = NULL;
 
-    if (query_next(journal, statement, error)) {
+    if (lp_journal_query_next(journal, statement, error)) {
         body = column_body(journal, statement, 1, error);
     }
-    query_end(journal, statement);
+    lp_journal_query_end(journal, statement);
     return body;
 }
 
 json_t *
 lp_journal_operation(LpJournal *journal, int64_t id, GError **error)
 {
-    sqlite3_stmt *statement = query_begin(journal, "SELECT id, body FROM operation"
+    sqlite3_stmt *statement = lp_journal_query_begin(journal, "SELECT id, body FROM operation"
                                           " WHERE id = ?1", error);
 
     if (statement == NULL) {
@@ -166,7 +165,7 @@ lp_journal_operation(LpJournal *journal, int64_t id, GError **error)
 json_t *
 lp_journal_by_key(LpJournal *journal, const char *key, GError **error)
 {
-    sqlite3_stmt *statement = query_begin(journal, "SELECT id, body FROM operation"
+    sqlite3_stmt *statement = lp_journal_query_begin(journal, "SELECT id, body FROM operation"
                                           " WHERE key = ?1 ORDER BY id DESC LIMIT 1", error);
 
     if (statement == NULL) {
@@ -179,7 +178,7 @@ lp_journal_by_key(LpJournal *journal, const char *key, GError **error)
 char *
 lp_journal_saved_xml(LpJournal *journal, const char *uuid, GError **error)
 {
-    sqlite3_stmt *statement = query_begin(journal, "SELECT xml FROM saved_xml WHERE uuid = ?1",
+    sqlite3_stmt *statement = lp_journal_query_begin(journal, "SELECT xml FROM saved_xml WHERE uuid = ?1",
                                           error);
     char *xml = NULL;
 
@@ -187,9 +186,9 @@ lp_journal_saved_xml(LpJournal *journal, const char *uuid, GError **error)
         return NULL;
     }
     sqlite3_bind_text(statement, 1, uuid, -1, SQLITE_STATIC);
-    if (query_next(journal, statement, error)) {
+    if (lp_journal_query_next(journal, statement, error)) {
         xml = g_strdup(column_text(statement, 0));
     }
-    query_end(journal, statement);
+    lp_journal_query_end(journal, statement);
     return xml;
 }

@@ -9,7 +9,6 @@
 
 /* A transaction larger than this would make its first request wait for its last. */
 #define LP_BATCH_MAX 512
-#define LP_DAY_SEC (24 * 60 * 60)
 
 static const char *const statements[LP_JOURNAL_STATEMENTS] = {
     [LP_JOURNAL_PUT_OPERATION] =
@@ -20,6 +19,7 @@ static const char *const statements[LP_JOURNAL_STATEMENTS] = {
     [LP_JOURNAL_FORGET_PROFILE] = "DELETE FROM profile WHERE uuid = ?2",
     [LP_JOURNAL_PUT_XML] = "INSERT OR REPLACE INTO saved_xml (uuid, xml) VALUES (?2, ?4)",
     [LP_JOURNAL_FORGET_XML] = "DELETE FROM saved_xml WHERE uuid = ?2",
+    [LP_JOURNAL_PUT_AUDIT] = "INSERT INTO audit (time_sec, uuid, body) VALUES (?1, ?2, ?4)",
     [LP_JOURNAL_MARK] = "UPDATE meta SET value = ?1 WHERE name = 'next_id'",
 };
 
@@ -95,23 +95,6 @@ check_place(LpJournal *journal, GError **error)
     return false;
 }
 
-static bool
-purge(LpJournal *journal, int64_t now_sec, GError **error)
-{
-    g_autofree char *text = NULL;
-
-    if (now_sec - journal->writer.purged_sec < LP_DAY_SEC) {
-        return true;
-    }
-    text = g_strdup_printf("DELETE FROM operation WHERE NOT open AND changed_sec < %"
-                           G_GINT64_FORMAT, now_sec - (int64_t)journal->keep_days * LP_DAY_SEC);
-    if (!lp_journal_db_exec(journal->writer.sql, journal->path, text, error)) {
-        return false;
-    }
-    journal->writer.purged_sec = now_sec;
-    return true;
-}
-
 static int
 bind_text(sqlite3_stmt *statement, int at, const char *text)
 {
@@ -144,6 +127,7 @@ apply(LpJournalWriter *writer, const LpJournalRequest *request, int64_t now_sec)
             code = sqlite3_bind_int64(statement, 6, now_sec);
         }
     }
+    writer->audited = writer->audited || request->ask == LP_JOURNAL_PUT_AUDIT;
     if (code == SQLITE_OK) {
         code = sqlite3_step(statement) == SQLITE_DONE ? SQLITE_OK : SQLITE_ERROR;
     }
@@ -179,15 +163,15 @@ commit(LpJournal *journal, const LpJournalBatch *batch, int *ret_code, GError **
 {
     LpJournalWriter *writer = &journal->writer;
     int64_t now_sec = g_get_real_time() / G_USEC_PER_SEC;
-    int64_t purged_sec = writer->purged_sec;
+    gint64 purged_usec = writer->purged_usec;
 
     if (lp_journal_db_exec(writer->sql, journal->path, "BEGIN IMMEDIATE", error) &&
-        apply_all(journal, batch, now_sec, error) && purge(journal, now_sec, error) &&
+        apply_all(journal, batch, now_sec, error) && lp_journal_purge(journal, now_sec, error) &&
         lp_journal_db_exec(writer->sql, journal->path, "COMMIT", error)) {
         return true;
     }
     *ret_code = sqlite3_errcode(writer->sql);
-    writer->purged_sec = purged_sec;
+    writer->purged_usec = purged_usec;
     if (!sqlite3_get_autocommit(writer->sql)) {
         sqlite3_exec(writer->sql, "ROLLBACK", NULL, NULL, NULL);
     }
@@ -305,7 +289,7 @@ lp_journal_writer_open(LpJournal *journal, GError **error)
     if (!connect_file(journal, error)) {
         return false;
     }
-    ok = purge(journal, g_get_real_time() / G_USEC_PER_SEC, error);
+    ok = lp_journal_purge(journal, g_get_real_time() / G_USEC_PER_SEC, error);
     if (!ok) {
         disconnect(journal);
     }

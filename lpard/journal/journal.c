@@ -189,6 +189,8 @@ answer_request(LpJournal *journal, const LpJournalRequest *request, const GError
         keep_profile(journal, request->uuid, (uint64_t)request->number, request->text);
     } else if (request->ask == LP_JOURNAL_FORGET_PROFILE && error == NULL) {
         g_hash_table_remove(journal->profiles, request->uuid);
+    } else if (request->ask == LP_JOURNAL_PUT_AUDIT) {
+        lp_journal_audit_answer(journal, request, error);
     }
     if (request->done != NULL) {
         request->done(error, request->data);
@@ -250,8 +252,8 @@ lp_journal_answer(LpJournal *journal, LpJournalBatch *batch)
 
 /* --- requests --- */
 
-static LpJournalRequest *
-request_new(LpJournalAsk ask, const char *uuid, LpDurableFunc done, void *data)
+LpJournalRequest *
+lp_journal_request_new(LpJournalAsk ask, const char *uuid, LpDurableFunc done, void *data)
 {
     LpJournalRequest *request = g_new0(LpJournalRequest, 1);
 
@@ -265,7 +267,7 @@ request_new(LpJournalAsk ask, const char *uuid, LpDurableFunc done, void *data)
 static void
 ask_mark(LpJournal *journal, int64_t mark)
 {
-    LpJournalRequest *request = request_new(LP_JOURNAL_MARK, NULL, NULL, NULL);
+    LpJournalRequest *request = lp_journal_request_new(LP_JOURNAL_MARK, NULL, NULL, NULL);
 
     request->number = mark;
     journal->marked = mark;
@@ -280,7 +282,7 @@ lp_journal_close(LpJournal *journal)
     }
     /* An orderly end skips no ids. */
     ask_mark(journal, journal->next_id);
-    g_async_queue_push(journal->requests, request_new(LP_JOURNAL_QUIT, NULL, NULL, NULL));
+    g_async_queue_push(journal->requests, lp_journal_request_new(LP_JOURNAL_QUIT, NULL, NULL, NULL));
     g_thread_join(journal->thread);
     if (journal->answers_source != NULL) {
         g_source_destroy(journal->answers_source);
@@ -308,7 +310,7 @@ void
 lp_journal_put_operation(LpJournal *journal, int64_t id, const char *uuid, const char *key,
                          bool open, json_t *body, LpDurableFunc done, void *data)
 {
-    LpJournalRequest *request = request_new(LP_JOURNAL_PUT_OPERATION, uuid, done, data);
+    LpJournalRequest *request = lp_journal_request_new(LP_JOURNAL_PUT_OPERATION, uuid, done, data);
 
     request->number = id;
     request->key = g_strdup(key);
@@ -328,7 +330,7 @@ void
 lp_journal_put_profile(LpJournal *journal, const char *uuid, uint64_t generation,
                        const char *metadata, LpDurableFunc done, void *data)
 {
-    LpJournalRequest *request = request_new(LP_JOURNAL_PUT_PROFILE, uuid, done, data);
+    LpJournalRequest *request = lp_journal_request_new(LP_JOURNAL_PUT_PROFILE, uuid, done, data);
 
     request->number = (int64_t)generation;
     request->text = g_strdup(metadata);
@@ -339,14 +341,14 @@ void
 lp_journal_forget_profile(LpJournal *journal, const char *uuid, LpDurableFunc done, void *data)
 {
     g_async_queue_push(journal->requests,
-                       request_new(LP_JOURNAL_FORGET_PROFILE, uuid, done, data));
+                       lp_journal_request_new(LP_JOURNAL_FORGET_PROFILE, uuid, done, data));
 }
 
 void
 lp_journal_put_saved_xml(LpJournal *journal, const char *uuid, const char *xml,
                          LpDurableFunc done, void *data)
 {
-    LpJournalRequest *request = request_new(LP_JOURNAL_PUT_XML, uuid, done, data);
+    LpJournalRequest *request = lp_journal_request_new(LP_JOURNAL_PUT_XML, uuid, done, data);
 
     request->text = g_strdup(xml);
     g_async_queue_push(journal->requests, request);
@@ -355,7 +357,7 @@ lp_journal_put_saved_xml(LpJournal *journal, const char *uuid, const char *xml,
 void
 lp_journal_forget_saved_xml(LpJournal *journal, const char *uuid)
 {
-    g_async_queue_push(journal->requests, request_new(LP_JOURNAL_FORGET_XML, uuid, NULL, NULL));
+    g_async_queue_push(journal->requests, lp_journal_request_new(LP_JOURNAL_FORGET_XML, uuid, NULL, NULL));
 }
 
 bool

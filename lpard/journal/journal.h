@@ -12,7 +12,7 @@
 
 /* The schema of the file.  A newer one is refused untouched, an older one migrated after the
  * file was copied beside itself. */
-#define LP_JOURNAL_VERSION 1
+#define LP_JOURNAL_VERSION 2
 
 typedef struct LpJournal LpJournal;
 
@@ -43,6 +43,32 @@ json_t *lp_journal_history(LpJournal *journal, const char *uuid, int64_t before_
 /* One operation's body by id, or by idempotency key; NULL if there is none. */
 json_t *lp_journal_operation(LpJournal *journal, int64_t id, GError **error);
 json_t *lp_journal_by_key(LpJournal *journal, const char *key, GError **error);
+
+/* The audit trail: who asked lpard for what, and what came of it.  Rows are deleted after keep_days
+ * like operations, and the oldest ones beyond this many (some 30 MiB), whoever asks how often. */
+#define LP_AUDIT_ROWS_MAX 100000
+
+typedef struct {
+    const char *peer;                 /* who: "uid 1000 (gid 1000)", a certificate's name */
+    const char *role;
+    const char *method, *route;
+    const char *uuid, *name;          /* the partition, if it is about one */
+    int status;                       /* HTTP's */
+    const char *problem;              /* its code, if it was refused */
+    int64_t operation;                /* that it began; 0: none */
+    const char *detail;               /* a few words more */
+} LpJournalAudit;
+
+/* Strings may be NULL, may come from the peer as they are, and are copied: each is made UTF-8 and
+ * cut to 256 bytes.  Never blocks and never fails: entries that the disk does not take are counted,
+ * and the next entry that it takes says how many were lost before it. */
+void lp_journal_put_audit(LpJournal *journal, const LpJournalAudit *entry);
+/* Newest first; uuid NULL: of all; before_id 0: from the newest; at most 1,000.  Blocking but
+ * bounded.  Each: {"id", "time_sec" (wall clock when it was put), "peer", "role", "method",
+ * "route", "uuid", "name", "status", "problem", "operation", "detail", "lost"}; what was not given
+ * is not there; "lost": so many entries before this one were not written. */
+json_t *lp_journal_audit(LpJournal *journal, const char *uuid, int64_t before_id, unsigned limit,
+                         GError **error);
 
 /* The last profile seen of a domain: its generation and metadata element. */
 void lp_journal_put_profile(LpJournal *journal, const char *uuid, uint64_t generation,

@@ -438,6 +438,8 @@ test_newer_schema(void **state)
 {
     g_autofree char *log = g_strconcat(db, "-wal", NULL);
     g_autofree char *newer = g_strdup_printf("PRAGMA user_version = %d", LP_JOURNAL_VERSION + 1);
+    g_autofree char *ours = g_strdup_printf("PRAGMA user_version = %d", LP_JOURNAL_VERSION);
+    g_autofree char *says = g_strdup_printf("schema version %d", LP_JOURNAL_VERSION + 1);
     g_autoptr(GBytes) before = NULL, after = NULL, log_before = NULL, log_after = NULL;
     sqlite3 *sql;
 
@@ -445,7 +447,7 @@ test_newer_schema(void **state)
     lp_journal_close(must_open());
     by_hand(newer);
     before = contents(db);
-    must_refuse(LP_ERROR_JOURNAL, "schema version 2");
+    must_refuse(LP_ERROR_JOURNAL, says);
     must_refuse(LP_ERROR_JOURNAL, db);
     after = contents(db);
     assert_true(g_bytes_equal(before, after));
@@ -454,7 +456,7 @@ test_newer_schema(void **state)
     g_clear_pointer(&after, g_bytes_unref);
 
     /* The version is only in the log, as after a crash of the newer one. */
-    by_hand("PRAGMA user_version = 1");
+    by_hand(ours);
     assert_int_equal(sqlite3_open(db, &sql), SQLITE_OK);
     sqlite3_db_config(sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     assert_int_equal(sqlite3_exec(sql, newer, NULL, NULL, NULL), SQLITE_OK);
@@ -462,7 +464,7 @@ test_newer_schema(void **state)
     before = contents(db);
     log_before = contents(log);
     assert_true(g_bytes_get_size(log_before) > 0);
-    must_refuse(LP_ERROR_JOURNAL, "schema version 2");
+    must_refuse(LP_ERROR_JOURNAL, says);
     after = contents(db);
     log_after = contents(log);
     assert_true(g_bytes_equal(before, after));
@@ -498,6 +500,41 @@ test_older_schema(void **state)
     assert_int_not_equal(sqlite3_exec(sql, "SELECT * FROM operation", NULL, NULL, NULL),
                          SQLITE_OK);
     sqlite3_close(sql);
+}
+
+/* As version 1 left it, with its log not yet in the file. */
+static void
+test_first_schema(void **state)
+{
+    g_autofree char *copy = g_strconcat(db, ".v1", NULL);
+    LpJournal *journal = must_open();
+    json_t *list;
+
+    (void)state;
+    put(journal, 1, true);
+    put(journal, 2, false);
+    lp_journal_put_profile(journal, "a", 7, "<p/>", on_durable, NULL);
+    lp_journal_put_saved_xml(journal, "a", "<domain/>", on_durable, NULL);
+    wait_acks(4);
+    lp_journal_close(journal);
+    by_hand("DROP TABLE audit; DELETE FROM meta WHERE name = 'purged_sec';"
+            "PRAGMA user_version = 1");
+    journal = must_open();
+    assert_true(has_operation(journal, 1));
+    assert_true(has_operation(journal, 2));
+    assert_true(lp_journal_last_profile(journal, "a", NULL, NULL));
+    list = lp_journal_open_operations(journal, NULL);
+    assert_int_equal(json_array_size(list), 1);
+    json_decref(list);
+    list = lp_journal_audit(journal, NULL, 0, 10, NULL);
+    assert_int_equal(json_array_size(list), 0);
+    json_decref(list);
+    lp_journal_close(journal);
+    assert_true(g_file_test(copy, G_FILE_TEST_EXISTS));
+    /* Once only. */
+    g_unlink(copy);
+    lp_journal_close(must_open());
+    assert_false(g_file_test(copy, G_FILE_TEST_EXISTS));
 }
 
 static void
@@ -741,6 +778,8 @@ test_profiles(void **state)
     lp_journal_close(journal);
 }
 
+#define FORGET_PURGE "UPDATE meta SET value = 0 WHERE name = 'purged_sec';"
+
 static void
 test_keep_days(void **state)
 {
@@ -753,10 +792,202 @@ test_keep_days(void **state)
     lp_journal_close(journal);
     by_hand("UPDATE operation SET changed_sec = changed_sec - 31 * 86400 WHERE id < 3");
     by_hand("UPDATE operation SET changed_sec = changed_sec - 29 * 86400 WHERE id = 3");
+    /* Not again on the same day. */
+    journal = must_open();
+    assert_true(has_operation(journal, 1));
+    lp_journal_close(journal);
+    by_hand(FORGET_PURGE);
     journal = must_open();
     assert_false(has_operation(journal, 1));
     assert_true(has_operation(journal, 2));
     assert_true(has_operation(journal, 3));
+    lp_journal_close(journal);
+}
+
+static json_int_t
+n_rows(LpJournal *journal)
+{
+    json_t *list = lp_journal_history(journal, NULL, 0, 1000, NULL);
+    json_int_t n = (json_int_t)json_array_size(list);
+
+    json_decref(list);
+    return n;
+}
+
+/* A month of history, a row a day, and a wall clock that somebody set ten years ahead: seen from
+ * there all of it is old, and still a day takes two days' rows at most.  Set back, none. */
+static void
+test_wall_clock(void **state)
+{
+    LpJournal *journal = must_open();
+
+    (void)state;
+    for (int id = 1; id <= 30; id++) {
+        put(journal, id, false);
+    }
+    lp_journal_close(journal);
+    by_hand("UPDATE operation SET changed_sec = changed_sec - 86400 * (3650 + 30 - id);"
+            FORGET_PURGE);
+    for (int i = 0; i < 3; i++) {
+        journal = must_open();
+        assert_int_equal(n_rows(journal), 28);
+        lp_journal_close(journal);
+    }
+    by_hand(FORGET_PURGE);
+    journal = must_open();
+    assert_int_equal(n_rows(journal), 26);
+    lp_journal_close(journal);
+    by_hand("UPDATE operation SET changed_sec = changed_sec + 86400 * 7300;" FORGET_PURGE);
+    journal = must_open();
+    assert_int_equal(n_rows(journal), 26);
+    lp_journal_close(journal);
+    /* The last purge was done by a clock that ran ahead: the next day still comes. */
+    by_hand("UPDATE operation SET changed_sec = changed_sec - 86400 * 7300;"
+            "UPDATE meta SET value = value + 86400 * 3650 WHERE name = 'purged_sec'");
+    journal = must_open();
+    assert_int_equal(n_rows(journal), 24);
+    lp_journal_close(journal);
+}
+
+static json_int_t
+audit_number(json_t *list, size_t at, const char *name)
+{
+    return json_integer_value(json_object_get(json_array_get(list, at), name));
+}
+
+static const char *
+audit_text(json_t *list, size_t at, const char *name)
+{
+    return json_string_value(json_object_get(json_array_get(list, at), name));
+}
+
+static void
+wait_audit(LpJournal *journal)
+{
+    unsigned n = acked->len;
+
+    lp_journal_put_profile(journal, "after", 1, "<p/>", on_durable, NULL);
+    wait_acks(n + 1);
+}
+
+static void
+test_audit(void **state)
+{
+    g_autofree char *long_route = g_strnfill(5000, 'r');
+    LpJournalAudit entry = {
+        .peer = "uid 1000", .role = "operator", .method = "PATCH", .route = "/v1/partitions/{name}",
+        .uuid = "a", .name = "web1", .status = 202, .operation = 17, .detail = "cpu 2",
+    };
+    LpJournalAudit hostile = {
+        .peer = "\xff\xfe", .route = long_route, .method = "GET", .status = 403,
+        .problem = "forbidden",
+    };
+    LpJournal *journal = must_open();
+    json_int_t before;
+    json_t *list;
+
+    (void)state;
+    lp_journal_put_audit(journal, &entry);
+    lp_journal_put_audit(journal, &hostile);
+    lp_journal_put_audit(journal, &entry);
+    wait_audit(journal);
+    lp_journal_close(journal);
+
+    journal = must_open();
+    list = lp_journal_audit(journal, NULL, 0, 100, NULL);
+    assert_int_equal(json_array_size(list), 3);
+    assert_string_equal(audit_text(list, 0, "peer"), "uid 1000");
+    assert_string_equal(audit_text(list, 0, "role"), "operator");
+    assert_string_equal(audit_text(list, 0, "method"), "PATCH");
+    assert_string_equal(audit_text(list, 0, "route"), "/v1/partitions/{name}");
+    assert_string_equal(audit_text(list, 0, "uuid"), "a");
+    assert_string_equal(audit_text(list, 0, "name"), "web1");
+    assert_string_equal(audit_text(list, 0, "detail"), "cpu 2");
+    assert_int_equal(audit_number(list, 0, "status"), 202);
+    assert_int_equal(audit_number(list, 0, "operation"), 17);
+    assert_null(audit_text(list, 0, "problem"));
+    assert_null(json_object_get(json_array_get(list, 0), "lost"));
+    assert_true(ABS(audit_number(list, 0, "time_sec") - g_get_real_time() / G_USEC_PER_SEC) < 600);
+    assert_string_equal(audit_text(list, 1, "problem"), "forbidden");
+    assert_null(json_object_get(json_array_get(list, 1), "uuid"));
+    assert_int_equal(strlen(audit_text(list, 1, "route")), 256);
+    assert_true(g_utf8_validate(audit_text(list, 1, "peer"), -1, NULL));
+    before = audit_number(list, 1, "id");
+    json_decref(list);
+    list = lp_journal_audit(journal, "a", before, 100, NULL);
+    assert_int_equal(json_array_size(list), 1);
+    assert_true(audit_number(list, 0, "id") < before);
+    json_decref(list);
+    list = lp_journal_audit(journal, NULL, 0, 2, NULL);
+    assert_int_equal(json_array_size(list), 2);
+    json_decref(list);
+    lp_journal_close(journal);
+
+    /* A row changed by hand hides none of the others. */
+    by_hand("UPDATE audit SET body = '{' WHERE id = 2");
+    journal = must_open();
+    list = lp_journal_audit(journal, NULL, 0, 100, NULL);
+    assert_int_equal(json_array_size(list), 3);
+    json_decref(list);
+    lp_journal_close(journal);
+}
+
+static void
+test_audit_bounds(void **state)
+{
+    LpJournalAudit entry = {.peer = "p", .method = "GET", .route = "/", .uuid = "a", .status = 200};
+    LpJournal *journal = must_open();
+    json_t *list;
+
+    (void)state;
+    /* By age. */
+    lp_journal_put_audit(journal, &entry);
+    lp_journal_put_audit(journal, &entry);
+    lp_journal_close(journal);
+    by_hand("UPDATE audit SET time_sec = time_sec - 31 * 86400 WHERE id = 1;" FORGET_PURGE);
+    journal = must_open();
+    list = lp_journal_audit(journal, NULL, 0, 10, NULL);
+    assert_int_equal(json_array_size(list), 1);
+    assert_int_equal(audit_number(list, 0, "id"), 2);
+    json_decref(list);
+
+    /* By number. */
+    lp_journal_close(journal);
+    by_hand("UPDATE sqlite_sequence SET seq = " G_STRINGIFY(LP_AUDIT_ROWS_MAX) " + 1");
+    journal = must_open();
+    lp_journal_put_audit(journal, &entry);
+    wait_audit(journal);
+    list = lp_journal_audit(journal, NULL, 0, 10, NULL);
+    assert_int_equal(json_array_size(list), 1);
+    assert_int_equal(audit_number(list, 0, "id"), LP_AUDIT_ROWS_MAX + 2);
+    json_decref(list);
+
+    /* What the disk did not take is told by the next entry that it takes. */
+    set_faults(SQLITE_IOERR_WRITE, 0, 0);
+    lp_journal_put_audit(journal, &entry);
+    wait_audit(journal);
+    lp_journal_put_audit(journal, &entry);
+    wait_audit(journal);
+    set_faults(0, 0, 0);
+    lp_journal_put_audit(journal, &entry);
+    wait_audit(journal);
+    /* While the disk hangs so many wait and no more. */
+    hold_syncs(true);
+    lp_journal_put_audit(journal, &entry);
+    wait_for_held_sync();
+    for (int i = 0; i < 10002; i++) {
+        lp_journal_put_audit(journal, &entry);
+    }
+    hold_syncs(false);
+    wait_audit(journal);
+    lp_journal_put_audit(journal, &entry);
+    wait_audit(journal);
+    list = lp_journal_audit(journal, NULL, 0, 1, NULL);
+    assert_int_equal(audit_number(list, 0, "lost"), 3);
+    json_decref(list);
+    list = lp_journal_audit(journal, NULL, LP_AUDIT_ROWS_MAX + 4, 1, NULL);
+    assert_int_equal(audit_number(list, 0, "lost"), 2);
+    json_decref(list);
     lp_journal_close(journal);
 }
 
@@ -931,6 +1162,10 @@ main(void)
         cmocka_unit_test_setup_teardown(test_moved_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_profiles, setup, teardown),
         cmocka_unit_test_setup_teardown(test_keep_days, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_wall_clock, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_first_schema, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_audit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_audit_bounds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_body, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kill, setup, teardown),
