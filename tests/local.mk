@@ -31,6 +31,7 @@ include tests/unit/pools.mk
 include tests/unit/nodes.mk
 include tests/unit/ctl.mk
 include tests/unit/lpar-sim.mk
+include tests/oracle/local.mk
 include tests/bench/local.mk
 include tests/fuzz/local.mk
 include tests/lab/local.mk
