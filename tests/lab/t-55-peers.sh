@@ -4,16 +4,33 @@
 . "$(dirname "$0")/lib.sh"
 at_start "$alpha" "$beta" "$plain"
 
-# --- the agent ---
 agent_off='sed -i /lab-agent/d /etc/inittab; kill -HUP 1; killall lpar-agent'
 agent_on='killall head 2>/dev/null; echo "::respawn:/bin/lab-agent" >>/etc/inittab; kill -HUP 1'
 port='/dev/$(cd /sys/class/virtio-ports && grep -l org.lpard.agent.0 */name | cut -d / -f 1)'
 
+# --- a QEMU that hangs, and meanwhile an agent that ended: both take their time to be noticed ---
+beta_pid=$(qemu_pid "$beta")
+kill -STOP "$beta_pid"
+ends 9 "a request to one that hangs" set "$beta" mem=640M --no-wait
+ends 0 "the other is resized meanwhile" set "$alpha" cpu=2 mem=640M
+guest_has "$alpha" 2 640 "the healthy one"
 guest "$alpha" "$agent_off" >/dev/null
+check "the one that hangs is shown stuck" wait_for 60 \
+    eval '[[ $(field "$beta" .stuck) == true ]]'
 check "an agent that ended is noticed" wait_for 120 \
     eval '[[ $(field "$alpha" .agent.state) != connected ]]'
-ends 0 "without it memory is resized all the same" set "$alpha" mem=640M -o json
+ends 0 "without it memory is resized all the same" set "$alpha" mem=768M -o json
 is "$(jq -r .confirm <<<"$said")" device "... by the device's word"
+kill -CONT "$beta_pid"
+check "the one that hung recovers by itself" wait_for 60 \
+    eval '[[ $(field "$beta" .stuck) == false ]]'
+check "and its operation ends" wait_for 120 op_ended "$beta"
+check "its agent is there" wait_for 60 agent_connected "$beta"
+ends 0 "and is resized again" set "$beta" mem=768M
+guest_has "$beta" 1 768 "after the hang"
+at_start "$beta"
+
+# --- what is no agent on the channel ---
 guest "$alpha" "head -c 100000 /dev/urandom >$port; printf '%s\n' '{\"hello\":7}' '[[[[[[[[[[[[[[' \
     '{\"type\":\"state\",\"mem_total\":-1}' null 1e999 >$port" >/dev/null
 check "nonsense on the channel is counted" wait_for 10 \
@@ -37,24 +54,6 @@ check "all of it is there" wait_for 20 \
     eval '[[ $(field "$alpha" .mem.usable_bytes) == $((1024 * MiB)) ]]'
 guest_has "$alpha" 2 1024 "after the agent died in the middle"
 at_start "$alpha" "$beta"
-
-# --- a QEMU that hangs ---
-beta_pid=$(qemu_pid "$beta")
-kill -STOP "$beta_pid"
-ends 9 "a request to one that hangs" set "$beta" mem=640M --no-wait
-before=$SECONDS
-ends 0 "the other is resized meanwhile" set "$alpha" cpu=2 mem=640M
-guest_has "$alpha" 2 640 "the healthy one"
-check "the one that hangs is shown stuck" wait_for 60 \
-    eval '[[ $(field "$beta" .stuck) == true ]]'
-ends 0 "the healthy one still is resized" set "$alpha" cpu=1 mem=512M
-kill -CONT "$beta_pid"
-check "it recovers by itself" wait_for 60 eval '[[ $(field "$beta" .stuck) == false ]]'
-check "and its operation ends" wait_for 120 op_ended "$beta"
-check "its agent is there" wait_for 60 agent_connected "$beta"
-ends 0 "and is resized again" set "$beta" mem=768M
-guest_has "$beta" 1 768 "after the hang"
-at_start "$beta"
 
 # --- libvirtd ---
 if ((EUID != 0)) || [[ ! -f $runtime_base/services ]]; then
