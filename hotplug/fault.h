@@ -65,7 +65,7 @@
     X(AGENT_WANT_SEND, "agent-want-send") \
     X(AGENT_PHASE_SEND, "agent-phase-send") \
     X(AGENT_MESSAGE, "agent-message") \
-    /* One leg is as planned, by guest and device. */ \
+    /* One leg is over, as planned or not: its outcome is noted. */ \
     X(CONFIRM, "confirm") \
     /* What a stopped leg leaves on its way is taken back: its intent, and all of it. */ \
     X(SETTLE_WRITE, "settle-write") \
@@ -78,9 +78,8 @@
     /* What was open at start is read, and taken up one by one. */ \
     X(RECOVER, "recover") \
     X(RECOVER_ROW, "recover-row") \
-    /* A change of a definition, in its worker; and a vCPU that left late, off the record. */ \
+    /* A change of a definition, in its worker. */ \
     X(DEFINITION, "definition") \
-    X(TIDY_WRITE, "tidy-write") \
     /* A cancellation goes to the journal. */ \
     X(CANCEL_WRITE, "cancel-write") \
     /* An optimization writes what is begun next, and its result. */ \

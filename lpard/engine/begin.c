@@ -1,6 +1,7 @@
 /* The first half of an operation: look, decide the target, plan, admit, make it durable. */
 #include <string.h>
 
+#include "hotplug/fault.h"
 #include "lpard/engine/engine-priv.h"
 #include "lpard/error.h"
 #include "lpard/journal/journal.h"
@@ -367,8 +368,10 @@ intent_durable(const GError *error, void *data)
         lp_run_end(run, LP_OP_FAILED, "journal", error->message);
         return;
     }
+    LP_FAULT(ACCEPT_BEFORE);
     if (accepted)
         accepted(run->operation, NULL, run->accepted_data);
+    LP_FAULT(ACCEPT_AFTER);
     if (!lp_consent_pre(run, made_ready))
         lp_run_leg(run);
 }
@@ -472,9 +475,11 @@ plan_now(LpRun *run)
     leg->begun = true;
     promise(run, run->partition, leg);
     run->waiting = true;
+    LP_FAULT(INTENT_WRITE_BEFORE);
     lp_journal_put_operation(run->engine->journal, operation->id, leg->uuid,
                              operation->request->key, true, lp_operation_to_json(operation),
                              intent_durable, run);
+    LP_FAULT(INTENT_WRITE_AFTER);
 }
 
 /* All who were asked have answered, or will not.  The plan is made anew: by what they would rather

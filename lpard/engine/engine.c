@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "hotplug/fault.h"
 #include "lpard/engine/engine-priv.h"
 #include "lpard/error.h"
 #include "lpard/events.h"
@@ -183,8 +184,10 @@ queued_durable(const GError *error, void *data)
             lp_run_end(run, LP_OP_FAILED, "journal", error->message);
         return;
     }
+    LP_FAULT(ACCEPT_BEFORE);
     if (accepted)
         accepted(run->operation, NULL, run->accepted_data);
+    LP_FAULT(ACCEPT_AFTER);
 }
 
 void

@@ -1,6 +1,7 @@
 /* How a leg, and then the operation, ended: from what is, not from what was meant. */
 #include <string.h>
 
+#include "hotplug/fault.h"
 #include "lpard/engine/engine-priv.h"
 #include "lpard/events.h"
 #include "lpard/journal/journal.h"
@@ -133,6 +134,7 @@ add_undo_legs(LpRun *run)
     LpOperation *operation = run->operation;
     guint n = operation->legs->len;
 
+    LP_FAULT(UNDO_BEFORE);
     for (guint i = n; i-- > 0;) {
         const LpLeg *done = g_ptr_array_index(operation->legs, i);
         LpPartition *partition = lp_registry_by_uuid(run->engine->registry, done->uuid);
@@ -207,6 +209,7 @@ end_of_legs(LpRun *run)
 
         while (!((LpLeg *) g_ptr_array_index(operation->legs, first))->undo)
             first++;
+        LP_FAULT(UNDO_AFTER);
         run->undoing = true;
         lp_run_decide(run, LP_OP_FAILED, "failed", trouble ? trouble : "not all was reached");
         next_leg(run, first);
@@ -252,6 +255,7 @@ lp_run_leg_done(LpRun *run)
         && (run->stop || run->partition->guest.want_id != run->want_id))
         lp_registry_want_recorded(run->engine->registry, run->partition);
     note_now(leg, run->partition);
+    LP_FAULT(CONFIRM_AFTER);
     if (run->pressure && run->end_code && strcmp(run->end_code, "guest-pressure") == 0) {
         g_free(run->end_message);
         run->end_message = lp_consent_pressure_text(run);
@@ -298,9 +302,11 @@ tell_end(const GError *error, void *data)
 
     /* Without a journal the result stands all the same; that new work is refused says the rest. */
     (void) error;
+    LP_FAULT(CLOSE_TELL_BEFORE);
     lp_operation_set_state(ending->engine, ending->operation, ending->state);
     if (ending->accepted)
         ending->accepted(ending->operation, NULL, ending->accepted_data);
+    LP_FAULT(CLOSE_TELL_AFTER);
     lp_engine_keep_finished(ending->engine, ending->operation);
     g_ptr_array_remove_fast(ending->engine->endings, ending);
 }
@@ -325,10 +331,12 @@ close_operation(LpEngine *engine, LpOperation *operation, LpOpState state,
     operation->state = state;
     body = lp_operation_to_json(operation);
     operation->state = shown;
+    LP_FAULT(CLOSE_WRITE_BEFORE);
     lp_journal_put_operation(engine->journal, operation->id,
                              ((LpLeg *) g_ptr_array_index(operation->legs, 0))->uuid,
                              operation->request->key, false, body, waits ? tell_end : NULL,
                              waits ? ending : NULL);
+    LP_FAULT(CLOSE_WRITE_AFTER);
     if (!waits)
         tell_end(NULL, ending);
 }

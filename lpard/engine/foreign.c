@@ -1,5 +1,6 @@
 /* Operations that another room carries out: kept, listed, journaled and told of here, as all others
  * are, but in no lane and without legs. */
+#include "hotplug/fault.h"
 #include "lpard/engine/engine-priv.h"
 #include "lpard/error.h"
 
@@ -64,7 +65,9 @@ accepted_durable(const GError *error, void *data)
 {
     g_autofree Answer *answer = answer_take(data);
 
+    LP_FAULT(ACCEPT_BEFORE);
     answer->accepted(error ? NULL : answer->operation, error, answer->data);
+    LP_FAULT(ACCEPT_AFTER);
     /* It was never accepted, and nothing was done of it. */
     if (error)
         drop(answer->engine, answer->operation);
@@ -122,7 +125,9 @@ lp_engine_record_foreign(LpEngine *engine, LpOperation *operation, LpDurableFunc
     lp_operation_set_state(engine, operation, LP_OP_RUNNING);
     answer->durable = durable;
     answer->data = data;
+    LP_FAULT(OPTIMIZE_RECORD_BEFORE);
     put(engine, operation, true, record_durable, answer);
+    LP_FAULT(OPTIMIZE_RECORD_AFTER);
 }
 
 void
@@ -161,7 +166,9 @@ lp_engine_end_foreign(LpEngine *engine, LpOperation *operation, LpOpState state,
     answer->state = state;
     operation->state = state;
     /* Told when it is on disk, so that no restart takes up what was told to have ended. */
+    LP_FAULT(OPTIMIZE_CLOSE_WRITE_BEFORE);
     put(engine, operation, false, end_durable, answer);
+    LP_FAULT(OPTIMIZE_CLOSE_WRITE_AFTER);
     operation->state = shown;
 }
 

@@ -3,6 +3,7 @@
  * turn in the lanes. */
 #include <string.h>
 
+#include "hotplug/fault.h"
 #include "lpard/engine/engine-priv.h"
 #include "lpard/error.h"
 #include "lpard/journal/journal.h"
@@ -77,14 +78,19 @@ lp_engine_recover(LpEngine *engine)
     if (engine->recovered)
         return;
     engine->recovered = true;
+    LP_FAULT(RECOVER_BEFORE);
     rows = lp_journal_open_operations(engine->journal, &error);
     if (!rows) {
         g_warning("the journal's open operations cannot be read: %s", error->message);
         return;
     }
-    json_array_foreach(rows, index, row)
+    json_array_foreach(rows, index, row) {
+        LP_FAULT(RECOVER_ROW_BEFORE);
         recover_one(engine, row);
+        LP_FAULT(RECOVER_ROW_AFTER);
+    }
     json_decref(rows);
+    LP_FAULT(RECOVER_AFTER);
 }
 
 /* ---- definitions in the lanes ---- */
@@ -125,8 +131,12 @@ static bool
 definition_job(const LpDriver *driver, LpConn *conn, void *data, GError **error)
 {
     Definition *definition = data;
+    bool ok;
 
-    return definition->func(driver, conn, definition->data, error);
+    LP_FAULT(DEFINITION_BEFORE);
+    ok = definition->func(driver, conn, definition->data, error);
+    LP_FAULT(DEFINITION_AFTER);
+    return ok;
 }
 
 static void

@@ -1,6 +1,7 @@
 /* The second half: the steps of a leg are asked in order, each of its stages confirmed. */
 #include <string.h>
 
+#include "hotplug/fault.h"
 #include "lpard/engine/engine-priv.h"
 #include "lpard/error.h"
 
@@ -489,6 +490,7 @@ lp_run_pump(LpRun *run)
             lp_operation_set_state(run->engine, run->operation, LP_OP_CONFIRMING);
         return;
     }
+    LP_FAULT(CONFIRM_BEFORE);
     lp_run_leg_done(run);
 }
 

@@ -1,9 +1,9 @@
 /* The thread that owns the journal's writing: takes all requests that wait, commits them as one
- * transaction, and answers.  What SQLite may not have written is not trusted: after an error of
- * the disk everything is opened again. */
+ * transaction, and answers. */
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "hotplug/fault.h"
 #include "lpard/error.h"
 #include "lpard/journal/journal-priv.h"
 
@@ -78,23 +78,6 @@ connect_file(LpJournal *journal, GError **error)
     return true;
 }
 
-/* SQLite goes on writing to a file that was unlinked or renamed; what it acknowledges then is
- * lost. */
-static bool
-check_place(LpJournal *journal, GError **error)
-{
-    struct stat now;
-
-    if (stat(journal->path, &now) == 0 && now.st_ino == journal->writer.inode &&
-        now.st_dev == journal->writer.device) {
-        return true;
-    }
-    g_set_error(error, LP_ERROR, LP_ERROR_JOURNAL, "the journal %s was moved, removed or replaced "
-                "while lpard runs: put it back, or restart lpard to begin with what is there",
-                journal->path);
-    return false;
-}
-
 static int
 bind_text(sqlite3_stmt *statement, int at, const char *text)
 {
@@ -136,41 +119,111 @@ apply(LpJournalWriter *writer, const LpJournalRequest *request, int64_t now_sec)
 
 /* The error is taken before the statement is reset: the reset may replace it. */
 static bool
-apply_all(LpJournal *journal, const LpJournalBatch *batch, int64_t now_sec, GError **error)
+apply_one(LpJournal *journal, const LpJournalRequest *request, int64_t now_sec, GError **error)
 {
     LpJournalWriter *writer = &journal->writer;
+    bool ok = apply(writer, request, now_sec);
+
+    if (!ok) {
+        lp_journal_db_fail(writer->sql, journal->path, "write", error);
+    }
+    sqlite3_reset(writer->statements[request->ask]);
+    sqlite3_clear_bindings(writer->statements[request->ask]);
+    return ok;
+}
+
+bool
+lp_journal_in_share(const LpJournalWriter *writer, LpJournalShare share,
+                    const LpJournalRequest *request)
+{
+    return share == LP_JOURNAL_ALL ||
+           (request->ask == LP_JOURNAL_PUT_OPERATION &&
+            (!request->open || g_hash_table_contains(writer->open, &request->number)));
+}
+
+static bool
+apply_all(LpJournal *journal, const LpJournalBatch *batch, LpJournalShare share, int64_t now_sec,
+          GError **error)
+{
+    LpJournalWriter *writer = &journal->writer;
+    GHashTableIter iter;
+    LpJournalRequest *request;
     bool ok = true;
 
+    g_hash_table_iter_init(&iter, writer->owed);
+    while (ok && g_hash_table_iter_next(&iter, NULL, (gpointer *)&request)) {
+        ok = apply_one(journal, request, now_sec, error);
+    }
     for (guint i = 0; ok && i < batch->requests->len; i++) {
-        const LpJournalRequest *request = g_ptr_array_index(batch->requests, i);
-
-        if (request->error != NULL) {
-            continue;
-        }
-        ok = apply(writer, request, now_sec);
-        if (!ok) {
-            lp_journal_db_fail(writer->sql, journal->path, "write", error);
-        }
-        sqlite3_reset(writer->statements[request->ask]);
-        sqlite3_clear_bindings(writer->statements[request->ask]);
+        request = g_ptr_array_index(batch->requests, i);
+        ok = request->error != NULL || !lp_journal_in_share(writer, share, request) ||
+             apply_one(journal, request, now_sec, error);
     }
     return ok;
 }
 
-/* *ret_code: SQLite's, if it failed. */
 static bool
-commit(LpJournal *journal, const LpJournalBatch *batch, int *ret_code, GError **error)
+write_all(LpJournal *journal, const LpJournalBatch *batch, LpJournalShare share, GError **error)
+{
+    int64_t now_sec = g_get_real_time() / G_USEC_PER_SEC;
+    sqlite3 *sql = journal->writer.sql;
+
+    LP_FAULT(JOURNAL_BEGIN_BEFORE);
+    if (!lp_journal_db_exec(sql, journal->path, "BEGIN IMMEDIATE", error)) {
+        return false;
+    }
+    LP_FAULT(JOURNAL_BEGIN_AFTER);
+    if (!apply_all(journal, batch, share, now_sec, error) ||
+        (share == LP_JOURNAL_ALL && !lp_journal_purge(journal, now_sec, error))) {
+        return false;
+    }
+    LP_FAULT(JOURNAL_COMMIT_BEFORE);
+    if (!lp_journal_db_exec(sql, journal->path, "COMMIT", error)) {
+        return false;
+    }
+    LP_FAULT(JOURNAL_COMMIT_AFTER);
+    return true;
+}
+
+/* What is open on disk now. */
+static void
+note_open(LpJournalWriter *writer, const LpJournalBatch *batch, LpJournalShare share)
+{
+    GHashTableIter iter;
+    gpointer id;
+
+    g_hash_table_iter_init(&iter, writer->owed);
+    while (g_hash_table_iter_next(&iter, &id, NULL)) {
+        g_hash_table_remove(writer->open, id);
+    }
+    g_hash_table_remove_all(writer->owed);
+    for (guint i = 0; i < batch->requests->len; i++) {
+        const LpJournalRequest *request = g_ptr_array_index(batch->requests, i);
+
+        if (request->error != NULL || request->ask != LP_JOURNAL_PUT_OPERATION ||
+            !lp_journal_in_share(writer, share, request)) {
+            continue;
+        }
+        if (request->open) {
+            g_hash_table_add(writer->open, g_memdup2(&request->number, sizeof(int64_t)));
+        } else {
+            g_hash_table_remove(writer->open, &request->number);
+        }
+    }
+}
+
+bool
+lp_journal_writer_commit(LpJournal *journal, const LpJournalBatch *batch, LpJournalShare share,
+                         int *ret_code, GError **error)
 {
     LpJournalWriter *writer = &journal->writer;
-    int64_t now_sec = g_get_real_time() / G_USEC_PER_SEC;
     gint64 purged_usec = writer->purged_usec;
 
-    if (lp_journal_db_exec(writer->sql, journal->path, "BEGIN IMMEDIATE", error) &&
-        apply_all(journal, batch, now_sec, error) && lp_journal_purge(journal, now_sec, error) &&
-        lp_journal_db_exec(writer->sql, journal->path, "COMMIT", error)) {
+    if (write_all(journal, batch, share, error)) {
+        note_open(writer, batch, share);
         return true;
     }
-    *ret_code = sqlite3_errcode(writer->sql);
+    *ret_code = sqlite3_extended_errcode(writer->sql);
     writer->purged_usec = purged_usec;
     if (!sqlite3_get_autocommit(writer->sql)) {
         sqlite3_exec(writer->sql, "ROLLBACK", NULL, NULL, NULL);
@@ -178,59 +231,28 @@ commit(LpJournal *journal, const LpJournalBatch *batch, int *ret_code, GError **
     return false;
 }
 
-/* Whether the connection itself can no longer be believed after `code`. */
-static bool
-must_reopen(int code)
-{
-    switch (code & 0xff) {
-    case SQLITE_FULL:
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-    case SQLITE_TOOBIG:
-        return false;
-    default:
-        return true;
-    }
-}
-
 /* Every connection is closed, the readers' too: only the first one to open reads the log anew
  * instead of believing the index in shared memory. */
-static bool
-reopen(LpJournal *journal, GError **error)
+bool
+lp_journal_writer_reopen(LpJournal *journal, GError **error)
 {
+    LpJournalWriter *writer = &journal->writer;
     bool ok;
 
     g_mutex_lock(&journal->reader_lock);
     sqlite3_close(journal->reader);
     journal->reader = NULL;
-    if (journal->writer.sql != NULL) {
-        sqlite3_db_config(journal->writer.sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (writer->sql != NULL) {
+        sqlite3_db_config(writer->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         disconnect(journal);
     }
-    ok = connect_file(journal, error);
+    ok = !writer->doubted || lp_journal_log_rewrite(journal->path, error);
+    if (ok) {
+        writer->doubted = false;
+        ok = connect_file(journal, error);
+    }
     g_mutex_unlock(&journal->reader_lock);
     return ok;
-}
-
-/* One retry: a commit that failed may or may not be in the log, and repeating it (each request
- * is absolute) is what makes the answer certain. */
-static void
-write_batch(LpJournal *journal, LpJournalBatch *batch)
-{
-    int code = SQLITE_OK;
-
-    if (!check_place(journal, &batch->error)) {
-        return;
-    }
-    if (journal->writer.sql != NULL) {
-        if (commit(journal, batch, &code, &batch->error) || !must_reopen(code)) {
-            return;
-        }
-        g_clear_error(&batch->error);
-    }
-    if (reopen(journal, &batch->error)) {
-        commit(journal, batch, &code, &batch->error);
-    }
 }
 
 /* Waits for one request, then takes those that wait with it.  false: the last batch. */
@@ -266,10 +288,33 @@ lp_journal_writer_run(gpointer data)
             lp_journal_batch_free(batch);
             continue;
         }
-        write_batch(journal, batch);
+        lp_journal_write_batch(journal, batch);
         lp_journal_answer(journal, batch);
     }
     return NULL;
+}
+
+static bool
+load_open(LpJournal *journal, GError **error)
+{
+    LpJournalWriter *writer = &journal->writer;
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(writer->sql, "SELECT id FROM operation WHERE open", -1,
+                                  &statement, NULL);
+
+    while (code == SQLITE_OK || code == SQLITE_ROW) {
+        code = sqlite3_step(statement);
+        if (code == SQLITE_ROW) {
+            int64_t id = sqlite3_column_int64(statement, 0);
+
+            g_hash_table_add(writer->open, g_memdup2(&id, sizeof(id)));
+        }
+    }
+    if (code != SQLITE_DONE) {
+        lp_journal_db_fail(writer->sql, journal->path, "read", error);
+    }
+    sqlite3_finalize(statement);
+    return code == SQLITE_DONE;
 }
 
 bool
@@ -289,7 +334,8 @@ lp_journal_writer_open(LpJournal *journal, GError **error)
     if (!connect_file(journal, error)) {
         return false;
     }
-    ok = lp_journal_purge(journal, g_get_real_time() / G_USEC_PER_SEC, error);
+    ok = load_open(journal, error) &&
+         lp_journal_purge(journal, g_get_real_time() / G_USEC_PER_SEC, error);
     if (!ok) {
         disconnect(journal);
     }

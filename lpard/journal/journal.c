@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hotplug/fault.h"
 #include "lpard/error.h"
 #include "lpard/journal/journal-priv.h"
 
@@ -221,11 +222,13 @@ deliver(gpointer data)
         return G_SOURCE_REMOVE;
     }
     journal->delivering = true;
+    LP_FAULT(JOURNAL_ANSWER_BEFORE);
     note_health(journal, batch->error);
     /* A callback may close the journal, after which no other one is called. */
     for (guint i = 0; !journal->closed && i < batch->requests->len; i++) {
         answer_request(journal, g_ptr_array_index(batch->requests, i), batch->error);
     }
+    LP_FAULT(JOURNAL_ANSWER_AFTER);
     lp_journal_batch_free(batch);
     journal->delivering = false;
     if (journal->closed) {

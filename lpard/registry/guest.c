@@ -1,6 +1,7 @@
 /* What the agent says, kept with its partition; and what it is told to want. */
 #include <string.h>
 
+#include "hotplug/fault.h"
 #include "lpard/registry/channel.h"
 #include "lpard/events.h"
 #include "lpard/registry/registry-priv.h"
@@ -81,9 +82,8 @@ take_pressure(LpGuest *guest, const LpWirePressure *pressure)
 }
 
 static void
-on_message(const LpWireMessage *message, void *data)
+take_message(Link *link, const LpWireMessage *message)
 {
-    Link *link = data;
     LpPartition *partition = lp_registry_by_uuid(link->registry, link->uuid);
     LpGuest *guest;
 
@@ -122,6 +122,14 @@ on_message(const LpWireMessage *message, void *data)
         return;
     }
     lp_registry_tell(link->registry, LP_CHANGE_GUEST, partition, NULL);
+}
+
+static void
+on_message(const LpWireMessage *message, void *data)
+{
+    LP_FAULT(AGENT_MESSAGE_BEFORE);
+    take_message(data, message);
+    LP_FAULT(AGENT_MESSAGE_AFTER);
 }
 
 static void
@@ -230,6 +238,7 @@ bool
 lp_registry_want(LpRegistry *registry, LpPartition *partition, LpWireWant *want, uint64_t *ret_id)
 {
     LpWireMessage message = {.kind = LP_WIRE_WANT};
+    bool sent;
 
     (void) registry;
     if (!partition->channel || !partition->guest.connected)
@@ -239,16 +248,24 @@ lp_registry_want(LpRegistry *registry, LpPartition *partition, LpWireWant *want,
     if (want->mem == LP_WIRE_MEM_MOVABLE && (partition->guest.hello.caps & LP_WIRE_CAP_PHASES))
         want->mem = LP_WIRE_MEM_AUTO;
     message.want = *want;
-    return lp_channel_send(partition->channel, &message);
+    LP_FAULT(AGENT_WANT_SEND_BEFORE);
+    sent = lp_channel_send(partition->channel, &message);
+    LP_FAULT(AGENT_WANT_SEND_AFTER);
+    return sent;
 }
 
 bool
 lp_registry_phase(LpPartition *partition, const LpWirePhase *phase)
 {
     LpWireMessage message = {.kind = LP_WIRE_PHASE, .phase = *phase};
+    bool sent;
 
-    return partition->channel && partition->guest.connected
-           && lp_channel_send(partition->channel, &message);
+    if (!partition->channel || !partition->guest.connected)
+        return false;
+    LP_FAULT(AGENT_PHASE_SEND_BEFORE);
+    sent = lp_channel_send(partition->channel, &message);
+    LP_FAULT(AGENT_PHASE_SEND_AFTER);
+    return sent;
 }
 
 bool
