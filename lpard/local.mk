@@ -4,13 +4,17 @@ liblp_daemon_a_SOURCES = \
 	lpard/registry/account.c lpard/registry/locality.c lpard/engine/begin.c lpard/registry/balloon.c lpard/registry/calls.c lpard/registry/channel.c lpard/registry/channel.h \
 	lpard/engine/confirm.c lpard/engine/engine-priv.h lpard/engine/engine.c lpard/engine/engine.h lpard/engine/finish.c \
 	lpard/registry/guest.c lpard/engine/recover.c lpard/engine/guest-agent.c lpard/engine/guest-agent.h \
-	lpard/registry/host.c lpard/journal/journal-audit.c lpard/journal/journal-db.c lpard/journal/journal-purge.c lpard/journal/journal-priv.h lpard/journal/journal-read.c \
+	lpard/registry/host.c lpard/journal/journal-audit.c lpard/journal/journal-db.c lpard/journal/journal-log.c \
+	lpard/journal/journal-open.c lpard/journal/journal-priv.h lpard/journal/journal-purge.c lpard/journal/journal-read.c \
+	lpard/journal/journal-reserve.c lpard/journal/journal-retry.c \
 	lpard/journal/journal-writer.c lpard/journal/journal.c lpard/journal/journal.h lpard/engine/operation.c \
 	lpard/engine/operation.h lpard/profile-xml.c lpard/profile-xml.h lpard/registry/registry-priv.h \
 	lpard/registry/registry.c lpard/registry/registry.h lpard/engine/request.c lpard/engine/run.c \
 	lpard/engine/consent.c lpard/engine/consent.h lpard/engine/requests.c lpard/engine/settle.c lpard/engine/lanes.c lpard/engine/foreign.c \
+	lpard/sandbox.c lpard/sandbox.h lpard/sandbox-filter.c lpard/sandbox-filter.h \
+	lpard/instance.c lpard/instance.h lpard/state-dir.c lpard/state-dir.h \
 	lpard/settings.c \
-	lpard/settings.h lpard/words.c lpard/words.h lpard/registry/workers.c lpard/registry/workers.h \
+	lpard/settings.h lpard/settings-owner.c lpard/settings-owner.h lpard/words.c lpard/words.h lpard/registry/workers.c lpard/registry/workers.h \
 	lpard/error.c lpard/error.h lpard/events.c lpard/events.h \
 	lpard/api/access.c lpard/api/access.h lpard/body.c lpard/body.h \
 	lpard/api/export.c lpard/api/export.h lpard/api/export-guest.c lpard/api/drift.c lpard/api/drift.h \
@@ -44,9 +48,10 @@ liblp_daemon_a_SOURCES += \
 	lpard/optimize/ending.c lpard/optimize/schedule.c lpard/optimize/shift.c
 nodist_liblp_daemon_a_SOURCES = lpard/api/openapi-text.c
 liblp_daemon_a_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(SOUP_CFLAGS) $(LIBVIRT_CFLAGS) \
-	$(LIBXML_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS) $(LIBCGROUP_CFLAGS)
+	$(LIBXML_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS) $(LIBCGROUP_CFLAGS) $(SECCOMP_CFLAGS) \
+	$(CAPNG_CFLAGS)
 LP_DAEMON_LIBS = liblp-daemon.a $(LP_HOTPLUG_LIBS) liblp-policy.a liblp-numa.a liblp-layout.a liblp-place.a
-LP_DAEMON_SYSLIBS = $(LIBCGROUP_LIBS) $(SOUP_LIBS) $(SQLITE_LIBS) $(HWLOC_LIBS) $(LP_HOTPLUG_SYSLIBS)
+LP_DAEMON_SYSLIBS = $(SECCOMP_LIBS) $(CAPNG_LIBS) $(LIBCGROUP_LIBS) $(SOUP_LIBS) $(SQLITE_LIBS) $(HWLOC_LIBS) $(LP_HOTPLUG_SYSLIBS)
 
 # In its folder, since that has the same name.
 sbin_PROGRAMS += lpard/lpard

@@ -45,15 +45,15 @@ static const char *const migrations[LP_JOURNAL_VERSION] = {
     "INSERT INTO meta VALUES ('purged_sec', 0);",
 };
 
-static const char *
-cure_for(int code)
+const char *
+lp_journal_db_cure(int code)
 {
     switch (code & 0xff) {
     case SQLITE_FULL:
-        return "free some space on its file system; each new request tries again";
+        return "free some space on its file system, which lpard notices by itself";
     case SQLITE_IOERR:
-        return "see the kernel's log for errors of that disk, and whether it is full; each new "
-               "request tries again";
+        return "see the kernel's log for errors of that disk, and whether it is full; lpard "
+               "tries again by itself";
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
@@ -81,7 +81,7 @@ lp_journal_db_fail(sqlite3 *sql, const char *path, const char *verb, GError **er
     g_set_error(error, LP_ERROR, LP_ERROR_JOURNAL, "cannot %s the journal %s: %s%s%s: %s", verb,
                 path, sql != NULL ? sqlite3_errmsg(sql) : "out of memory",
                 says_more && system != 0 ? ": " : "",
-                says_more && system != 0 ? g_strerror(system) : "", cure_for(code));
+                says_more && system != 0 ? g_strerror(system) : "", lp_journal_db_cure(code));
 }
 
 bool

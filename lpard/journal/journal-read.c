@@ -178,8 +178,8 @@ lp_journal_by_key(LpJournal *journal, const char *key, GError **error)
 char *
 lp_journal_saved_xml(LpJournal *journal, const char *uuid, GError **error)
 {
-    sqlite3_stmt *statement = lp_journal_query_begin(journal, "SELECT xml FROM saved_xml WHERE uuid = ?1",
-                                          error);
+    sqlite3_stmt *statement = lp_journal_query_begin(journal, "SELECT xml FROM saved_xml"
+                                                     " WHERE uuid = ?1", error);
     char *xml = NULL;
 
     if (statement == NULL) {

@@ -132,18 +132,8 @@ apply_one(LpJournal *journal, const LpJournalRequest *request, int64_t now_sec, 
     return ok;
 }
 
-bool
-lp_journal_in_share(const LpJournalWriter *writer, LpJournalShare share,
-                    const LpJournalRequest *request)
-{
-    return share == LP_JOURNAL_ALL ||
-           (request->ask == LP_JOURNAL_PUT_OPERATION &&
-            (!request->open || g_hash_table_contains(writer->open, &request->number)));
-}
-
 static bool
-apply_all(LpJournal *journal, const LpJournalBatch *batch, LpJournalShare share, int64_t now_sec,
-          GError **error)
+apply_all(LpJournal *journal, const LpJournalBatch *batch, int64_t now_sec, GError **error)
 {
     LpJournalWriter *writer = &journal->writer;
     GHashTableIter iter;
@@ -156,14 +146,14 @@ apply_all(LpJournal *journal, const LpJournalBatch *batch, LpJournalShare share,
     }
     for (guint i = 0; ok && i < batch->requests->len; i++) {
         request = g_ptr_array_index(batch->requests, i);
-        ok = request->error != NULL || !lp_journal_in_share(writer, share, request) ||
+        ok = request->error != NULL || request->held_back ||
              apply_one(journal, request, now_sec, error);
     }
     return ok;
 }
 
 static bool
-write_all(LpJournal *journal, const LpJournalBatch *batch, LpJournalShare share, GError **error)
+write_all(LpJournal *journal, const LpJournalBatch *batch, GError **error)
 {
     int64_t now_sec = g_get_real_time() / G_USEC_PER_SEC;
     sqlite3 *sql = journal->writer.sql;
@@ -173,8 +163,8 @@ write_all(LpJournal *journal, const LpJournalBatch *batch, LpJournalShare share,
         return false;
     }
     LP_FAULT(JOURNAL_BEGIN_AFTER);
-    if (!apply_all(journal, batch, share, now_sec, error) ||
-        (share == LP_JOURNAL_ALL && !lp_journal_purge(journal, now_sec, error))) {
+    if (!apply_all(journal, batch, now_sec, error) ||
+        (!journal->writer.tight && !lp_journal_purge(journal, now_sec, error))) {
         return false;
     }
     LP_FAULT(JOURNAL_COMMIT_BEFORE);
@@ -187,7 +177,7 @@ write_all(LpJournal *journal, const LpJournalBatch *batch, LpJournalShare share,
 
 /* What is open on disk now. */
 static void
-note_open(LpJournalWriter *writer, const LpJournalBatch *batch, LpJournalShare share)
+note_open(LpJournalWriter *writer, const LpJournalBatch *batch)
 {
     GHashTableIter iter;
     gpointer id;
@@ -200,8 +190,8 @@ note_open(LpJournalWriter *writer, const LpJournalBatch *batch, LpJournalShare s
     for (guint i = 0; i < batch->requests->len; i++) {
         const LpJournalRequest *request = g_ptr_array_index(batch->requests, i);
 
-        if (request->error != NULL || request->ask != LP_JOURNAL_PUT_OPERATION ||
-            !lp_journal_in_share(writer, share, request)) {
+        if (request->error != NULL || request->held_back ||
+            request->ask != LP_JOURNAL_PUT_OPERATION) {
             continue;
         }
         if (request->open) {
@@ -213,17 +203,22 @@ note_open(LpJournalWriter *writer, const LpJournalBatch *batch, LpJournalShare s
 }
 
 bool
-lp_journal_writer_commit(LpJournal *journal, const LpJournalBatch *batch, LpJournalShare share,
-                         int *ret_code, GError **error)
+lp_journal_writer_commit(LpJournal *journal, const LpJournalBatch *batch, int *ret_code,
+                         GError **error)
 {
     LpJournalWriter *writer = &journal->writer;
     gint64 purged_usec = writer->purged_usec;
 
-    if (write_all(journal, batch, share, error)) {
-        note_open(writer, batch, share);
+    if (write_all(journal, batch, error)) {
+        note_open(writer, batch);
         return true;
     }
     *ret_code = sqlite3_extended_errcode(writer->sql);
+    /* SQLite knows of a full disk, but not of a quota. */
+    if ((*ret_code & 0xff) == SQLITE_IOERR && sqlite3_system_errno(writer->sql) == EDQUOT) {
+        *ret_code = SQLITE_FULL;
+        writer->doubted = true;
+    }
     writer->purged_usec = purged_usec;
     if (!sqlite3_get_autocommit(writer->sql)) {
         sqlite3_exec(writer->sql, "ROLLBACK", NULL, NULL, NULL);
