@@ -32,7 +32,6 @@ include tests/unit/nodes.mk
 include tests/unit/ctl.mk
 include tests/unit/lpar-sim.mk
 include tests/oracle/local.mk
-include tests/sim/local.mk
 include tests/disk/local.mk
 include tests/crash/local.mk
 include tests/sim/local.mk
