@@ -21,6 +21,7 @@ static const struct {
     [LP_ERROR_UNREACHABLE] = {"unreachable", 503, 8},
     [LP_ERROR_JOURNAL] = {"journal", 507, 1},
     [LP_ERROR_FORBIDDEN] = {"forbidden", 403, 1},
+    [LP_ERROR_RATE] = {"rate", 429, 1},
     [LP_ERROR_UNSUPPORTED] = {"unsupported", 422, 4},
     [LP_ERROR_INTERNAL] = {"internal", 500, 1},
 };

@@ -19,6 +19,7 @@ typedef enum {
     LP_ERROR_UNREACHABLE,         /* libvirt is not there */
     LP_ERROR_JOURNAL,             /* nothing can be made durable, so nothing is begun */
     LP_ERROR_FORBIDDEN,
+    LP_ERROR_RATE,                /* more requests than a peer may make */
     LP_ERROR_UNSUPPORTED,
     LP_ERROR_INTERNAL,
     LP_ERROR_CODES,

@@ -1,7 +1,7 @@
 # The daemon: everything but main() in an archive, so that tests can link it.
 noinst_LIBRARIES += liblp-daemon.a
 liblp_daemon_a_SOURCES = \
-	lpard/registry/account.c lpard/registry/locality.c lpard/engine/begin.c lpard/registry/balloon.c lpard/registry/calls.c lpard/registry/channel.c lpard/registry/channel.h \
+	lpard/registry/account.c lpard/registry/locality.c lpard/engine/begin.c lpard/registry/balloon.c lpard/registry/calls.c lpard/registry/channel.c lpard/registry/channel.h lpard/registry/lookout.c lpard/registry/lookout.h \
 	lpard/engine/confirm.c lpard/engine/engine-priv.h lpard/engine/engine.c lpard/engine/engine.h lpard/engine/finish.c \
 	lpard/registry/guest.c lpard/engine/recover.c lpard/engine/guest-agent.c lpard/engine/guest-agent.h \
 	lpard/registry/host.c lpard/journal/journal-audit.c lpard/journal/journal-db.c lpard/journal/journal-log.c \
@@ -17,6 +17,8 @@ liblp_daemon_a_SOURCES = \
 	lpard/settings.h lpard/settings-owner.c lpard/settings-owner.h lpard/words.c lpard/words.h lpard/registry/workers.c lpard/registry/workers.h \
 	lpard/error.c lpard/error.h lpard/events.c lpard/events.h \
 	lpard/api/access.c lpard/api/access.h lpard/body.c lpard/body.h \
+	lpard/api/permit.c lpard/api/api-audit.c lpard/api/rate.c lpard/api/rate.h lpard/api/certificate.c \
+	lpard/api/certificate.h lpard/api/door.c lpard/api/door.h lpard/api/door-priv.h lpard/api/door-tls.c \
 	lpard/api/export.c lpard/api/export.h lpard/api/export-guest.c lpard/api/drift.c lpard/api/drift.h \
 	lpard/api/check.c lpard/api/check.h lpard/api/metrics.c lpard/api/metrics.h \
 	lpard/define/autoscale-change.c lpard/define/autoscale-change.h \

@@ -43,6 +43,19 @@
 #define MIN_HISTORY_BYTES (16ULL << 20)
 #define MAX_HISTORY_BYTES (64ULL << 30)
 
+/* A client has one connection, or two; many hundreds of them are a program that forgets to
+ * close, and each costs a descriptor and some 10 KiB. */
+#define DEFAULT_CONNECTIONS 1024
+/* So that whoever goes mad leaves as much to all others. */
+#define DEFAULT_CONNECTIONS_PEER 512
+/* A terminal asks once a second; lpard answers some thousands. */
+#define DEFAULT_RATE 1000
+/* As many operations awaited at once are a script's that resizes all partitions of a host. */
+#define DEFAULT_POLLS 256
+/* The descriptors that a service may have are a few ten thousand. */
+#define MAX_CONNECTIONS 65536
+#define MAX_RATE 1000000
+
 /* A score's. */
 #define MAX_POINTS 100
 /* A page a second moves nothing; and no memory is faster. */
@@ -53,7 +66,7 @@
 
 typedef enum { KIND_TEXT, KIND_PATH, KIND_BYTES, KIND_CENTI, KIND_COUNT, KIND_PERCENT,
                KIND_LIST, KIND_ENFORCE, KIND_REQUESTS, KIND_MODE, KIND_LEFTOVERS,
-               KIND_OPTIMIZE } Kind;
+               KIND_OPTIMIZE, KIND_SANDBOX } Kind;
 
 typedef struct {
     const char *group, *key;
@@ -68,6 +81,8 @@ static const Key KEYS[] = {
     { "lpard", "connect", KIND_TEXT, FIELD(uri), 0, 0 },
     { "lpard", "socket", KIND_PATH, FIELD(socket), 0, 0 },
     { "lpard", "state", KIND_PATH, FIELD(state_dir), 0, 0 },
+    { "lpard", "socket-group", KIND_TEXT, FIELD(socket_group), 0, 0 },
+    { "lpard", "sandbox", KIND_SANDBOX, FIELD(no_sandbox), 0, 0 },
     { "host", "topology", KIND_TEXT, FIELD(topology), 0, 0 },
     { "host", "memory-reserve", KIND_BYTES, FIELD(reserve_bytes), 0, MAX_RESERVE_BYTES },
     { "host", "cpu-reserve", KIND_CENTI, FIELD(reserve_centi), 0, MAX_RESERVE_CENTI },
@@ -92,6 +107,15 @@ static const Key KEYS[] = {
     { "access", "viewers", KIND_LIST, FIELD(viewers), 0, 0 },
     { "access", "operators", KIND_LIST, FIELD(operators), 0, 0 },
     { "access", "admins", KIND_LIST, FIELD(admins), 0, 0 },
+    { "tls", "listen", KIND_TEXT, FIELD(tls_listen), 0, 0 },
+    { "tls", "certificate", KIND_PATH, FIELD(tls_certificate), 0, 0 },
+    { "tls", "key", KIND_PATH, FIELD(tls_key), 0, 0 },
+    { "tls", "ca", KIND_PATH, FIELD(tls_ca), 0, 0 },
+    { "limits", "connections", KIND_COUNT, FIELD(max_connections), 1, MAX_CONNECTIONS },
+    { "limits", "connections-per-peer", KIND_COUNT, FIELD(max_connections_peer), 1,
+      MAX_CONNECTIONS },
+    { "limits", "rate", KIND_COUNT, FIELD(max_rate), 1, MAX_RATE },
+    { "limits", "long-polls", KIND_COUNT, FIELD(max_polls), 1, MAX_CONNECTIONS },
 };
 
 static LpSettings *
@@ -125,6 +149,11 @@ settings_new(bool session)
     settings->viewers = g_new0(char *, 1);
     settings->operators = g_new0(char *, 1);
     settings->admins = g_new0(char *, 1);
+    settings->owners = g_ptr_array_new_with_free_func((GDestroyNotify) lp_owner_free);
+    settings->max_connections = DEFAULT_CONNECTIONS;
+    settings->max_connections_peer = DEFAULT_CONNECTIONS_PEER;
+    settings->max_rate = DEFAULT_RATE;
+    settings->max_polls = DEFAULT_POLLS;
     return settings;
 }
 
@@ -137,9 +166,15 @@ lp_settings_free(LpSettings *settings)
     g_free(settings->socket);
     g_free(settings->state_dir);
     g_free(settings->topology);
+    g_free(settings->socket_group);
     g_strfreev(settings->viewers);
     g_strfreev(settings->operators);
     g_strfreev(settings->admins);
+    g_clear_pointer(&settings->owners, g_ptr_array_unref);
+    g_free(settings->tls_listen);
+    g_free(settings->tls_certificate);
+    g_free(settings->tls_key);
+    g_free(settings->tls_ca);
     g_free(settings);
 }
 
@@ -184,16 +219,10 @@ read_number(LpSettings *settings, const Key *key, const char *text)
 static const char *
 read_list(LpSettings *settings, const Key *key, const char *text)
 {
-    g_auto(GStrv) parts = g_strsplit_set(text, ", \t", -1);
-    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
     char ***field = &G_STRUCT_MEMBER(char **, settings, key->offset);
 
-    for (char **part = parts; *part; part++) {
-        if (**part)
-            g_strv_builder_add(builder, *part);
-    }
     g_strfreev(*field);
-    *field = g_strv_builder_end(builder);
+    *field = lp_settings_words(text);
     return NULL;
 }
 
@@ -266,6 +295,11 @@ read_value(LpSettings *settings, const Key *key, const char *text)
             return "there are two ways; write manual or auto";
         G_STRUCT_MEMBER(bool, settings, key->offset) = *text == 'a';
         return NULL;
+    case KIND_SANDBOX:
+        if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
+            return "there are two ways; write on or off";
+        G_STRUCT_MEMBER(bool, settings, key->offset) = strcmp(text, "off") == 0;
+        return NULL;
     case KIND_PATH:
         if (!g_path_is_absolute(text))
             return "the path must begin with '/'; write it whole";
@@ -320,6 +354,8 @@ list_known(const char *group)
         g_string_append_printf(list, "%s%s", list->len ? ", " : "", name);
         previous = name;
     }
+    if (!group)
+        g_string_append(list, ", owner NAME");
     return g_string_free(list, FALSE);
 }
 
@@ -356,6 +392,8 @@ read_group(LpSettings *settings, GKeyFile *file, const char *path, const char *g
 {
     g_auto(GStrv) names = g_key_file_get_keys(file, group, NULL, NULL);
 
+    if (lp_owner_is_group(group))
+        return lp_owner_read(settings->owners, file, path, group, error);
     if (!find_key(group, NULL)) {
         g_autofree char *known = list_known(NULL);
 
@@ -366,6 +404,21 @@ read_group(LpSettings *settings, GKeyFile *file, const char *path, const char *g
             return FALSE;
     }
     return TRUE;
+}
+
+/* All four or none. */
+static bool
+check_tls(const LpSettings *settings, const char *path, GError **error)
+{
+    bool all = settings->tls_listen && settings->tls_certificate && settings->tls_key &&
+               settings->tls_ca;
+    bool none = !settings->tls_listen && !settings->tls_certificate && !settings->tls_key &&
+                !settings->tls_ca;
+
+    if (all || none)
+        return true;
+    return refuse(error, path, "[tls] needs listen, certificate, key and ca, all four: without "
+                               "any of them the API would be open to whoever comes, or to nobody");
 }
 
 LpSettings *
@@ -389,5 +442,5 @@ lp_settings_load(const char *path, bool must_exist, bool session, GError **error
         if (!read_group(settings, file, path, *group, error))
             return NULL;
     }
-    return g_steal_pointer(&settings);
+    return check_tls(settings, path, error) ? g_steal_pointer(&settings) : NULL;
 }

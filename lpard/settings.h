@@ -6,12 +6,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lpard/settings-owner.h"
 #include "policy/autoscale.h"
 
 typedef struct {
     char *uri;                    /* [lpard] connect = qemu:///system */
     char *socket;                 /* [lpard] socket = /run/lpard/lpard.sock */
     char *state_dir;              /* [lpard] state = /var/lib/lpard */
+    char *socket_group;           /* [lpard] socket-group: who may connect; NULL: everybody */
+    bool no_sandbox;              /* [lpard] sandbox = on | off: the latter */
     char *topology;               /* [host] topology = synthetic or XML; NULL: this host */
     uint64_t reserve_bytes;       /* [host] memory-reserve = 512M */
     uint32_t reserve_centi;       /* [host] cpu-reserve = 0.10 */
@@ -33,7 +36,16 @@ typedef struct {
     uint64_t move_rate_bytes;     /* move-rate = 512M: a second, at most */
     uint32_t move_pressure_centi; /* move-pressure = 10: percent of the time that tasks wait for memory,
                                      host or guest; above it moving pauses */
-    char **viewers, **operators, **admins;   /* [access] groups */
+    char **viewers, **operators, **admins;   /* [access] groups; "cert:..." are certificates */
+    GPtrArray *owners;            /* of LpOwner*: [owner NAME]; NULL: none */
+    /* [tls]; all NULL: not served on TCP */
+    char *tls_listen;             /* listen = ADDRESS:PORT */
+    char *tls_certificate, *tls_key, *tls_ca;   /* certificate, key, ca: PEM files */
+    /* [limits]; 0: none */
+    uint32_t max_connections;     /* connections = 1024: open at once */
+    uint32_t max_connections_peer;    /* connections-per-peer = 512: of one user or certificate */
+    uint32_t max_rate;            /* rate = 1000: requests of a peer in a second */
+    uint32_t max_polls;           /* long-polls = 256: requests of a peer that wait */
 } LpSettings;
 
 /* Reads `path`; a missing file means defaults unless `must_exist`.  `session` picks a plain

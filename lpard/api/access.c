@@ -11,18 +11,64 @@
 /* The kernel's own limit of supplementary groups. */
 #define PEER_GROUPS_MAX 65536
 
+/* "cert:NAME" and "cert:sha256:FINGERPRINT" in a list of members. */
+#define CERTIFICATE_PREFIX "cert:"
+#define FINGERPRINT_PREFIX "sha256:"
+#define SHA256_DIGITS 64
+
 #ifndef SO_PEERGROUPS
 #define SO_PEERGROUPS 59          /* Linux 4.13; missing from older C libraries' headers */
 #endif
 
+/* Members of a role or of an owner. */
+typedef struct {
+    GArray *gids;
+    GPtrArray *names;             /* of char*: common names */
+    GPtrArray *fingerprints;      /* of char* */
+} Members;
+
+typedef struct {
+    char *name;
+    Members members;
+    GPtrArray *patterns;          /* of char* */
+} Owner;
+
 struct LpAccess {
     uid_t own_uid;
     bool everybody_views;
-    GArray *gids[LP_ROLE_ADMIN + 1];
+    Members roles[LP_ROLE_ADMIN + 1];
+    GPtrArray *owners;            /* of Owner* */
 };
 
-static bool
-group_number(const char *name, gid_t *ret_gid)
+static void
+init_members(Members *members)
+{
+    members->gids = g_array_new(FALSE, FALSE, sizeof(gid_t));
+    members->names = g_ptr_array_new_with_free_func(g_free);
+    members->fingerprints = g_ptr_array_new_with_free_func(g_free);
+}
+
+static void
+clear_members(Members *members)
+{
+    g_array_unref(members->gids);
+    g_ptr_array_unref(members->names);
+    g_ptr_array_unref(members->fingerprints);
+}
+
+static void
+free_owner(void *data)
+{
+    Owner *owner = data;
+
+    clear_members(&owner->members);
+    g_ptr_array_unref(owner->patterns);
+    g_free(owner->name);
+    g_free(owner);
+}
+
+bool
+lp_access_group(const char *name, gid_t *ret_gid)
 {
     guint64 number;
     const struct group *group;
@@ -38,41 +84,124 @@ group_number(const char *name, gid_t *ret_gid)
     return true;
 }
 
-static bool
-resolve(LpAccess *access, LpRole role, char *const *names, GPtrArray *unknown, GError **error)
+/* Hexadecimal digits with or without colons between them, as tools print them. */
+static char *
+read_fingerprint(const char *text)
 {
-    for (; names && *names; names++) {
+    GString *hex = g_string_new(NULL);
+
+    for (; *text; text++) {
+        if (g_ascii_isxdigit(*text))
+            g_string_append_c(hex, g_ascii_tolower(*text));
+        else if (*text != ':')
+            break;
+    }
+    if (!*text && hex->len == SHA256_DIGITS)
+        return g_string_free(hex, FALSE);
+    g_string_free(hex, TRUE);
+    return NULL;
+}
+
+static bool
+add_certificate(Members *members, const char *text, GError **error)
+{
+    if (g_str_has_prefix(text, FINGERPRINT_PREFIX)) {
+        char *fingerprint = read_fingerprint(text + strlen(FINGERPRINT_PREFIX));
+
+        if (fingerprint) {
+            g_ptr_array_add(members->fingerprints, fingerprint);
+            return true;
+        }
+        g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
+                    "[access] cert:sha256:%.80s is no fingerprint: it has 64 hexadecimal digits; "
+                    "`openssl x509 -in FILE -noout -fingerprint -sha256` prints it", text);
+        return false;
+    }
+    if (*text) {
+        g_ptr_array_add(members->names, g_strdup(text));
+        return true;
+    }
+    g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
+                "[access] \"cert:\" lacks the common name of a certificate behind it");
+    return false;
+}
+
+static bool
+add_members(Members *members, char *const *words, GPtrArray *unknown, GError **error)
+{
+    for (; words && *words; words++) {
         gid_t gid;
 
-        if (strcmp(*names, "*") == 0) {
-            if (role != LP_ROLE_VIEWER) {
-                g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
-                            "[access] %ss = *: everybody may be a viewer at most; name the "
-                            "groups whose members are %ss", lp_role_name(role),
-                            lp_role_name(role));
+        if (g_str_has_prefix(*words, CERTIFICATE_PREFIX)) {
+            if (!add_certificate(members, *words + strlen(CERTIFICATE_PREFIX), error))
                 return false;
-            }
-            access->everybody_views = true;
-        } else if (group_number(*names, &gid)) {
-            g_array_append_val(access->gids[role], gid);
+        } else if (lp_access_group(*words, &gid)) {
+            g_array_append_val(members->gids, gid);
         } else if (unknown) {
-            g_ptr_array_add(unknown, g_strdup(*names));
+            g_ptr_array_add(unknown, g_strdup(*words));
         }
     }
     return true;
+}
+
+static bool
+add_role(LpAccess *access, LpRole role, char *const *words, GPtrArray *unknown, GError **error)
+{
+    g_autoptr(GPtrArray) others = g_ptr_array_new();
+
+    for (; words && *words; words++) {
+        if (strcmp(*words, "*") != 0) {
+            g_ptr_array_add(others, *words);
+        } else if (role == LP_ROLE_VIEWER) {
+            access->everybody_views = true;
+        } else {
+            g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
+                        "[access] %ss = *: everybody may be a viewer at most; name the "
+                        "groups whose members are %ss", lp_role_name(role),
+                        lp_role_name(role));
+            return false;
+        }
+    }
+    g_ptr_array_add(others, NULL);
+    return add_members(&access->roles[role], (char **)others->pdata, unknown, error);
+}
+
+static bool
+add_owner(LpAccess *access, const LpOwner *described, GPtrArray *unknown, GError **error)
+{
+    Owner *owner = g_new0(Owner, 1);
+
+    owner->name = g_strdup(described->name);
+    owner->patterns = g_ptr_array_new_with_free_func(g_free);
+    for (char **pattern = described->partitions; *pattern; pattern++)
+        g_ptr_array_add(owner->patterns, g_strdup(*pattern));
+    init_members(&owner->members);
+    g_ptr_array_add(access->owners, owner);
+    if (g_strv_contains((const char *const *)described->members, "*")) {
+        g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
+                    "[owner %s] members = *: not everybody can be an owner; name the groups",
+                    owner->name);
+        return false;
+    }
+    return add_members(&owner->members, described->members, unknown, error);
 }
 
 LpAccess *
 lp_access_new(const LpSettings *settings, GPtrArray *unknown, GError **error)
 {
     LpAccess *access = g_new0(LpAccess, 1);
+    bool good;
 
     access->own_uid = getuid();
+    access->owners = g_ptr_array_new_with_free_func(free_owner);
     for (unsigned role = 0; role <= LP_ROLE_ADMIN; role++)
-        access->gids[role] = g_array_new(FALSE, FALSE, sizeof(gid_t));
-    if (resolve(access, LP_ROLE_VIEWER, settings->viewers, unknown, error) &&
-        resolve(access, LP_ROLE_OPERATOR, settings->operators, unknown, error) &&
-        resolve(access, LP_ROLE_ADMIN, settings->admins, unknown, error))
+        init_members(&access->roles[role]);
+    good = add_role(access, LP_ROLE_VIEWER, settings->viewers, unknown, error) &&
+           add_role(access, LP_ROLE_OPERATOR, settings->operators, unknown, error) &&
+           add_role(access, LP_ROLE_ADMIN, settings->admins, unknown, error);
+    for (guint i = 0; good && settings->owners && i < settings->owners->len; i++)
+        good = add_owner(access, g_ptr_array_index(settings->owners, i), unknown, error);
+    if (good)
         return access;
     lp_access_free(access);
     return NULL;
@@ -84,32 +213,118 @@ lp_access_free(LpAccess *access)
     if (!access)
         return;
     for (unsigned role = 0; role <= LP_ROLE_ADMIN; role++)
-        g_array_unref(access->gids[role]);
+        clear_members(&access->roles[role]);
+    g_ptr_array_unref(access->owners);
     g_free(access);
 }
 
 static bool
-any_in(const GArray *gids, const LpPeer *peer)
+has(const GPtrArray *texts, const char *text)
 {
-    for (guint i = 0; i < gids->len; i++) {
+    for (guint i = 0; text && i < texts->len; i++) {
+        if (strcmp(g_ptr_array_index(texts, i), text) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool
+is_member(const Members *members, const LpPeer *peer)
+{
+    if (peer->fingerprint)
+        return has(members->fingerprints, peer->fingerprint) ||
+               has(members->names, peer->common_name);
+    for (guint i = 0; i < members->gids->len; i++) {
         for (size_t j = 0; j < peer->n_gids; j++) {
-            if (g_array_index(gids, gid_t, i) == peer->gids[j])
+            if (g_array_index(members->gids, gid_t, i) == peer->gids[j])
                 return true;
         }
     }
     return false;
 }
 
-LpRole
-lp_access_role(const LpAccess *access, const LpPeer *peer)
+static LpRole
+role_of(const LpAccess *access, const LpPeer *peer)
 {
-    if (peer->uid == 0 || peer->uid == access->own_uid)
+    bool is_user = !peer->fingerprint;
+
+    if (is_user && (peer->uid == 0 || peer->uid == access->own_uid))
         return LP_ROLE_ADMIN;
     for (unsigned role = LP_ROLE_ADMIN; role > LP_ROLE_NONE; role--) {
-        if (any_in(access->gids[role], peer))
+        if (is_member(&access->roles[role], peer))
             return role;
     }
-    return access->everybody_views ? LP_ROLE_VIEWER : LP_ROLE_NONE;
+    return is_user && access->everybody_views ? LP_ROLE_VIEWER : LP_ROLE_NONE;
+}
+
+LpGrant
+lp_access_grant(const LpAccess *access, const LpPeer *peer)
+{
+    LpGrant grant = {.role = role_of(access, peer)};
+
+    for (guint i = 0; i < access->owners->len; i++) {
+        const Owner *owner = g_ptr_array_index(access->owners, i);
+
+        if (is_member(&owner->members, peer))
+            grant.owners |= G_GUINT64_CONSTANT(1) << i;
+    }
+    if (grant.owners && grant.role == LP_ROLE_NONE)
+        grant.role = LP_ROLE_VIEWER;
+    return grant;
+}
+
+static bool
+owns(LpGrant grant, guint i)
+{
+    return grant.owners >> i & 1;
+}
+
+bool
+lp_access_may(const LpAccess *access, LpGrant grant, LpRole needed, const char *name)
+{
+    if (grant.role >= needed)
+        return true;
+    if (needed != LP_ROLE_OPERATOR || !name)
+        return false;
+    for (guint i = 0; i < access->owners->len; i++) {
+        const Owner *owner = g_ptr_array_index(access->owners, i);
+
+        for (guint j = 0; owns(grant, i) && j < owner->patterns->len; j++) {
+            if (g_pattern_match_simple(g_ptr_array_index(owner->patterns, j), name))
+                return true;
+        }
+    }
+    return false;
+}
+
+GPtrArray *
+lp_access_owned(const LpAccess *access, LpGrant grant)
+{
+    GPtrArray *patterns = g_ptr_array_new_with_free_func(g_free);
+
+    for (guint i = 0; i < access->owners->len; i++) {
+        const Owner *owner = g_ptr_array_index(access->owners, i);
+
+        for (guint j = 0; owns(grant, i) && j < owner->patterns->len; j++)
+            g_ptr_array_add(patterns, g_strdup(g_ptr_array_index(owner->patterns, j)));
+    }
+    return patterns;
+}
+
+char *
+lp_access_role_text(const LpAccess *access, LpGrant grant)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    if (grant.role >= LP_ROLE_OPERATOR || !grant.owners)
+        return g_strdup(lp_role_name(grant.role));
+    for (guint i = 0; i < access->owners->len; i++) {
+        const Owner *owner = g_ptr_array_index(access->owners, i);
+
+        if (owns(grant, i))
+            g_string_append_printf(text, "%s%s", text->len ? "," : "owner ", owner->name);
+    }
+    return g_strdup(text->str);
 }
 
 /* SO_PEERCRED has only the primary group; the others come apart from it. */
@@ -149,9 +364,21 @@ lp_access_peer(int fd, LpPeer *ret_peer, GError **error)
     return true;
 }
 
+char *
+lp_peer_text(const LpPeer *peer)
+{
+    if (!peer->fingerprint)
+        return g_strdup_printf("uid %u", (unsigned)peer->uid);
+    if (peer->common_name)
+        return g_strdup_printf("certificate %s", peer->common_name);
+    return g_strdup_printf("certificate sha256:%s", peer->fingerprint);
+}
+
 void
 lp_peer_clear(LpPeer *peer)
 {
+    g_clear_pointer(&peer->fingerprint, g_free);
+    g_clear_pointer(&peer->common_name, g_free);
     g_clear_pointer(&peer->gids, g_free);
     peer->n_gids = 0;
 }

@@ -20,6 +20,7 @@ lp_call_new(LpApi *api, SoupServerMessage *message)
     call->refs = 1;
     call->api = lp_api_ref(api);
     call->message = g_object_ref(message);
+    call->caller = lp_caller_ref(lp_door_caller(message));
     call->finished_id = g_signal_connect(message, "finished", G_CALLBACK(on_finished), call);
     return call;
 }
@@ -36,6 +37,13 @@ lp_call_unref(LpCall *call)
 {
     if (--call->refs > 0)
         return;
+    /* It did what it did, though nobody waited for the end. */
+    lp_call_record(call, 0, NULL);
+    for (size_t i = 0; i < LP_SUBJECTS_MAX; i++) {
+        g_free(call->subjects[i].uuid);
+        g_free(call->subjects[i].name);
+    }
+    lp_caller_unref(call->caller);
     g_signal_handler_disconnect(call->message, call->finished_id);
     g_object_unref(call->message);
     g_free(call->argument);
@@ -107,7 +115,9 @@ lp_call_answer_text(LpCall *call, unsigned status, const char *type, const char 
     if (call->answered || call->gone)
         return;
     call->answered = true;
-    soup_server_message_set_status(call->message, status, NULL);
+    lp_call_record(call, status, NULL);
+    lp_caller_now(call->caller, LP_CALLER_SENDING);
+    soup_server_message_set_status(call->message, status, lp_api_phrase(status));
     soup_server_message_set_response(call->message, type, SOUP_MEMORY_COPY, text, length);
     if (call->paused)
         soup_server_message_unpause(call->message);
@@ -139,19 +149,33 @@ lp_call_answer(LpCall *call, unsigned status, json_t *body)
     answer_json(call, status, "application/json", body);
 }
 
+const char *
+lp_api_phrase(unsigned status)
+{
+    switch (status) {
+    case LP_STATUS_TOO_MANY_REQUESTS:
+        return "Too Many Requests";
+    case LP_STATUS_HEAD_TOO_LARGE:
+        return "Request Header Fields Too Large";
+    default:
+        return soup_status_get_phrase(status);
+    }
+}
+
 json_t *
 lp_api_problem(unsigned status, const char *code, const char *detail)
 {
     g_autofree char *valid = g_utf8_make_valid(detail, -1);
 
     return json_pack("{s:s, s:s, s:i, s:s, s:s}", "type", "about:blank", "title",
-                     soup_status_get_phrase(status), "status", (int)status, "detail", valid,
+                     lp_api_phrase(status), "status", (int)status, "detail", valid,
                      "code", code);
 }
 
 void
 lp_call_problem(LpCall *call, unsigned status, const char *code, const char *detail)
 {
+    lp_call_record(call, status, code);
     answer_json(call, status, "application/problem+json", lp_api_problem(status, code, detail));
 }
 
@@ -191,5 +215,7 @@ lp_call_fail(LpCall *call, const GError *error)
 char *
 lp_call_requester(const LpCall *call)
 {
-    return g_strdup_printf("uid %u (%s)", (unsigned)call->uid, lp_role_name(call->role));
+    g_autofree char *role = lp_access_role_text(call->api->access, call->caller->grant);
+
+    return g_strdup_printf("%s (%s)", call->caller->who, role);
 }

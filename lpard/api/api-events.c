@@ -10,9 +10,12 @@
 #define HEARTBEAT_SEC 15
 /* Each holds a connection; monitors and terminals of one host stay far below. */
 #define STREAMS_MAX 64
+/* Of one user or certificate. */
+#define STREAMS_PEER_MAX 32
 
 typedef struct {
     LpCall *call;
+    LpPeerUse *use;               /* kept while it counts a stream; NULL: none */
     char *partition;              /* only of this one (a name or UUID); NULL: of all */
     GQueue behind;                /* of char*: frames not yet given to the connection */
     size_t behind_bytes;
@@ -39,6 +42,8 @@ free_stream(Stream *stream)
     if (stream->listener)
         lp_events_unlisten(stream->call->api->events, stream->listener);
     g_queue_clear_full(&stream->behind, g_free);
+    if (stream->use)
+        stream->use->n_streams--;
     g_free(stream->partition);
     lp_call_unref(stream->call);
     g_free(stream);
@@ -188,10 +193,7 @@ on_heartbeat(void *data)
         pump(stream);
     } else if (stream->lost && ++stream->silent_beats >= 2) {
         /* It does not even read that it lost: nothing more can be told to it. */
-        GSocket *socket = soup_server_message_get_socket(stream->call->message);
-
-        if (socket)
-            g_socket_shutdown(socket, TRUE, TRUE, NULL);
+        g_socket_shutdown(stream->call->caller->socket, TRUE, TRUE, NULL);
     }
     return G_SOURCE_CONTINUE;
 }
@@ -212,9 +214,9 @@ on_hangup(GSocket *socket, GIOCondition condition, void *data)
 static void
 watch_hangup(Stream *stream)
 {
-    GSocket *socket = soup_server_message_get_socket(stream->call->message);
+    GSocket *socket = stream->call->caller->socket;
 
-    if (!socket)
+    if (g_socket_is_closed(socket))
         return;
     stream->hangup = g_socket_create_source(socket, G_IO_HUP | G_IO_ERR, NULL);
     g_source_set_callback(stream->hangup, G_SOURCE_FUNC(on_hangup), stream, NULL);
@@ -237,6 +239,9 @@ begin(LpCall *call)
     soup_message_body_set_accumulate(soup_server_message_get_response_body(message), FALSE);
 
     stream->call = lp_call_later(call);
+    stream->use = call->caller->use;
+    if (stream->use)
+        stream->use->n_streams++;
     call->answered = true;
     g_queue_init(&stream->behind);
     stream->wrote_id = g_signal_connect(message, "wrote-chunk", G_CALLBACK(on_wrote_chunk),
@@ -268,6 +273,7 @@ lp_api_get_events(LpCall *call)
     LpApi *api = call->api;
     SoupMessageHeaders *headers = soup_server_message_get_request_headers(call->message);
     const char *last = soup_message_headers_get_one(headers, "Last-Event-ID");
+    const LpPeerUse *use = call->caller->use;
     guint64 since = 0;
     Stream *stream;
 
@@ -276,7 +282,7 @@ lp_api_get_events(LpCall *call)
                         "the header Last-Event-ID must be the number of an event");
         return;
     }
-    if (api->streams->len >= STREAMS_MAX) {
+    if (api->streams->len >= STREAMS_MAX || (use && use->n_streams >= STREAMS_PEER_MAX)) {
         lp_call_problem(call, SOUP_STATUS_SERVICE_UNAVAILABLE, "busy",
                         "too many clients follow the events already: end one of them");
         return;

@@ -76,13 +76,17 @@ lp_api_get_root(LpCall *call)
     LpApi *api = call->api;
     const char *message = NULL;
     bool healthy = lp_journal_healthy(api->journal, &message);
+    g_autoptr(GPtrArray) owned = lp_access_owned(api->access, call->caller->grant);
+    json_t *owns = json_array();
 
+    for (guint i = 0; i < owned->len; i++)
+        json_array_append_new(owns, json_string(g_ptr_array_index(owned, i)));
     lp_call_answer(call, SOUP_STATUS_OK, json_pack(
-        "{s:s, s:s, s:i, s:s, s:b, s:s?, s:s, s:{s:b, s:s?}, s:i}",
+        "{s:s, s:s, s:i, s:s, s:b, s:s?, s:s, s:o, s:{s:b, s:s?}, s:i}",
         "name", "lpard", "version", PACKAGE_VERSION, "api", API_VERSION,
         "uri", lp_registry_uri(api->registry),
         "connected", lp_registry_connected(api->registry), "hypervisor", api->hypervisor,
-        "role", lp_role_name(call->role),
+        "role", lp_role_name(call->caller->grant.role), "owns", owns,
         "journal", "healthy", healthy, "message", healthy ? NULL : message,
         "stuck_lanes", (int)lp_registry_n_stuck(api->registry)));
 }

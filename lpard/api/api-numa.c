@@ -50,6 +50,8 @@ on_begun(LpOperation *operation, const GError *error, void *data)
 {
     LpCall *call = data;
 
+    if (operation && !error)
+        call->operation = operation->id;
     if (!lp_call_wanted(call)) {
         lp_call_unref(call);
         return;

@@ -9,6 +9,7 @@
 /* A call that waits for its operation to change. */
 typedef struct {
     LpCall *call;
+    LpPeerUse *use;               /* kept while it counts a poll; NULL: none */
     int64_t id;
     uint64_t after;
     guint timeout;
@@ -82,6 +83,8 @@ on_accepted(LpOperation *operation, const GError *error, void *data)
 {
     LpCall *call = data;
 
+    if (operation && !error)
+        call->operation = operation->id;
     if (operation && !error && lp_call_wanted(call)) {
         g_autofree char *place = g_strdup_printf("/v1/operations/%" G_GINT64_FORMAT,
                                                  operation->id);
@@ -365,6 +368,8 @@ free_waiter(Waiter *waiter)
 {
     if (waiter->timeout)
         g_source_remove(waiter->timeout);
+    if (waiter->use)
+        waiter->use->n_polls--;
     lp_call_unref(waiter->call);
     g_free(waiter);
 }
@@ -413,6 +418,29 @@ lp_api_drop_waiters(LpApi *api)
         free_waiter(g_ptr_array_remove_index(api->waiters, api->waiters->len - 1));
 }
 
+static bool
+begin_waiting(LpCall *call, int64_t id, uint64_t after, guint seconds, GError **error)
+{
+    LpPeerUse *use = call->caller->use;
+    uint32_t max = call->api->settings->max_polls;
+    Waiter *waiter;
+
+    if (use && max && use->n_polls >= max) {
+        g_set_error(error, LP_ERROR, LP_ERROR_RATE,
+                    "%u requests of %s wait for operations already: ask without `wait`, let some "
+                    "end, or raise `long-polls =` under [limits] in lpard.conf", use->n_polls,
+                    call->caller->who);
+        return false;
+    }
+    waiter = g_new0(Waiter, 1);
+    *waiter = (Waiter){.call = lp_call_later(call), .use = use, .id = id, .after = after};
+    if (use)
+        use->n_polls++;
+    waiter->timeout = g_timeout_add_seconds(seconds, on_wait_over, waiter);
+    g_ptr_array_add(call->api->waiters, waiter);
+    return true;
+}
+
 void
 lp_api_get_operation(LpCall *call)
 {
@@ -434,15 +462,10 @@ lp_api_get_operation(LpCall *call)
             lp_call_fail(call, error);
         return;
     }
-    if (wait > 0 && !LP_OP_IS_FINAL(operation->state) && operation->version <= after) {
-        Waiter *waiter = g_new0(Waiter, 1);
-
-        *waiter = (Waiter){.call = lp_call_later(call), .id = id, .after = after};
-        waiter->timeout = g_timeout_add_seconds((guint)wait, on_wait_over, waiter);
-        g_ptr_array_add(api->waiters, waiter);
-        return;
-    }
-    lp_call_answer(call, SOUP_STATUS_OK, lp_operation_to_json(operation));
+    if (wait == 0 || LP_OP_IS_FINAL(operation->state) || operation->version > after)
+        lp_call_answer(call, SOUP_STATUS_OK, lp_operation_to_json(operation));
+    else if (!begin_waiting(call, id, after, (guint)wait, &error))
+        lp_call_fail(call, error);
 }
 
 void

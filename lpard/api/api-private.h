@@ -7,6 +7,7 @@
 
 #include "lpard/api/access.h"
 #include "lpard/api/api.h"
+#include "lpard/api/door.h"
 #include "lpard/error.h"
 
 typedef struct LpCall LpCall;
@@ -26,7 +27,7 @@ struct LpApi {
     LpPools *pools;               /* NULL: none */
     LpOptimizer *optimizer;       /* NULL: none */
     SoupServer *server;
-    char *bound_path;             /* the socket's; NULL: not bound by us */
+    LpDoor *door;
     char *hypervisor;             /* "QEMU 7.2 (libvirt 9.0.0)", or NULL while unknown */
     guint listener;
     GPtrArray *waiters;           /* of calls that wait for an operation */
@@ -39,10 +40,20 @@ void lp_api_unref(LpApi *api);
 
 typedef enum { LP_BODY_NONE, LP_BODY_OPTIONAL, LP_BODY_NEEDED } LpBodyRule;
 
+/* Of what the role is needed, and where the request names it. */
+typedef enum {
+    LP_OF_HOST,
+    LP_OF_PARTITION,              /* "{name}" */
+    LP_OF_BODY,                   /* the body's "partition", and "to" */
+    LP_OF_OPERATION,              /* all partitions of "{id}" */
+    LP_OF_QUERY,                  /* the parameter "partition"; without it, of the host */
+} LpScope;
+
 typedef struct {
     const char *method;
     const char *path;             /* one segment may be "{name}" or "{id}" */
     LpRole role;                  /* the least that may */
+    LpScope scope;
     LpBodyRule body;
     const char *query;            /* allowed parameters, separated by a space */
     void (*handle)(LpCall *call);
@@ -56,6 +67,14 @@ extern const size_t lp_api_n_routes;
 const LpRoute *lp_api_route(const char *method, const char *raw_path, char **ret_argument,
                             char **ret_allowed);
 
+/* A partition that a request is about. */
+typedef struct {
+    char *uuid;                   /* NULL: there is none of that name */
+    char *name;
+} LpSubject;
+/* A move has two. */
+#define LP_SUBJECTS_MAX 2
+
 /* One request.  A handler answers it before it returns, or keeps it with lp_call_later(). */
 struct LpCall {
     unsigned refs;
@@ -65,10 +84,11 @@ struct LpCall {
     char *argument;
     GHashTable *query;            /* NULL: none */
     json_t *body;                 /* {} if there was none */
-    LpRole role;
-    uid_t uid;
+    LpCaller *caller;             /* whose connection it came on */
+    LpSubject subjects[LP_SUBJECTS_MAX];
+    int64_t operation;            /* that it began; 0: none */
     gulong finished_id;
-    bool paused, answered, gone;
+    bool paused, answered, gone, recorded;
 };
 
 LpCall *lp_call_new(LpApi *api, SoupServerMessage *message);
@@ -93,10 +113,25 @@ void lp_call_answer_text(LpCall *call, unsigned status, const char *type, const 
                          size_t length);
 void lp_call_problem(LpCall *call, unsigned status, const char *code, const char *detail);
 void lp_call_fail(LpCall *call, const GError *error);
+/* A status in words. */
+const char *lp_api_phrase(unsigned status);
 /* A problem document; new reference. */
 json_t *lp_api_problem(unsigned status, const char *code, const char *detail);
 /* The code for an error of this daemon or of a driver. */
 LpErrorCode lp_api_error_code(const GError *error);
+
+/* permit.c: whether the caller could do this with any partition; before the body is looked at. */
+bool lp_call_has_role(const LpCall *call, GError **error);
+/* Finds the subjects, and whether the caller may do this with them. */
+bool lp_call_permit(LpCall *call, GError **error);
+
+/* api-audit.c: whether it changes something, or would have. */
+bool lp_call_changes(const LpCall *call);
+/* Once, when it is known what comes of it; status 0: nobody waited for that. */
+void lp_call_record(LpCall *call, unsigned status, const char *code);
+void lp_api_record_refused(LpCaller *caller, unsigned status, const char *code,
+                           const char *detail, void *api);
+void lp_api_get_audit(LpCall *call);
 
 /* "uid 1000 (operator)" */
 char *lp_call_requester(const LpCall *call);

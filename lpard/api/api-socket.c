@@ -8,7 +8,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
+#include "lpard/api/access.h"
 #include "lpard/error.h"
 
 /* More connections at once than lparctl and monitors make; the kernel cuts it at somaxconn. */
@@ -58,8 +60,44 @@ make_way(const char *path, GSocketAddress *address, GError **error)
     return false;
 }
 
+/* The mode is the lesser until the group is right. */
+static bool
+open_to(const char *path, const char *group, GError **error)
+{
+    gid_t gid = (gid_t)-1;
+
+    if (group && !lp_access_group(group, &gid)) {
+        g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
+                    "[lpard] socket-group = %s: there is no such group; make it (groupadd %s), or "
+                    "name another", group, group);
+        return false;
+    }
+    if (group && chown(path, (uid_t)-1, gid) < 0) {
+        g_set_error(error, LP_ERROR, LP_ERROR_INTERNAL,
+                    "%s cannot be given to the group %s: %s; lpard must be root, or a member of it",
+                    path, group, g_strerror(errno));
+        return false;
+    }
+    if (g_chmod(path, group ? 0660 : 0666) < 0) {
+        g_set_error(error, LP_ERROR, LP_ERROR_INTERNAL, "the mode of %s cannot be set: %s", path,
+                    g_strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static bool
+bind_closed(GSocket *socket, GSocketAddress *address, GError **error)
+{
+    mode_t mask = umask(0177);
+    bool bound = g_socket_bind(socket, address, FALSE, error);
+
+    umask(mask);
+    return bound;
+}
+
 GSocket *
-lp_api_socket_listen(const char *path, GError **error)
+lp_api_socket_listen(const char *path, const char *group, GError **error)
 {
     g_autoptr(GSocketAddress) address = NULL;
     g_autoptr(GSocket) socket = NULL;
@@ -85,14 +123,16 @@ lp_api_socket_listen(const char *path, GError **error)
     if (!socket)
         return NULL;
     g_socket_set_listen_backlog(socket, BACKLOG);
-    if (!g_socket_bind(socket, address, FALSE, error) || !g_socket_listen(socket, error)) {
+    if (!bind_closed(socket, address, error)) {
         g_prefix_error(error, "cannot listen on %s: ", path);
         return NULL;
     }
-    /* Every user may connect: what each may do is decided by its groups. */
-    if (g_chmod(path, 0666) < 0) {
-        g_set_error(error, LP_ERROR, LP_ERROR_INTERNAL, "the mode of %s cannot be set: %s", path,
-                    g_strerror(errno));
+    if (!open_to(path, group, error)) {
+        g_unlink(path);
+        return NULL;
+    }
+    if (!g_socket_listen(socket, error)) {
+        g_prefix_error(error, "cannot listen on %s: ", path);
         g_unlink(path);
         return NULL;
     }

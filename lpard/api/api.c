@@ -1,18 +1,16 @@
 #include "lpard/api/api.h"
 
-#include <glib/gstdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
 #include "lpard/api/api-private.h"
-#include "lpard/api/api-socket.h"
 #include "lpard/api/metrics.h"
 
 /* How much of the body has come, and whether the request was cut off. */
 typedef struct {
+    LpCaller *caller;
     size_t received;
-    bool cut;
+    bool cut, head;
 } Intake;
 
 #define INTAKE "lp-intake"
@@ -34,7 +32,6 @@ lp_api_unref(LpApi *api)
     g_ptr_array_unref(api->waiters);
     g_ptr_array_unref(api->streams);
     lp_counts_free(api->counts);
-    g_free(api->bound_path);
     g_free(api->hypervisor);
     g_free(api);
 }
@@ -44,32 +41,28 @@ static gboolean
 cut_off(void *data)
 {
     SoupServerMessage *message = data;
+    Intake *intake = g_object_get_data(G_OBJECT(message), INTAKE);
+    LpCaller *caller = lp_door_caller(message);
     g_autoptr(GIOStream) stream = soup_server_message_steal_connection(message);
-    g_autofree char *detail = g_strdup_printf("the body is longer than %d bytes: no request of "
-                                              "this API needs that", LP_API_BODY_MAX);
-    json_t *problem = lp_api_problem(413, "usage", detail);
-    char *text = json_dumps(problem, JSON_PRESERVE_ORDER);
-    g_autofree char *answer = g_strdup_printf(
-        "HTTP/1.1 413 Request Entity Too Large\r\nContent-Type: application/problem+json\r\n"
-        "Content-Length: %zu\r\nConnection: close\r\n\r\n%s", strlen(text), text);
+    g_autofree char *detail = g_strdup_printf("the %s longer than %d bytes: no request of this "
+                                              "API needs that", intake->head ? "head is"
+                                              : "body is", intake->head ? LP_API_HEAD_MAX
+                                              : LP_API_BODY_MAX);
 
-    if (stream) {
-        /* A few hundred bytes into an empty socket buffer: this does not block. */
-        g_output_stream_write_all(g_io_stream_get_output_stream(stream), answer, strlen(answer),
-                                  NULL, NULL, NULL);
-        g_io_stream_close(stream, NULL, NULL);
-    }
-    free(text);
-    json_decref(problem);
+    if (stream && caller)
+        lp_caller_turn_away(caller, intake->head ? LP_STATUS_HEAD_TOO_LARGE
+                                                 : SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE,
+                            "usage", detail);
     return G_SOURCE_REMOVE;
 }
 
 static void
-refuse_length(SoupServerMessage *message, Intake *intake)
+refuse_length(SoupServerMessage *message, Intake *intake, bool head)
 {
     if (intake->cut)
         return;
     intake->cut = true;
+    intake->head = head;
     soup_server_message_pause(message);
     g_idle_add_full(G_PRIORITY_DEFAULT, cut_off, g_object_ref(message), g_object_unref);
 }
@@ -79,17 +72,54 @@ on_chunk(SoupServerMessage *message, GBytes *chunk, Intake *intake)
 {
     intake->received += g_bytes_get_size(chunk);
     if (intake->received > LP_API_BODY_MAX)
-        refuse_length(message, intake);
+        refuse_length(message, intake, false);
+}
+
+static void
+count_header(const char *name, const char *value, void *data)
+{
+    *(size_t *)data += strlen(name) + strlen(value);
 }
 
 static void
 on_headers(SoupServerMessage *message, Intake *intake)
 {
     SoupMessageHeaders *headers = soup_server_message_get_request_headers(message);
+    g_autofree char *uri = g_uri_to_string(soup_server_message_get_uri(message));
+    size_t length = strlen(uri);
 
-    if (soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH &&
-        soup_message_headers_get_content_length(headers) > LP_API_BODY_MAX)
-        refuse_length(message, intake);
+    lp_caller_now(intake->caller, LP_CALLER_BODY);
+    soup_message_headers_foreach(headers, count_header, &length);
+    if (length > LP_API_HEAD_MAX)
+        refuse_length(message, intake, true);
+    else if (soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH &&
+             soup_message_headers_get_content_length(headers) > LP_API_BODY_MAX)
+        refuse_length(message, intake, false);
+}
+
+/* It takes its answer, so it lives. */
+static void
+on_wrote(SoupServerMessage *message, unsigned size, Intake *intake)
+{
+    (void)message, (void)size;
+    if (intake->caller->state == LP_CALLER_SENDING)
+        lp_caller_now(intake->caller, LP_CALLER_SENDING);
+}
+
+static void
+on_over(SoupServerMessage *message, Intake *intake)
+{
+    (void)message;
+    lp_caller_now(intake->caller, LP_CALLER_IDLE);
+}
+
+static void
+free_intake(void *data)
+{
+    Intake *intake = data;
+
+    lp_caller_unref(intake->caller);
+    g_free(intake);
 }
 
 static void
@@ -98,43 +128,43 @@ on_request(SoupServer *server, SoupServerMessage *message, void *data)
     Intake *intake = g_new0(Intake, 1);
 
     (void)server, (void)data;
-    g_object_set_data_full(G_OBJECT(message), INTAKE, intake, g_free);
+    intake->caller = lp_caller_ref(lp_door_caller(message));
+    lp_caller_now(intake->caller, LP_CALLER_HEAD);
+    g_object_set_data_full(G_OBJECT(message), INTAKE, intake, free_intake);
     g_signal_connect(message, "got-headers", G_CALLBACK(on_headers), intake);
     g_signal_connect(message, "got-chunk", G_CALLBACK(on_chunk), intake);
+    g_signal_connect(message, "wrote-body-data", G_CALLBACK(on_wrote), intake);
+    g_signal_connect(message, "finished", G_CALLBACK(on_over), intake);
 }
 
+/* One that is known to nobody. */
 static bool
-identify(LpCall *call, GError **error)
+is_known(const LpCall *call, GError **error)
 {
-    GSocket *socket = soup_server_message_get_socket(call->message);
-    LpPeer peer = {0};
-
-    if (!socket) {
-        g_set_error(error, LP_ERROR, LP_ERROR_FORBIDDEN, "the connection has gone");
-        return false;
-    }
-    if (!lp_access_peer(g_socket_get_fd(socket), &peer, error))
-        return false;
-    call->uid = peer.uid;
-    call->role = lp_access_role(call->api->access, &peer);
-    lp_peer_clear(&peer);
-    if (call->role != LP_ROLE_NONE)
+    if (call->caller->grant.role != LP_ROLE_NONE)
         return true;
     g_set_error(error, LP_ERROR, LP_ERROR_FORBIDDEN,
-                "user %u may not use lpard: none of its groups is listed under [access] in "
+                "%s may not use lpard: none of its groups is listed under [access] in "
                 "lpard.conf; ask the administrator to add one to viewers, operators or admins",
-                (unsigned)call->uid);
+                call->caller->who);
     return false;
 }
 
 static bool
-permit(LpCall *call, GError **error)
+has_pace(LpCall *call, GError **error)
 {
-    if (call->role >= call->route->role)
+    LpPeerUse *use = call->caller->use;
+    g_autofree char *wait = NULL;
+
+    if (!use || lp_bucket_take(&use->requests, g_get_monotonic_time()))
         return true;
-    g_set_error(error, LP_ERROR, LP_ERROR_FORBIDDEN,
-                "user %u is a %s; this needs the role %s (see [access] in lpard.conf)",
-                (unsigned)call->uid, lp_role_name(call->role), lp_role_name(call->route->role));
+    wait = g_strdup_printf("%u", lp_bucket_wait_sec(&use->requests));
+    soup_message_headers_replace(soup_server_message_get_response_headers(call->message),
+                                 "Retry-After", wait);
+    g_set_error(error, LP_ERROR, LP_ERROR_RATE,
+                "%s makes more than %u requests a second: wait %s s, ask less often, or raise "
+                "`rate =` under [limits] in lpard.conf", call->caller->who,
+                use->requests.per_sec, wait);
     return false;
 }
 
@@ -223,16 +253,18 @@ on_call(SoupServer *server, SoupServerMessage *message, const char *path, GHashT
     if (intake && intake->cut)
         return;
     call = lp_call_new(data, message);
+    lp_caller_now(call->caller, LP_CALLER_SERVED);
     call->query = query ? g_hash_table_ref(query) : NULL;
-    if (!identify(call, &error)) {
+    call->route = lp_api_route(soup_server_message_get_method(message), path, &call->argument,
+                               &allowed);
+    if (!has_pace(call, &error) || !is_known(call, &error)) {
         lp_call_fail(call, error);
         return;
     }
-    call->route = lp_api_route(soup_server_message_get_method(message), path, &call->argument,
-                               &allowed);
     if (!call->route)
         no_route(call, path, allowed);
-    else if (!permit(call, &error) || !check_query(call, &error) || !read_body(call, &error))
+    else if (!lp_call_has_role(call, &error) || !check_query(call, &error) || !read_body(call, &error) ||
+             !lp_call_permit(call, &error))
         lp_call_fail(call, error);
     else
         call->route->handle(call);
@@ -258,17 +290,15 @@ on_operation(LpOperation *operation, void *data)
 static bool
 serve(LpApi *api, GError **error)
 {
-    g_autoptr(GSocket) socket = NULL;
-
     api->server = soup_server_new("server-header", "lpard/" PACKAGE_VERSION, "raw-paths", TRUE,
                                   NULL);
-    socket = lp_api_socket_listen(api->settings->socket, error);
-    if (!socket)
-        return false;
-    api->bound_path = g_strdup(api->settings->socket);
     g_signal_connect(api->server, "request-started", G_CALLBACK(on_request), api);
     soup_server_add_handler(api->server, NULL, on_call, api, NULL);
-    return soup_server_listen_socket(api->server, socket, 0, error);
+    api->door = lp_door_new(api->settings, api->access, api->server, error);
+    if (!api->door)
+        return false;
+    lp_door_tell(api->door, lp_api_record_refused, api);
+    return true;
 }
 
 LpApi *
@@ -327,8 +357,6 @@ lp_api_free(LpApi *api)
     lp_api_end_streams(api);
     if (api->server)
         soup_server_disconnect(api->server);
-    /* Only what this lpard bound: another's socket is not ours to remove. */
-    if (api->bound_path)
-        g_unlink(api->bound_path);
+    g_clear_pointer(&api->door, lp_door_free);
     lp_api_unref(api);
 }

@@ -15,6 +15,8 @@
 
 /* The largest true request is under 1 KiB. */
 #define LP_API_BODY_MAX 65536
+/* The request line and all headers; a true one's is under 1 KiB. */
+#define LP_API_HEAD_MAX 16384
 /* The longest that a GET of an operation waits. */
 #define LP_API_WAIT_MAX_SEC 60
 

@@ -41,6 +41,6 @@ tests_unit_test_profile_xml_SOURCES = tests/unit/test_profile_xml.c lpard/profil
 tests_unit_test_profile_xml_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(LIBXML_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_profile_xml_LDADD = liblp-policy.a liblp-place.a $(LIBXML_LIBS) $(GLIB_LIBS) \
 	$(CMOCKA_LIBS)
-tests_unit_test_settings_SOURCES = tests/unit/test_settings.c lpard/settings.c lpard/error.c
+tests_unit_test_settings_SOURCES = tests/unit/test_settings.c lpard/settings.c lpard/settings-owner.c lpard/error.c
 tests_unit_test_settings_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_settings_LDADD = liblp-policy.a $(GLIB_LIBS) $(CMOCKA_LIBS)

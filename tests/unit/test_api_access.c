@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include "lpard/api/access.h"
+#include "lpard/api/certificate.h"
+#include "lpard/api/rate.h"
 #include "lpard/error.h"
 
 static char g1[] = "60001", g2[] = "60002", g3[] = "60003", all_users[] = "*",
@@ -22,7 +24,7 @@ role_of(LpAccess *access, uid_t uid, size_t n_gids, gid_t *gids)
 {
     LpPeer peer = {.uid = uid, .n_gids = n_gids, .gids = gids};
 
-    return lp_access_role(access, &peer);
+    return lp_access_grant(access, &peer).role;
 }
 
 static void
@@ -84,6 +86,216 @@ test_peer(void **state)
     assert_false(lp_access_peer(-1, &peer, NULL));
 }
 
+static LpOwner *
+owner(const char *name, const char *members, const char *partitions)
+{
+    LpOwner *owner = g_new0(LpOwner, 1);
+
+    owner->name = g_strdup(name);
+    owner->members = lp_settings_words(members);
+    owner->partitions = lp_settings_words(partitions);
+    return owner;
+}
+
+#define PRINT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define PRINT_WRITTEN "01:23:45:67:89:AB:CD:EF:0123456789abcdef0123456789abcdef0123456789ABCDEF"
+
+/* web: group 60001, the certificate "ci web" by its fingerprint; db: 60001 and 60002, and the
+ * certificate db-ops. */
+static LpAccess *
+owned_world(LpSettings *settings)
+{
+    settings->owners = g_ptr_array_new_with_free_func((GDestroyNotify)lp_owner_free);
+    g_ptr_array_add(settings->owners,
+                    owner("web", "60001 cert:sha256:" PRINT_WRITTEN, "web*, shop-?"));
+    g_ptr_array_add(settings->owners, owner("db", "60001, 60002 cert:db-ops", "db1"));
+    return lp_access_new(settings, NULL, NULL);
+}
+
+static void
+test_owners(void **state)
+{
+    LpSettings settings = {.operators = admins};
+    LpAccess *access = owned_world(&settings);
+    gid_t web[] = {60001}, db[] = {60002}, both[] = {60002, 60003};
+    LpPeer peers[] = {{.uid = 5, .n_gids = 1, .gids = web}, {.uid = 6, .n_gids = 1, .gids = db},
+                      {.uid = 7, .n_gids = 2, .gids = both}, {.uid = 8}};
+    static const struct {
+        unsigned peer;
+        LpRole needed;
+        const char *name;         /* NULL: the host */
+        bool may;
+    } rows[] = {
+        {0, LP_ROLE_VIEWER, NULL, true},     {0, LP_ROLE_VIEWER, "other", true},
+        {0, LP_ROLE_OPERATOR, "web", true},  {0, LP_ROLE_OPERATOR, "web7-b", true},
+        {0, LP_ROLE_OPERATOR, "shop-1", true}, {0, LP_ROLE_OPERATOR, "shop-12", false},
+        {0, LP_ROLE_OPERATOR, "shop-", false}, {0, LP_ROLE_OPERATOR, "db1", true},
+        {0, LP_ROLE_OPERATOR, "db12", false}, {0, LP_ROLE_OPERATOR, "aweb", false},
+        {0, LP_ROLE_OPERATOR, "WEB", false}, {0, LP_ROLE_OPERATOR, "", false},
+        {0, LP_ROLE_OPERATOR, "web*", true}, {0, LP_ROLE_OPERATOR, NULL, false},
+        {0, LP_ROLE_ADMIN, "web", false},    {0, LP_ROLE_ADMIN, NULL, false},
+        {1, LP_ROLE_OPERATOR, "db1", true},  {1, LP_ROLE_OPERATOR, "web", false},
+        {1, LP_ROLE_VIEWER, "web", true},
+        /* An operator who owns something is an operator still. */
+        {2, LP_ROLE_OPERATOR, "web", true},  {2, LP_ROLE_OPERATOR, NULL, true},
+        {2, LP_ROLE_ADMIN, "db1", false},
+        {3, LP_ROLE_VIEWER, NULL, false},    {3, LP_ROLE_OPERATOR, "web", false},
+    };
+
+    (void)state;
+    assert_non_null(access);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        LpGrant grant = lp_access_grant(access, &peers[rows[i].peer]);
+
+        if (lp_access_may(access, grant, rows[i].needed, rows[i].name) != rows[i].may)
+            fail_msg("row %zu: %s", i, rows[i].name ? rows[i].name : "the host");
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        static const char *const texts[] = {"owner web,db", "owner db", "operator", "none"};
+        g_autofree char *text =
+            lp_access_role_text(access, lp_access_grant(access, &peers[i]));
+
+        assert_string_equal(text, texts[i]);
+    }
+    lp_access_free(access);
+    g_ptr_array_unref(settings.owners);
+}
+
+static void
+test_certificates(void **state)
+{
+    char ops_name[] = "cert:ops", star[] = "*", root_name[] = "cert:0";
+    char *operator_certificates[] = {ops_name, root_name, NULL}, *all[] = {star, NULL};
+    LpSettings settings = {.operators = operator_certificates, .viewers = all};
+    LpAccess *access = owned_world(&settings);
+    char print[] = PRINT, other_print[] = "f" PRINT, ops[] = "ops", db[] = "db-ops",
+         upper[] = "OPS", fake[] = "sha256:" PRINT;
+    LpPeer peer = {.uid = (uid_t)-1, .fingerprint = other_print, .common_name = ops};
+    LpGrant grant = lp_access_grant(access, &peer);
+
+    (void)state;
+    assert_int_equal(grant.role, LP_ROLE_OPERATOR);
+    assert_true(grant.owners == 0);
+    /* "*" is every user of this machine, and not whoever comes over the network. */
+    peer.common_name = upper;
+    assert_int_equal(lp_access_grant(access, &peer).role, LP_ROLE_NONE);
+    peer.common_name = NULL;
+    assert_int_equal(lp_access_grant(access, &peer).role, LP_ROLE_NONE);
+    /* A name that looks like a fingerprint is a name. */
+    peer.common_name = fake;
+    assert_int_equal(lp_access_grant(access, &peer).role, LP_ROLE_NONE);
+    /* Whatever its user number is: a certificate has none. */
+    peer.uid = 0;
+    assert_int_equal(lp_access_grant(access, &peer).role, LP_ROLE_NONE);
+    peer.fingerprint = print;
+    grant = lp_access_grant(access, &peer);
+    assert_int_equal(grant.role, LP_ROLE_VIEWER);
+    assert_true(grant.owners == 1);
+    peer.common_name = db;
+    assert_true(lp_access_grant(access, &peer).owners == 3);
+    /* Nor has a user who is in a group of that number anything to do with it. */
+    peer = (LpPeer){.uid = 9};
+    assert_int_equal(lp_access_grant(access, &peer).role, LP_ROLE_VIEWER);
+    lp_access_free(access);
+    g_ptr_array_unref(settings.owners);
+}
+
+static void
+test_bad_members(void **state)
+{
+    static const char *const bad[] = {"cert:", "cert:sha256:", "cert:sha256:12",
+                                      "cert:sha256:" PRINT "0", "cert:sha256:g" PRINT, "*"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        LpSettings settings = {
+            .owners = g_ptr_array_new_with_free_func((GDestroyNotify)lp_owner_free)};
+        GError *error = NULL;
+
+        g_ptr_array_add(settings.owners, owner("web", bad[i], "web*"));
+        assert_null(lp_access_new(&settings, NULL, &error));
+        assert_true(g_error_matches(error, LP_ERROR, LP_ERROR_USAGE));
+        g_error_free(error);
+        g_ptr_array_unref(settings.owners);
+    }
+}
+
+static void
+test_common_names(void **state)
+{
+    static const struct {
+        const char *subject, *name;
+    } rows[] = {
+        {"CN=ops", "ops"},
+        {"cn=ops,O=Example", "ops"},
+        {"O=Example, CN=ops ", "ops"},
+        {"O=a,CN=evil,CN=ops", NULL},            /* two of them */
+        {"O=a\\,CN=evil,CN=ops", "ops"},         /* one of them within the O */
+        {"CN=a,b", NULL},                        /* "b" is no attribute */
+        {"CN=a\\,b", "a,b"},
+        {"CN=a\\2Cb\\c3\\a4", "a,b\xc3\xa4"},
+        {"CN=ops\\00,O=x", NULL},                /* a zero byte */
+        {"CN=ops\\0A", NULL},                    /* a new line */
+        {"CN=ops\\FF", NULL},                    /* not UTF-8 */
+        {"CN=#6F7073", NULL},
+        {"CN=", NULL},
+        {"CN=ops\\", NULL},
+        {"CN=one+CN=two", NULL},
+        {"CN=one+O=two", "one"},
+        {"2.5.4.3=ops", "ops"},
+        {"O=CN\\=ops", NULL},
+        {"OU=CN=ops", NULL},
+        {"", NULL},
+        {"ops", NULL},
+        {"CN=\\ ops\\ ", " ops "},
+    };
+    g_autofree char *long_name = g_strnfill(LP_COMMON_NAME_MAX + 1, 'a');
+    g_autofree char *long_subject = g_strconcat("CN=", long_name, NULL);
+    g_autofree char *fits = lp_common_name(long_subject + 0);
+
+    (void)state;
+    assert_null(fits);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        g_autofree char *name = lp_common_name(rows[i].subject);
+
+        if (g_strcmp0(name, rows[i].name) != 0)
+            fail_msg("%s: %s", rows[i].subject, name ? name : "none");
+    }
+}
+
+#define SEC 1000000
+
+static void
+test_bucket(void **state)
+{
+    LpBucket bucket;
+
+    (void)state;
+    lp_bucket_init(&bucket, 10, 20, 5 * SEC);
+    for (unsigned i = 0; i < 20; i++)
+        assert_true(lp_bucket_take(&bucket, 5 * SEC));
+    assert_false(lp_bucket_take(&bucket, 5 * SEC));
+    assert_int_equal(lp_bucket_wait_sec(&bucket), 1);
+    assert_false(lp_bucket_take(&bucket, 5 * SEC + 99999));
+    assert_true(lp_bucket_take(&bucket, 5 * SEC + 100000));
+    assert_false(lp_bucket_take(&bucket, 5 * SEC + 100000));
+    assert_false(lp_bucket_full(&bucket, 6 * SEC));
+    /* A clock that goes back gives nothing, and takes nothing. */
+    for (unsigned i = 0; i < 9; i++)
+        assert_true(lp_bucket_take(&bucket, 6 * SEC));
+    assert_false(lp_bucket_take(&bucket, 3 * SEC));
+    assert_true(lp_bucket_full(&bucket, 9 * SEC));
+    /* Centuries fill it, and no more than that. */
+    assert_true(lp_bucket_take(&bucket, INT64_MAX));
+    for (unsigned i = 0; i < 19; i++)
+        assert_true(lp_bucket_take(&bucket, INT64_MAX));
+    assert_false(lp_bucket_take(&bucket, INT64_MAX));
+    lp_bucket_init(&bucket, 0, 0, 0);
+    for (unsigned i = 0; i < 1000; i++)
+        assert_true(lp_bucket_take(&bucket, 0));
+    assert_true(lp_bucket_full(&bucket, 0));
+}
+
 int
 main(void)
 {
@@ -91,6 +303,11 @@ main(void)
         cmocka_unit_test(test_roles),
         cmocka_unit_test(test_everybody_views_and_no_more),
         cmocka_unit_test(test_peer),
+        cmocka_unit_test(test_owners),
+        cmocka_unit_test(test_certificates),
+        cmocka_unit_test(test_bad_members),
+        cmocka_unit_test(test_common_names),
+        cmocka_unit_test(test_bucket),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

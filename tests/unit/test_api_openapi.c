@@ -72,12 +72,22 @@ n_query(const json_t *operation)
 static void
 test_every_route_is_described(void **state)
 {
+    static const char *const owners[] = {
+        [LP_OF_HOST] = "",
+        [LP_OF_PARTITION] = "; or owner of the partition",
+        [LP_OF_BODY] = "; or owner of all partitions in the body",
+        [LP_OF_OPERATION] = "; or owner of all its partitions",
+        [LP_OF_QUERY] = "; or owner of the partition in the query",
+    };
+
     (void)state;
     for (size_t i = 0; i < lp_api_n_routes; i++) {
         const LpRoute *route = &lp_api_routes[i];
         const json_t *operation = described(route->method, route->path);
         g_auto(GStrv) query = g_strsplit(route->query, " ", -1);
-        g_autofree char *role = g_strdup_printf("Role: %s.", lp_role_name(route->role));
+        g_autofree char *role = g_strdup_printf(
+            "Role: %s%s.", lp_role_name(route->role),
+            route->role == LP_ROLE_OPERATOR ? owners[route->scope] : "");
         const json_t *body;
 
         if (!operation)

@@ -1,0 +1,50 @@
+/* Inner parts of the door. */
+#ifndef LP_LPARD_API_DOOR_PRIV_H
+#define LP_LPARD_API_DOOR_PRIV_H
+
+#include "lpard/api/door.h"
+
+typedef struct LpTls LpTls;
+/* A socket that is listened on. */
+typedef struct {
+    LpDoor *door;
+    GSocket *socket;
+    GSource *source;              /* NULL: paused */
+    guint pause;                  /* a timer, or 0 */
+    bool tls;
+} LpEntrance;
+
+struct LpDoor {
+    const LpSettings *settings;
+    const LpAccess *access;
+    SoupServer *server;
+    LpDoorRefused refused;
+    void *refused_data;
+    LpEntrance local, tcp;
+    LpTls *tls;                   /* NULL: not served */
+    char *bound_path;             /* the Unix socket's; NULL: not bound by us */
+    GSocket *dummy, *dummy_end;
+    GPtrArray *callers;           /* of LpCaller* */
+    GHashTable *uses;             /* of LpPeerUse*, by key */
+    unsigned n_shaking;
+    guint sweep;
+};
+
+void lp_entrance_open(LpEntrance *entrance);
+void lp_entrance_shut(LpEntrance *entrance);
+
+/* It is known who that is: counted, and handed over or turned away. */
+void lp_door_identified(LpCaller *caller, LpPeer *peer /* cleared */);
+/* Turns it away before any request, and says so for the record. */
+void lp_caller_refuse(LpCaller *caller, unsigned status, const char *code, const char *detail);
+void lp_caller_close(LpCaller *caller);
+
+/* The certificates; NULL: *error says which file is wrong. */
+LpTls *lp_tls_new(const LpSettings *settings, GError **error);
+void lp_tls_free(LpTls *tls);
+/* A numeric ADDRESS:PORT, IPv6 in brackets. */
+GSocketAddress *lp_tls_address(const char *text, GError **error);
+/* Shakes hands; ends in lp_door_identified() or not at all. */
+void lp_tls_greet(LpCaller *caller);
+
+#endif
