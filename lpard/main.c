@@ -11,8 +11,11 @@
 #include "lpard/autoscale/autoscale.h"
 #include "lpard/engine/engine.h"
 #include "lpard/error.h"
+#include "lpard/instance.h"
 #include "lpard/optimize/optimize.h"
+#include "lpard/sandbox.h"
 #include "lpard/settings.h"
+#include "lpard/state-dir.h"
 
 typedef struct {
     char *config, *connect, *socket, *state, *topology;
@@ -122,6 +125,29 @@ read_host(const LpSettings *settings, LpHost *ret_host, GError **error)
     return true;
 }
 
+/* While this thread is the only one: what holds for a thread holds for all after it. */
+static bool
+secure(const LpSettings *settings, GError **error)
+{
+    /* Root's is the same for every build and configuration, or two would miss each other. */
+    g_autofree char *runtime = geteuid() == 0
+                                   ? g_strdup("/run/lpard")
+                                   : g_build_filename(g_get_user_runtime_dir(), "lpard", NULL);
+
+    if (lp_instance_lock(settings->uri, runtime, error) < 0
+        || !lp_state_dir_prepare(settings->state_dir, error)
+        || !lp_sandbox_enter(settings, error))
+        return false;
+    if (lp_sandbox()->on) {
+        g_autofree char *kept = g_strjoinv(", ", lp_sandbox()->capabilities);
+
+        g_message("sandbox: on; capabilities: %s", *kept ? kept : "none");
+    } else {
+        g_message("sandbox: off, since %s", lp_sandbox()->reason);
+    }
+    return true;
+}
+
 static int
 serve(LpSettings *settings, const LpHost *host, GError **error)
 {
@@ -204,7 +230,7 @@ main(int argc, char **argv)
     }
     settings = load_settings(&options, &error);
     g_free(options.config);
-    if (!settings || !read_host(settings, host, &error))
+    if (!settings || !read_host(settings, host, &error) || !secure(settings, &error))
         return fail(error);
     return serve(settings, host, &error) < 0 ? fail(error) : EXIT_SUCCESS;
 }

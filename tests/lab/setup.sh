@@ -5,7 +5,7 @@
 packages_needed=(
     gcc make libc6-dev autoconf automake pkg-config
     libglib2.0-dev libvirt-dev libvirt-glib-1.0-dev libxml2-dev libsoup-3.0-dev libjansson-dev
-    libsqlite3-dev libhwloc-dev libnuma-dev libcgroup-dev liblzma-dev libcmocka-dev
+    libsqlite3-dev libhwloc-dev libnuma-dev libcgroup-dev libseccomp-dev libcap-ng-dev liblzma-dev libcmocka-dev
     qemu-system-x86 seabios libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients
     busybox-static cpio jq qemu-guest-agent
 )
