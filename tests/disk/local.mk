@@ -16,3 +16,12 @@ tests_disk_test_disk_power_SOURCES = tests/disk/test_disk_power.c tests/disk/fau
 tests_disk_test_disk_power_CFLAGS = $(LP_DISK_CFLAGS)
 tests_disk_test_disk_power_LDFLAGS = $(LP_DISK_LDFLAGS) -Wl,--wrap=g_timeout_add
 tests_disk_test_disk_power_LDADD = $(LP_DISK_LIBS)
+
+check_PROGRAMS += tests/disk/test_disk_engine
+TESTS += tests/disk/test_disk_engine
+tests_disk_test_disk_engine_SOURCES = tests/disk/test_disk_engine.c tests/disk/fault-vfs.c \
+	tests/disk/fault-vfs.h $(LP_ENGINE_FIXTURE)
+tests_disk_test_disk_engine_CFLAGS = $(liblp_daemon_a_CFLAGS) $(CMOCKA_CFLAGS)
+tests_disk_test_disk_engine_LDFLAGS = $(LP_DISK_LDFLAGS) $(LP_ENGINE_LDFLAGS)
+tests_disk_test_disk_engine_LDADD = $(LP_ORACLE) $(LP_DAEMON_LIBS) $(LP_DAEMON_SYSLIBS) \
+	$(CMOCKA_LIBS)
