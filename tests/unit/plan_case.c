@@ -31,16 +31,6 @@ plan_case_count(uint32_t plain)
 }
 
 uint64_t
-random_next(Random *random)
-{
-    uint64_t z = random->state += 0x9e3779b97f4a7c15ULL;
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    return z ^ (z >> 31);
-}
-
-uint64_t
 random_below(Random *random, uint64_t n)
 {
     return n ? random_next(random) % n : 0;
