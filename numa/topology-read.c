@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,6 +15,9 @@
 #define DISTANCE_MAX 254
 /* hwloc keeps one from the firmware; a file may have some of its own. */
 #define MAX_MATRICES 8
+/* Objects of a synthetic description's last level: far more than lpard handles.  hwloc makes them all
+ * before anybody can count them, and takes minutes and gigabytes for a slip of the pen. */
+#define MAX_SYNTHETIC (64 * LP_MAX_CPUS)
 
 __attribute__((format(printf, 3, 4))) static bool
 fail(char *message, size_t size, const char *format, ...)
@@ -26,6 +30,28 @@ fail(char *message, size_t size, const char *format, ...)
         va_end(args);
     }
     return false;
+}
+
+/* How many objects the last level of a synthetic description has, as far as it is one: the product
+ * of its counts, attributes in parentheses left out; no more than MAX_SYNTHETIC + 1. */
+static uint64_t
+count_synthetic(const char *text)
+{
+    uint64_t product = 1;
+
+    for (bool begins = true; *text && product <= MAX_SYNTHETIC; text++) {
+        if (*text == '(') {
+            text += strcspn(text, ")");
+            if (!*text)
+                break;
+        } else if (*text == ':' || (begins && *text >= '0' && *text <= '9')) {
+            unsigned long count = strtoul(text + (*text == ':'), NULL, 0);
+
+            product *= count < 1 ? 1 : count > MAX_SYNTHETIC ? MAX_SYNTHETIC + 1 : count;
+        }
+        begins = *text == ' ' || *text == '[' || *text == ']' || *text == ')';
+    }
+    return product;
 }
 
 /* Says which source to read; loading it comes later. */
@@ -42,6 +68,9 @@ set_source(hwloc_topology_t hw, const char *source, char *message, size_t size)
                     "'lstopo FILE.xml'",
                     source, strerror(errno));
     }
+    if (count_synthetic(source) > MAX_SYNTHETIC)
+        return fail(message, size, "'%s' describes more objects than any machine has; lpard "
+                    "handles %d processors", source, LP_MAX_CPUS);
     if (hwloc_topology_set_synthetic(hw, source) == 0)
         return true;
     return fail(message, size,
@@ -89,6 +118,18 @@ check_limits(hwloc_topology_t hw, char *message, size_t size)
     if (last >= LP_MAX_CPUS)
         return fail(message, size, "the topology has a processor numbered %d; lpard handles 0 "
                     "to %d", last, LP_MAX_CPUS - 1);
+    return true;
+}
+
+/* Two of one number cannot be told apart by whoever binds memory to them. */
+static bool
+check_ids(const LpTopology *topology, char *message, size_t size)
+{
+    for (uint32_t i = 1; i < topology->n_nodes; i++) {
+        if (topology->nodes[i].id == topology->nodes[i - 1].id)
+            return fail(message, size, "the topology has two NUMA nodes numbered %u; give each a "
+                        "number of its own", topology->nodes[i].id);
+    }
     return true;
 }
 
@@ -158,6 +199,9 @@ lp_topology_read(const char *source, LpTopology *ret_topology, char *message, si
     ok = load(hw, source, message, size) && check_limits(hw, message, size);
     if (ok) {
         lp_topology_read_nodes(hw, &topology, &objects);
+        ok = check_ids(&topology, message, size);
+    }
+    if (ok) {
         lp_topology_read_cpus(hw, &topology, &objects);
         read_distances(hw, &topology, &objects);
         lp_topology_read_memory(hw, &topology, &objects);

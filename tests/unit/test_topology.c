@@ -606,6 +606,8 @@ static void
 test_refused_untouched(void **state)
 {
     static const char *const BAD[] = {
+        /* Two nodes of one number; more than any machine has. */
+        "numa:4(indexes=0,2,4,2) pu:1", "4294967295", "pack:1024 core:1024 pu:1024",
         "", "bogus", "pack:", "pack:-1", "/nonexistent/host.xml", "/etc/passwd", "/tmp",
         "numa:65 pu:1", "pack:2 core:600 pu:1", "pu:99999999999",
     };
