@@ -1,12 +1,12 @@
 # The daemon: everything but main() in an archive, so that tests can link it.
 noinst_LIBRARIES += liblp-daemon.a
 liblp_daemon_a_SOURCES = \
-	lpard/registry/account.c lpard/registry/locality.c lpard/engine/begin.c lpard/registry/balloon.c lpard/registry/calls.c lpard/registry/channel.c lpard/registry/channel.h lpard/registry/lookout.c lpard/registry/lookout.h \
+	lpard/registry/account.c lpard/registry/locality.c lpard/engine/begin.c lpard/registry/balloon.c lpard/registry/calls.c lpard/registry/channel.c lpard/registry/channel.h lpard/registry/lookout.c lpard/registry/lookout.h lpard/registry/reread.c \
 	lpard/engine/confirm.c lpard/engine/engine-priv.h lpard/engine/engine.c lpard/engine/engine.h lpard/engine/finish.c \
 	lpard/registry/guest.c lpard/engine/recover.c lpard/engine/guest-agent.c lpard/engine/guest-agent.h \
 	lpard/registry/host.c lpard/journal/journal-audit.c lpard/journal/journal-db.c lpard/journal/journal-log.c \
 	lpard/journal/journal-open.c lpard/journal/journal-priv.h lpard/journal/journal-purge.c lpard/journal/journal-read.c \
-	lpard/journal/journal-reserve.c lpard/journal/journal-retry.c \
+	lpard/journal/journal-reserve.c lpard/journal/journal-retry.c lpard/journal/journal-sum.c \
 	lpard/journal/journal-writer.c lpard/journal/journal.c lpard/journal/journal.h lpard/engine/operation.c \
 	lpard/engine/operation.h lpard/profile-xml.c lpard/profile-xml.h lpard/registry/registry-priv.h \
 	lpard/registry/registry.c lpard/registry/registry.h lpard/engine/request.c lpard/engine/run.c \

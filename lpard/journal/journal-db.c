@@ -42,7 +42,11 @@ static const char *const migrations[LP_JOURNAL_VERSION] = {
     "CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, time_sec INTEGER NOT NULL,"
     " uuid TEXT, body TEXT NOT NULL);"
     "CREATE INDEX audit_uuid ON audit (uuid, id) WHERE uuid IS NOT NULL;"
-    "INSERT INTO meta VALUES ('purged_sec', 0);",
+    "INSERT INTO meta VALUES ('purged_sec', 0);"
+    /* Of older rows and of those made by hand it is NULL. */
+    "ALTER TABLE operation ADD COLUMN sum INTEGER;"
+    "ALTER TABLE profile ADD COLUMN sum INTEGER;"
+    "ALTER TABLE saved_xml ADD COLUMN sum INTEGER;",
 };
 
 const char *

@@ -57,15 +57,25 @@ load_profiles(LpJournal *journal, GError **error)
     sqlite3_stmt *statement = NULL;
     int code;
 
-    if (sqlite3_prepare_v2(sql, "SELECT uuid, generation, metadata FROM profile", -1, &statement,
-                           NULL) != SQLITE_OK) {
+    if (sqlite3_prepare_v2(sql, "SELECT uuid, generation, metadata, sum FROM profile", -1,
+                           &statement, NULL) != SQLITE_OK) {
         lp_journal_db_fail(sql, journal->path, "read", error);
         return false;
     }
     while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-        lp_journal_keep_profile(journal, (const char *)sqlite3_column_text(statement, 0),
-                     (uint64_t)sqlite3_column_int64(statement, 1),
-                     (const char *)sqlite3_column_text(statement, 2));
+        const char *uuid = (const char *)sqlite3_column_text(statement, 0);
+        int64_t generation = sqlite3_column_int64(statement, 1);
+        const char *metadata = (const char *)sqlite3_column_text(statement, 2);
+
+        if (uuid == NULL || metadata == NULL ||
+            !lp_journal_sum_right(statement, 3, lp_journal_sum(generation, uuid, NULL, false,
+                                                               metadata))) {
+            g_warning("the profile last seen of %s is not readable in the journal %s and is "
+                      "forgotten: the disk or somebody changed it", uuid ? uuid : "?",
+                      journal->path);
+            continue;
+        }
+        lp_journal_keep_profile(journal, uuid, (uint64_t)generation, metadata);
     }
     if (code != SQLITE_DONE) {
         lp_journal_db_fail(sql, journal->path, "read", error);

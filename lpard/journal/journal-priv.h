@@ -1,8 +1,8 @@
 /* What the journal's own files share: the file and its schema (journal-db.c), opening it
  * (journal-open.c), the thread that writes (journal-writer.c) and how it goes on after an error of
  * the disk (journal-retry.c, journal-reserve.c, journal-log.c), what is deleted when it is old
- * (journal-purge.c), the readers (journal-read.c), the audit trail (journal-audit.c), and the face
- * (journal.c). */
+ * (journal-purge.c), the rows' sums (journal-sum.c), the readers (journal-read.c), the audit trail
+ * (journal-audit.c), and the face (journal.c). */
 #ifndef LP_LPARD_JOURNAL_PRIV_H
 #define LP_LPARD_JOURNAL_PRIV_H
 
@@ -112,6 +112,14 @@ sqlite3_stmt *lp_journal_query_begin(LpJournal *journal, const char *text, GErro
 /* false: no more rows, or *error. */
 bool lp_journal_query_next(LpJournal *journal, sqlite3_stmt *statement, GError **error);
 void lp_journal_query_end(LpJournal *journal, sqlite3_stmt *statement);
+
+/* journal-sum.c */
+
+/* Of a row's content, so that one that the disk or somebody's hand changed is not believed. */
+int64_t lp_journal_sum(int64_t number, const char *uuid, const char *key, bool open,
+                       const char *text);
+/* Whether the sum in `column` is that of the row, or there is none. */
+bool lp_journal_sum_right(sqlite3_stmt *statement, int column, int64_t sum);
 
 /* journal-audit.c */
 

@@ -53,26 +53,34 @@ column_text(sqlite3_stmt *statement, int column)
     return (const char *)sqlite3_column_text(statement, column);
 }
 
-/* Column 0 is the id, `column` the body. */
+/* What every query of operations selects, in this order. */
+#define ROW "id, uuid, key, open, body, sum"
+
 static json_t *
-column_body(LpJournal *journal, sqlite3_stmt *statement, int column, GError **error)
+row_body(LpJournal *journal, sqlite3_stmt *statement, GError **error)
 {
-    const char *text = column_text(statement, column);
+    int64_t id = sqlite3_column_int64(statement, 0);
+    const char *text = column_text(statement, 4);
     json_t *body = NULL;
 
-    if (text != NULL) {
+    if (text != NULL &&
+        lp_journal_sum_right(statement, 5,
+                             lp_journal_sum(id, column_text(statement, 1),
+                                            column_text(statement, 2),
+                                            sqlite3_column_int(statement, 3), text))) {
         body = json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
     }
     if (body == NULL) {
         g_set_error(error, LP_ERROR, LP_ERROR_JOURNAL, "operation %" G_GINT64_FORMAT " in the "
-                    "journal %s is not readable: somebody changed the file; stop lpard and delete "
-                    "that row with sqlite3", (gint64)sqlite3_column_int64(statement, 0),
-                    journal->path);
+                    "journal %s is not readable: the disk or somebody changed it; see what became "
+                    "of it with lparctl show, stop lpard and delete that row with sqlite3",
+                    (gint64)id, journal->path);
     }
     return body;
 }
 
-/* All rows as {"id", "uuid", "key", "open", "body"}; the query selects them in that order. */
+/* All rows as {"id", "uuid", "key", "open", "body"}.  One that is not readable hides none of the
+ * others. */
 static json_t *
 rows(LpJournal *journal, sqlite3_stmt *statement, GError **error)
 {
@@ -80,10 +88,12 @@ rows(LpJournal *journal, sqlite3_stmt *statement, GError **error)
     GError *failed = NULL;
 
     while (lp_journal_query_next(journal, statement, &failed)) {
-        json_t *body = column_body(journal, statement, 4, &failed);
+        g_autoptr(GError) unreadable = NULL;
+        json_t *body = row_body(journal, statement, &unreadable);
 
         if (body == NULL) {
-            break;
+            g_warning("%s", unreadable->message);
+            continue;
         }
         json_array_append_new(list, json_pack("{s:I, s:s?, s:s?, s:b, s:o}",
             "id", (json_int_t)sqlite3_column_int64(statement, 0),
@@ -98,11 +108,13 @@ rows(LpJournal *journal, sqlite3_stmt *statement, GError **error)
     return list;
 }
 
+/* By the rows themselves: an index that has lost one would leave its operation open for ever. */
 json_t *
 lp_journal_open_operations(LpJournal *journal, GError **error)
 {
-    sqlite3_stmt *statement = lp_journal_query_begin(journal, "SELECT id, uuid, key, open, body"
-                                          " FROM operation WHERE open ORDER BY id", error);
+    sqlite3_stmt *statement = lp_journal_query_begin(journal, "SELECT " ROW
+                                          " FROM operation NOT INDEXED WHERE open ORDER BY id",
+                                          error);
     json_t *list;
 
     if (statement == NULL) {
@@ -118,9 +130,9 @@ lp_journal_history(LpJournal *journal, const char *uuid, int64_t before_id, unsi
                    GError **error)
 {
     sqlite3_stmt *statement = lp_journal_query_begin(journal, uuid != NULL ?
-        "SELECT id, uuid, key, open, body FROM operation"
+        "SELECT " ROW " FROM operation"
         " WHERE NOT open AND id < ?1 AND uuid = ?3 ORDER BY id DESC LIMIT ?2" :
-        "SELECT id, uuid, key, open, body FROM operation"
+        "SELECT " ROW " FROM operation"
         " WHERE NOT open AND id < ?1 ORDER BY id DESC LIMIT ?2", error);
     json_t *list;
 
@@ -143,7 +155,7 @@ one_body(LpJournal *journal, sqlite3_stmt *statement, GError **error)
     json_t *body = NULL;
 
     if (lp_journal_query_next(journal, statement, error)) {
-        body = column_body(journal, statement, 1, error);
+        body = row_body(journal, statement, error);
     }
     lp_journal_query_end(journal, statement);
     return body;
@@ -152,7 +164,7 @@ one_body(LpJournal *journal, sqlite3_stmt *statement, GError **error)
 json_t *
 lp_journal_operation(LpJournal *journal, int64_t id, GError **error)
 {
-    sqlite3_stmt *statement = lp_journal_query_begin(journal, "SELECT id, body FROM operation"
+    sqlite3_stmt *statement = lp_journal_query_begin(journal, "SELECT " ROW " FROM operation"
                                           " WHERE id = ?1", error);
 
     if (statement == NULL) {
@@ -165,7 +177,7 @@ lp_journal_operation(LpJournal *journal, int64_t id, GError **error)
 json_t *
 lp_journal_by_key(LpJournal *journal, const char *key, GError **error)
 {
-    sqlite3_stmt *statement = lp_journal_query_begin(journal, "SELECT id, body FROM operation"
+    sqlite3_stmt *statement = lp_journal_query_begin(journal, "SELECT " ROW " FROM operation"
                                           " WHERE key = ?1 ORDER BY id DESC LIMIT 1", error);
 
     if (statement == NULL) {
@@ -178,7 +190,7 @@ lp_journal_by_key(LpJournal *journal, const char *key, GError **error)
 char *
 lp_journal_saved_xml(LpJournal *journal, const char *uuid, GError **error)
 {
-    sqlite3_stmt *statement = lp_journal_query_begin(journal, "SELECT xml FROM saved_xml"
+    sqlite3_stmt *statement = lp_journal_query_begin(journal, "SELECT xml, sum FROM saved_xml"
                                                      " WHERE uuid = ?1", error);
     char *xml = NULL;
 
@@ -187,7 +199,16 @@ lp_journal_saved_xml(LpJournal *journal, const char *uuid, GError **error)
     }
     sqlite3_bind_text(statement, 1, uuid, -1, SQLITE_STATIC);
     if (lp_journal_query_next(journal, statement, error)) {
-        xml = g_strdup(column_text(statement, 0));
+        const char *text = column_text(statement, 0);
+
+        if (text != NULL &&
+            lp_journal_sum_right(statement, 1, lp_journal_sum(0, uuid, NULL, false, text))) {
+            xml = g_strdup(text);
+        } else {
+            g_set_error(error, LP_ERROR, LP_ERROR_JOURNAL, "the XML saved when %s was enabled is "
+                        "not readable in the journal %s: the disk or somebody changed it", uuid,
+                        journal->path);
+        }
     }
     lp_journal_query_end(journal, statement);
     return xml;

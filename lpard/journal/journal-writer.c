@@ -12,12 +12,14 @@
 
 static const char *const statements[LP_JOURNAL_STATEMENTS] = {
     [LP_JOURNAL_PUT_OPERATION] =
-        "INSERT OR REPLACE INTO operation (id, uuid, key, body, open, changed_sec)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT OR REPLACE INTO operation (id, uuid, key, body, open, changed_sec, sum)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [LP_JOURNAL_PUT_PROFILE] =
-        "INSERT OR REPLACE INTO profile (generation, uuid, metadata) VALUES (?1, ?2, ?4)",
+        "INSERT OR REPLACE INTO profile (generation, uuid, metadata, sum)"
+        " VALUES (?1, ?2, ?4, ?7)",
     [LP_JOURNAL_FORGET_PROFILE] = "DELETE FROM profile WHERE uuid = ?2",
-    [LP_JOURNAL_PUT_XML] = "INSERT OR REPLACE INTO saved_xml (uuid, xml) VALUES (?2, ?4)",
+    [LP_JOURNAL_PUT_XML] = "INSERT OR REPLACE INTO saved_xml (uuid, xml, sum)"
+        " VALUES (?2, ?4, ?7)",
     [LP_JOURNAL_FORGET_XML] = "DELETE FROM saved_xml WHERE uuid = ?2",
     [LP_JOURNAL_PUT_AUDIT] = "INSERT INTO audit (time_sec, uuid, body) VALUES (?1, ?2, ?4)",
     [LP_JOURNAL_MARK] = "UPDATE meta SET value = ?1 WHERE name = 'next_id'",
@@ -78,43 +80,40 @@ connect_file(LpJournal *journal, GError **error)
     return true;
 }
 
-static int
+/* Not every statement has every parameter. */
+static bool
+has(sqlite3_stmt *statement, int at)
+{
+    return at <= sqlite3_bind_parameter_count(statement);
+}
+
+static bool
+bind_number(sqlite3_stmt *statement, int at, int64_t number)
+{
+    return !has(statement, at) || sqlite3_bind_int64(statement, at, number) == SQLITE_OK;
+}
+
+static bool
 bind_text(sqlite3_stmt *statement, int at, const char *text)
 {
-    /* Not every statement has every parameter. */
-    if (at > sqlite3_bind_parameter_count(statement)) {
-        return SQLITE_OK;
-    }
-    return text == NULL ? sqlite3_bind_null(statement, at)
-                        : sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC);
+    return !has(statement, at) ||
+           (text == NULL ? sqlite3_bind_null(statement, at)
+                         : sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC)) == SQLITE_OK;
 }
 
 static bool
 apply(LpJournalWriter *writer, const LpJournalRequest *request, int64_t now_sec)
 {
     sqlite3_stmt *statement = writer->statements[request->ask];
-    int code = sqlite3_bind_int64(statement, 1, request->number);
 
-    if (code == SQLITE_OK) {
-        code = bind_text(statement, 2, request->uuid);
-    }
-    if (code == SQLITE_OK) {
-        code = bind_text(statement, 3, request->key);
-    }
-    if (code == SQLITE_OK) {
-        code = bind_text(statement, 4, request->text);
-    }
-    if (code == SQLITE_OK && request->ask == LP_JOURNAL_PUT_OPERATION) {
-        code = sqlite3_bind_int(statement, 5, request->open);
-        if (code == SQLITE_OK) {
-            code = sqlite3_bind_int64(statement, 6, now_sec);
-        }
-    }
     writer->audited = writer->audited || request->ask == LP_JOURNAL_PUT_AUDIT;
-    if (code == SQLITE_OK) {
-        code = sqlite3_step(statement) == SQLITE_DONE ? SQLITE_OK : SQLITE_ERROR;
-    }
-    return code == SQLITE_OK;
+    return bind_number(statement, 1, request->number) &&
+           bind_text(statement, 2, request->uuid) && bind_text(statement, 3, request->key) &&
+           bind_text(statement, 4, request->text) && bind_number(statement, 5, request->open) &&
+           bind_number(statement, 6, now_sec) &&
+           bind_number(statement, 7, lp_journal_sum(request->number, request->uuid, request->key,
+                                                    request->open, request->text)) &&
+           sqlite3_step(statement) == SQLITE_DONE;
 }
 
 /* The error is taken before the statement is reset: the reset may replace it. */

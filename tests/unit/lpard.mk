@@ -6,12 +6,13 @@ TESTS += test_journal test_channel
 test_journal_SOURCES = tests/unit/test_journal.c lpard/journal/journal.c lpard/journal/journal.h \
 	lpard/journal/journal-audit.c lpard/journal/journal-db.c lpard/journal/journal-log.c lpard/journal/journal-open.c \
 	lpard/journal/journal-priv.h lpard/journal/journal-purge.c lpard/journal/journal-read.c \
-	lpard/journal/journal-reserve.c lpard/journal/journal-retry.c lpard/journal/journal-writer.c \
+	lpard/journal/journal-reserve.c lpard/journal/journal-retry.c lpard/journal/journal-sum.c lpard/journal/journal-writer.c \
 	lpard/error.c lpard/error.h
 test_journal_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(SQLITE_CFLAGS) $(JANSSON_CFLAGS) \
 	$(CMOCKA_CFLAGS)
 test_journal_LDADD = $(SQLITE_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS) $(CMOCKA_LIBS)
-test_channel_SOURCES = tests/unit/test_channel.c lpard/registry/channel.c lpard/registry/channel.h
+test_channel_SOURCES = tests/unit/test_channel.c lpard/registry/channel.c lpard/registry/channel.h \
+	lpard/registry/lookout.c lpard/registry/lookout.h hotplug/fds.c hotplug/fds.h
 test_channel_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(JANSSON_CFLAGS) $(CMOCKA_CFLAGS)
 # Its clock and timers are the test's.
 test_channel_LDFLAGS = -Wl,--wrap=g_timeout_add -Wl,--wrap=g_get_monotonic_time
@@ -49,3 +50,15 @@ tests_unit_test_api_numa_SOURCES = tests/unit/test_api_numa.c tests/unit/api_fix
 	tests/unit/api_fixture.h tests/unit/schema.c tests/unit/schema.h
 tests_unit_test_api_numa_CFLAGS = $(LP_API_TEST_CFLAGS)
 tests_unit_test_api_numa_LDADD = $(LP_API_TEST_LIBS)
+
+# roles, certificates, the audit trail, limits
+LP_ROLES_TESTS = tests/unit/test_api_roles
+check_PROGRAMS += $(LP_ROLES_TESTS)
+TESTS += $(LP_ROLES_TESTS)
+LP_ROLES_FIXTURE = tests/unit/api_fixture.c tests/unit/api_fixture.h tests/unit/schema.c \
+	tests/unit/schema.h tests/unit/pki.c tests/unit/pki.h
+tests_unit_test_api_roles_SOURCES = tests/unit/test_api_roles.c $(LP_ROLES_FIXTURE)
+tests_unit_test_api_roles_CFLAGS = $(LP_API_TEST_CFLAGS)
+# Who comes is the test's to say.
+tests_unit_test_api_roles_LDFLAGS = -Wl,--wrap=lp_access_peer
+tests_unit_test_api_roles_LDADD = $(LP_API_TEST_LIBS)

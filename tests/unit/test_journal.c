@@ -518,7 +518,8 @@ test_first_schema(void **state)
     wait_acks(4);
     lp_journal_close(journal);
     by_hand("DROP TABLE audit; DELETE FROM meta WHERE name = 'purged_sec';"
-            "PRAGMA user_version = 1");
+            "ALTER TABLE operation DROP COLUMN sum; ALTER TABLE profile DROP COLUMN sum;"
+            "ALTER TABLE saved_xml DROP COLUMN sum; PRAGMA user_version = 1");
     journal = must_open();
     assert_true(has_operation(journal, 1));
     assert_true(has_operation(journal, 2));
@@ -995,6 +996,7 @@ static void
 test_bad_body(void **state)
 {
     LpJournal *journal = must_open();
+    json_t *list;
 
     (void)state;
     put(journal, 1, true);
@@ -1011,7 +1013,51 @@ test_bad_body(void **state)
     assert_null(lp_journal_operation(journal, 3, &last_error));
     assert_non_null(strstr(last_error->message, "operation 3"));
     g_clear_error(&last_error);
-    assert_null(lp_journal_open_operations(journal, &last_error));
+    /* One row hides none of the others. */
+    list = lp_journal_open_operations(journal, &last_error);
+    assert_int_equal(json_array_size(list), 1);
+    json_decref(list);
+    lp_journal_close(journal);
+}
+
+/* What reads well and is not what was written is not believed either; what has no sum is. */
+static void
+test_sums(void **state)
+{
+    LpJournal *journal = must_open();
+    json_t *list;
+
+    (void)state;
+    for (int id = 1; id <= 6; id++) {
+        put(journal, id, true);
+    }
+    lp_journal_put_profile(journal, "a", 7, "<p/>", on_durable, NULL);
+    lp_journal_put_profile(journal, "b", 7, "<p/>", on_durable, NULL);
+    lp_journal_put_saved_xml(journal, "a", "<domain/>", on_durable, NULL);
+    wait_acks(9);
+    lp_journal_close(journal);
+    by_hand("UPDATE operation SET body = replace(body, '2', '3') WHERE id = 2;"
+            "UPDATE operation SET uuid = 'other' WHERE id = 3;"
+            "UPDATE operation SET key = NULL WHERE id = 4;"
+            "UPDATE operation SET sum = NULL WHERE id = 5;"
+            "UPDATE operation SET open = 0 WHERE id = 6;"
+            "UPDATE profile SET generation = 8 WHERE uuid = 'a';"
+            "UPDATE saved_xml SET xml = '<other/>'");
+    journal = must_open();
+    list = lp_journal_open_operations(journal, NULL);
+    assert_int_equal(json_array_size(list), 2);
+    assert_int_equal(audit_number(list, 0, "id"), 1);
+    assert_int_equal(audit_number(list, 1, "id"), 5);
+    json_decref(list);
+    list = lp_journal_history(journal, NULL, 0, 10, NULL);
+    assert_int_equal(json_array_size(list), 0);
+    json_decref(list);
+    assert_null(lp_journal_operation(journal, 6, NULL));
+    assert_false(lp_journal_last_profile(journal, "a", NULL, NULL));
+    assert_true(lp_journal_last_profile(journal, "b", NULL, NULL));
+    g_clear_error(&last_error);
+    assert_null(lp_journal_saved_xml(journal, "a", &last_error));
+    assert_non_null(last_error);
     lp_journal_close(journal);
 }
 
@@ -1167,6 +1213,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_audit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_audit_bounds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_body, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sums, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kill, setup, teardown),
     };
