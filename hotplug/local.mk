@@ -3,7 +3,7 @@ noinst_LIBRARIES += liblp-plan.a liblp-hotplug.a
 liblp_plan_a_SOURCES = hotplug/view.c hotplug/view.h hotplug/plan.c hotplug/plan.h \
 	hotplug/plan-cpu.c hotplug/plan-mem.c hotplug/plan-cells.c hotplug/plan-near.c hotplug/plan-parts.h \
 	hotplug/admit.c hotplug/admit.h
-liblp_hotplug_a_SOURCES = hotplug/driver.c hotplug/driver.h hotplug/domxml.h \
+liblp_hotplug_a_SOURCES = hotplug/driver.c hotplug/driver.h hotplug/fds.c hotplug/fds.h hotplug/domxml.h \
 	hotplug/domxml-priv.h hotplug/domxml.c hotplug/domxml-tree.c hotplug/domxml-write.c \
 	hotplug/domxml-ports.c hotplug/domxml-enable.c hotplug/domxml-cells.c \
 	hotplug/domxml-devices.c hotplug/domxml-change.c hotplug/domxml-new.c \

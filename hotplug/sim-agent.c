@@ -5,9 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <glib-unix.h>
-
 #include "agent/wire/wire.h"
+#include "hotplug/fds.h"
 #include "hotplug/sim-host.h"
 
 /* What a Linux kernel keeps of boot memory for itself, so that MemTotal is less. */
@@ -26,6 +25,7 @@ struct LpSimLink {
     LpSimHost *host;
     char *uuid;
     int fd;
+    LpFd *watch;
     bool dead;
     uint32_t greeted_boot;        /* the boot that has said HELLO here; 0: none */
     uint64_t seq;
@@ -35,10 +35,9 @@ struct LpSimLink {
 };
 
 static void
-link_free(void *data)
+link_free(LpSimLink *link)
 {
-    LpSimLink *link = data;
-
+    lp_fd_unwatch(link->watch);
     close(link->fd);
     lp_sim_host_unref(link->host);
     g_free(link->uuid);
@@ -46,7 +45,7 @@ link_free(void *data)
     g_free(link);
 }
 
-/* The source sees the hang-up and frees the link, on its own thread. */
+/* Whoever watches it sees the hang-up and frees the link, on its own thread. */
 static void
 kill_link(LpSimLink *link)
 {
@@ -256,20 +255,17 @@ update_link(LpSimLink *link, const LpSimDomain *domain, const LpWireState *state
 }
 
 static void
-say_all(LpSimHost *host, const LpSimDomain *domain, const LpWireMessage *message)
+say_all(const GSList *links, const LpSimDomain *domain, const LpWireMessage *message)
 {
-    for (guint i = 0; i < host->links->len; i++) {
-        LpSimLink *link = g_ptr_array_index(host->links, i);
-
-        if (!link->dead && strcmp(link->uuid, domain->uuid) == 0)
-            say(link, domain, message);
-    }
+    for (const GSList *each = links; each; each = each->next)
+        if (!((LpSimLink *) each->data)->dead)
+            say(each->data, domain, message);
 }
 
 void
 lp_sim_agent_update(LpSimDomain *domain, int64_t now_usec)
 {
-    LpSimHost *host = domain->host;
+    const GSList *links = g_hash_table_lookup(domain->host->links, domain->uuid);
     LpWireState state = { .seq = 0 };
     LpWireMessage message;
     bool filled = false, reply = domain->reply_due && lp_sim_guest_cpus_settled(domain);
@@ -279,15 +275,13 @@ lp_sim_agent_update(LpSimDomain *domain, int64_t now_usec)
         domain->speak_usec = 0;
         return;
     }
-    for (guint i = 0; i < host->links->len; i++) {
-        LpSimLink *link = g_ptr_array_index(host->links, i);
-
-        if (link->dead || strcmp(link->uuid, domain->uuid) != 0)
+    for (const GSList *each = links; each; each = each->next) {
+        if (((LpSimLink *) each->data)->dead)
             continue;
         if (!filled)
             fill_state(domain, &state);
         filled = true;
-        update_link(link, domain, &state, reply, now_usec);
+        update_link(each->data, domain, &state, reply, now_usec);
     }
     if (reply && filled)
         domain->reply_due = false;
@@ -297,18 +291,20 @@ lp_sim_agent_update(LpSimDomain *domain, int64_t now_usec)
     else if (domain->speak_usec <= now_usec)
         domain->speak_usec = (now_usec / SPEAK_USEC + 1) * SPEAK_USEC;
     while (filled && lp_sim_talk_next(domain, now_usec, &message))
-        say_all(host, domain, &message);
+        say_all(links, domain, &message);
 }
 
 void
 lp_sim_agent_close(LpSimHost *host, const LpSimDomain *domain)
 {
-    for (guint i = 0; i < host->links->len; i++) {
-        LpSimLink *link = g_ptr_array_index(host->links, i);
+    GHashTableIter iter;
+    void *uuid, *links;
 
-        if (!domain || strcmp(link->uuid, domain->uuid) == 0)
-            kill_link(link);
-    }
+    g_hash_table_iter_init(&iter, host->links);
+    while (g_hash_table_iter_next(&iter, &uuid, &links))
+        for (GSList *each = links; each; each = each->next)
+            if (!domain || strcmp(uuid, domain->uuid) == 0)
+                kill_link(each->data);
 }
 
 static void
@@ -378,8 +374,28 @@ read_link(LpSimLink *link, LpSimDomain *domain, int64_t now_usec)
     }
 }
 
-static gboolean
-serve(G_GNUC_UNUSED int fd, G_GNUC_UNUSED GIOCondition condition, void *data)
+static void
+remember_link(LpSimLink *link)
+{
+    GSList *links = g_hash_table_lookup(link->host->links, link->uuid);
+
+    g_hash_table_insert(link->host->links, g_strdup(link->uuid), g_slist_prepend(links, link));
+}
+
+static void
+forget_link(LpSimLink *link)
+{
+    GHashTable *all = link->host->links;
+    GSList *links = g_slist_remove(g_hash_table_lookup(all, link->uuid), link);
+
+    if (links)
+        g_hash_table_insert(all, g_strdup(link->uuid), links);
+    else
+        g_hash_table_remove(all, link->uuid);
+}
+
+static void
+serve(G_GNUC_UNUSED bool readable, G_GNUC_UNUSED bool writable, void *data)
 {
     LpSimLink *link = data;
     LpSimHost *host = link->host;
@@ -391,11 +407,12 @@ serve(G_GNUC_UNUSED int fd, G_GNUC_UNUSED GIOCondition condition, void *data)
     alive = !link->dead && domain && read_link(link, domain, g_get_monotonic_time())
         && !link->dead;
     if (!alive) {
-        g_ptr_array_remove_fast(host->links, link);
+        forget_link(link);
         lp_sim_unlisten(host);
     }
     g_mutex_unlock(&host->lock);
-    return alive ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+    if (!alive)
+        link_free(link);
 }
 
 static bool
@@ -413,25 +430,27 @@ can_open(LpSimDomain *domain, GError **error)
     return true;
 }
 
-static void
+/* Takes the host and the descriptor. */
+static bool
 serve_link(LpSimHost *host, LpSimDomain *domain, int fd)
 {
-    g_autoptr(GMainContext) context = g_main_context_ref_thread_default();
     LpSimLink *link = g_new0(LpSimLink, 1);
-    GSource *source = g_unix_fd_source_new(fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
 
     link->host = host;
     link->uuid = g_strdup(domain->uuid);
     link->fd = fd;
     link->reader = g_malloc(sizeof(*link->reader));
     lp_wire_reader_init(link->reader);
+    link->watch = lp_fd_watch(fd, serve, link);
+    if (!link->watch || !lp_fd_want(link->watch, true, false)) {
+        link_free(link);
+        return false;
+    }
     domain->reply_due = false;
-    g_ptr_array_add(host->links, link);
+    remember_link(link);
     lp_sim_listen(host);
     lp_sim_host_touch(host, domain);
-    g_source_set_callback(source, G_SOURCE_FUNC(serve), link, link_free);
-    g_source_attach(source, context);
-    g_source_unref(source);
+    return true;
 }
 
 int
@@ -446,12 +465,15 @@ lp_sim_agent_open(const char *uri, const char *uuid, GError **error)
     g_mutex_lock(&host->lock);
     domain = lp_sim_host_find(host, uuid, error);
     if (can_open(domain, error)) {
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0)
-            serve_link(lp_sim_host_ref(host), domain, fds[1]);
-        else
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0
+            || !serve_link(lp_sim_host_ref(host), domain, fds[1])) {
             g_set_error(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_FAILED,
                         "no socket pair for the agent of %s: %s", domain->name,
                         g_strerror(errno));
+            if (fds[0] >= 0)
+                close(fds[0]);
+            fds[0] = -1;
+        }
     }
     g_mutex_unlock(&host->lock);
     lp_sim_host_unref(host);

@@ -178,7 +178,7 @@ host_new(const char *path)
     host->by_name = g_hash_table_new(g_str_hash, g_str_equal);
     host->moving = g_hash_table_new(NULL, NULL);
     host->watches = g_ptr_array_new();
-    host->links = g_ptr_array_new();
+    host->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return host;
 }
 
@@ -190,7 +190,7 @@ host_free(LpSimHost *host)
     g_hash_table_unref(host->by_uuid);
     g_ptr_array_unref(host->domains);
     g_ptr_array_unref(host->watches);
-    g_ptr_array_unref(host->links);
+    g_hash_table_unref(host->links);
     g_mutex_clear(&host->lock);
     g_cond_clear(&host->wake);
     g_free(host->path);

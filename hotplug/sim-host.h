@@ -139,7 +139,8 @@ struct LpSimHost {
     GPtrArray *domains;           /* of LpSimDomain*, owned */
     GHashTable *by_uuid, *by_name;
     GHashTable *moving;           /* LpSimDomain* with something in motion */
-    GPtrArray *watches, *links;   /* main loop only changes them */
+    GPtrArray *watches;           /* main loop only changes these two */
+    GHashTable *links;            /* uuid -> GSList of LpSimLink* */
     GSource *timer;               /* while something on the main loop listens */
     void *monitor;                /* GFileMonitor of faults_dir, likewise */
     unsigned listeners;

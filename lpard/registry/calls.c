@@ -118,6 +118,7 @@ set_stuck(struct LpCalls *calls, bool stuck)
     }
     if (stuck) {
         fail_waiting(calls, "an earlier call on this domain never came back");
+        calls->registry->n_stuck += stuck ? 1 : -1u;
         if (!calls->probe_source)
             calls->probe_source = g_timeout_add_seconds(PROBE_SEC, probe, calls);
     }

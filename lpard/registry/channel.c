@@ -6,12 +6,14 @@
 #include "lpard/registry/channel.h"
 
 #include <errno.h>
-#include <glib-unix.h>
 #include <linux/sockios.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "hotplug/fds.h"
+#include "lpard/registry/lookout.h"
 
 /* Pauses between attempts to connect. */
 #define LP_RETRY_MIN_MSEC 100
@@ -70,10 +72,11 @@ struct LpChannel {
     GByteArray *out;
     char *why;                    /* of the loss that is to be told */
 
-    guint read_source;            /* a watch, or the next turn */
-    guint write_source;
+    LpFd *watch;                  /* NULL: not connected */
+    bool reading;                 /* what is watched for */
+    guint read_source;            /* the next turn, if it does not wait for bytes */
     guint who_source;
-    guint silence_source;
+    LpLookoutPlace silence;
     guint retry_source;           /* tells of the loss, or connects again */
     guint retry_msec, who_msec;
     LpWireReader reader;
@@ -81,8 +84,11 @@ struct LpChannel {
 
 static void channel_connect(LpChannel *channel);
 static gboolean on_read(gpointer data);
-static gboolean on_readable(gint fd, GIOCondition condition, gpointer data);
-static gboolean on_writable(gint fd, GIOCondition condition, gpointer data);
+static void on_ready(bool readable, bool writable, void *data);
+static void on_silence(void *data);
+
+/* Of every guest: their waits are equally long. */
+static LpLookout silences = LP_LOOKOUT(LP_SILENCE_LOOK_MSEC, on_silence);
 
 static int64_t
 now_nsec(void)
@@ -123,9 +129,10 @@ close_link(LpChannel *channel)
 {
     channel->asked = false;
     g_clear_handle_id(&channel->read_source, g_source_remove);
-    g_clear_handle_id(&channel->write_source, g_source_remove);
     g_clear_handle_id(&channel->who_source, g_source_remove);
-    g_clear_handle_id(&channel->silence_source, g_source_remove);
+    lp_lookout_leave(&silences, &channel->silence);
+    g_clear_pointer(&channel->watch, lp_fd_unwatch);
+    channel->reading = false;
     g_byte_array_set_size(channel->out, 0);
     if (channel->fd >= 0) {
         close(channel->fd);
@@ -180,6 +187,18 @@ drop(LpChannel *channel, bool misbehaved, const char *why)
 
 /* --- writing --- */
 
+/* false: the link is gone. */
+static bool
+watch_for(LpChannel *channel, bool reading, bool writing)
+{
+    channel->reading = reading;
+    if (lp_fd_want(channel->watch, reading, writing)) {
+        return true;
+    }
+    drop(channel, false, "the host has no room to watch it");
+    return false;
+}
+
 /* Writes what the socket takes; false: the link is gone. */
 static bool
 flush(LpChannel *channel)
@@ -196,27 +215,11 @@ flush(LpChannel *channel)
             return false;
         }
         if (n < 0) {
-            if (channel->write_source == 0) {
-                channel->write_source = g_unix_fd_add(channel->fd, G_IO_OUT, on_writable,
-                                                      channel);
-            }
-            return true;
+            return watch_for(channel, channel->reading, true);
         }
         g_byte_array_remove_range(channel->out, 0, (guint)n);
     }
-    g_clear_handle_id(&channel->write_source, g_source_remove);
-    return true;
-}
-
-static gboolean
-on_writable(gint fd, GIOCondition condition, gpointer data)
-{
-    LpChannel *channel = data;
-
-    (void)fd;
-    (void)condition;
-    flush(channel);
-    return channel->write_source != 0 ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+    return watch_for(channel, channel->reading, false);
 }
 
 bool
@@ -271,32 +274,30 @@ on_who(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-static gboolean
-on_silence(gpointer data)
+static void
+on_silence(void *data)
 {
     static const LpWireMessage who = { .kind = LP_WIRE_WHO };
     LpChannel *channel = data;
     bool silent = now_nsec() - channel->heard_nsec >= LP_SILENCE_NSEC;
 
-    channel->silence_source = 0;
     if (silent && channel->asked) {
         drop(channel, false, "the agent has stopped answering");
-        return G_SOURCE_REMOVE;
+        return;
     }
     if (silent && !lp_channel_send(channel, &who)) {
-        return G_SOURCE_REMOVE;
+        return;
     }
     channel->asked = silent;
-    channel->silence_source = g_timeout_add(LP_SILENCE_LOOK_MSEC, on_silence, channel);
-    return G_SOURCE_REMOVE;
+    lp_lookout_enter(&silences, &channel->silence, channel);
 }
 
 static void
 heard_hello(LpChannel *channel)
 {
     channel->heard = true;
-    if (channel->silence_source == 0) {
-        channel->silence_source = g_timeout_add(LP_SILENCE_LOOK_MSEC, on_silence, channel);
+    if (!channel->silence.in) {
+        lp_lookout_enter(&silences, &channel->silence, channel);
     }
     g_clear_handle_id(&channel->who_source, g_source_remove);
     if (!channel->misbehaved) {
@@ -310,7 +311,7 @@ static void
 read_when_readable(LpChannel *channel)
 {
     g_clear_handle_id(&channel->read_source, g_source_remove);
-    channel->read_source = g_unix_fd_add(channel->fd, G_IO_IN, on_readable, channel);
+    watch_for(channel, true, channel->out->len > 0);
 }
 
 /* 0: when everything else that is due has had its turn. */
@@ -318,6 +319,9 @@ static void
 read_after(LpChannel *channel, guint msec)
 {
     g_clear_handle_id(&channel->read_source, g_source_remove);
+    if (!watch_for(channel, false, channel->out->len > 0)) {
+        return;
+    }
     channel->read_source = msec > 0 ? g_timeout_add(msec, on_read, channel)
                                     : g_idle_add_full(G_PRIORITY_DEFAULT, on_read, channel, NULL);
 }
@@ -462,7 +466,7 @@ read_turn(LpChannel *channel)
     read_after(channel, 0);
 }
 
-/* Each turn leaves behind the source of the next one, if there is to be one. */
+/* Each turn leaves behind what begins the next one, if there is to be one. */
 static gboolean
 on_read(gpointer data)
 {
@@ -475,12 +479,14 @@ on_read(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-static gboolean
-on_readable(gint fd, GIOCondition condition, gpointer data)
+static void
+on_ready(bool readable, bool writable, void *data)
 {
-    (void)fd;
-    (void)condition;
-    return on_read(data);
+    LpChannel *channel = data;
+
+    if ((!writable || flush(channel)) && readable) {
+        on_read(channel);
+    }
 }
 
 /* --- the whole --- */
@@ -502,6 +508,12 @@ channel_connect(LpChannel *channel)
         }
         return;
     }
+    channel->watch = lp_fd_watch(channel->fd, on_ready, channel);
+    if (channel->watch == NULL) {
+        close_link(channel);
+        retry_later(channel);
+        return;
+    }
     channel->link++;
     channel->connected_nsec = now_nsec();
     channel->ended = false;
@@ -511,8 +523,9 @@ channel_connect(LpChannel *channel)
     channel->flood_nsec = 0;
     channel->who_msec = LP_WHO_MIN_MSEC;
     lp_wire_reader_init(&channel->reader);
-    read_when_readable(channel);
-    on_who(channel);
+    if (watch_for(channel, true, false)) {
+        on_who(channel);
+    }
 }
 
 LpChannel *

@@ -36,6 +36,8 @@ struct LpRegistry {
     int64_t list_usec;             /* when it was asked for */
     guint again_source;
     GHashTable *partitions;        /* uuid -> LpPartition */
+    GHashTable *by_name;           /* the same; name -> LpPartition */
+    unsigned n_stuck;
     GArray *listeners;             /* of LpListener */
     LpGuestFunc heard;             /* or NULL */
     void *heard_data;

@@ -142,6 +142,23 @@ emit_partition(LpRegistry *registry, const LpPartition *partition)
                              (json_int_t) lp_partition_granted_bytes(partition)));
 }
 
+/* Of two that seem to have one name for a moment, while domains are renamed, the one read last has it. */
+static void
+drop_name(LpRegistry *registry, LpPartition *partition)
+{
+    if (g_hash_table_lookup(registry->by_name, partition->view->name) == partition)
+        g_hash_table_remove(registry->by_name, partition->view->name);
+}
+
+static void
+keep_name(LpRegistry *registry, LpPartition *partition, const char *now)
+{
+    if (partition->view->name && strcmp(partition->view->name, now) != 0)
+        drop_name(registry, partition);
+    if (g_hash_table_lookup(registry->by_name, now) != partition)
+        g_hash_table_replace(registry->by_name, g_strdup(now), partition);
+}
+
 static void
 forget(LpRegistry *registry, const char *uuid)
 {
@@ -150,6 +167,8 @@ forget(LpRegistry *registry, const char *uuid)
     if (!partition)
         return;
     g_hash_table_steal(registry->partitions, partition->uuid);
+    drop_name(registry, partition);
+    registry->n_stuck -= partition->stuck;
     lp_registry_discount(registry, partition);
     lp_events_emit(registry->events, "partition",
                    json_pack("{s:s,s:s,s:s}", "name", partition->view->name, "uuid",
@@ -193,8 +212,10 @@ lp_registry_update(LpRegistry *registry, const char *uuid, LpView *view)
     changed = restarted || partition->view->run != view->run
               || lp_view_granted_bytes(partition->view) != lp_view_granted_bytes(view)
               || !lp_cpumask_equal(&partition->view->plugged, &view->plugged);
+    keep_name(registry, partition, view->name);
     lp_view_free(partition->view);
     partition->view = view;
+    partition->seen_usec = g_get_monotonic_time();
     read_profile(registry, partition);
     lp_registry_settle(registry, partition);
     lp_registry_count(registry, partition);
@@ -387,6 +408,10 @@ on_event(const LpEvent *event, void *data)
         lp_registry_tell(registry, LP_CHANGE_DEVICE_REFUSED, partition, event->alias);
         break;
     case LP_EVENT_DOMAIN_RESET:
+    case LP_EVENT_DOMAIN_MIGRATED:
+        g_strlcpy(partition->migrated_run_id, partition->view->run_id,
+                  sizeof partition->migrated_run_id);
+        break;
         partition->guest.base_total_bytes = 0;
         lp_registry_tell(registry, LP_CHANGE_RESET, partition, NULL);
         break;
@@ -413,20 +438,6 @@ read_resident(LpView *view)
     fclose(file);
 }
 
-/* libvirt 9.0 has no event for a vCPU that leaves: one whose removal is late is looked for. */
-static bool
-awaits_removal(const LpPartition *partition)
-{
-    const LpCpuMask *folded = &partition->profile.folded;
-
-    if (!lp_partition_has_profile(partition) || partition->view->accel == LP_ACCEL_TCG)
-        return false;
-    for (int c = lp_cpumask_next(folded, 0); c >= 0; c = lp_cpumask_next(folded, c + 1u))
-        if (lp_cpumask_has(&partition->view->hotpluggable, (unsigned) c))
-            return true;
-    return false;
-}
-
 static gboolean
 on_tick(gpointer data)
 {
@@ -438,8 +449,6 @@ on_tick(gpointer data)
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &partition)) {
         if (partition->view->run == LP_RUN_OFF)
             continue;
-        if (awaits_removal(partition))
-            lp_registry_look(registry, partition->uuid);
         /* Device and guest may each have spoken last too soon after the other. */
         lp_guest_calibrate(partition);
         if (partition->view->pid <= 0)
@@ -469,6 +478,7 @@ lp_registry_new(LpWorkers *workers, LpJournal *journal, LpEvents *events, const 
     registry->partitions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, partition_free);
     registry->listeners = g_array_new(FALSE, FALSE, sizeof(LpListener));
     return registry;
+    registry->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
 void
@@ -491,6 +501,7 @@ lp_registry_free(LpRegistry *registry)
         lp_workers_driver(registry->workers)->unwatch(registry->watch);
     g_hash_table_unref(registry->partitions);
     g_array_unref(registry->listeners);
+    g_hash_table_unref(registry->by_name);
     g_free(registry);
 }
 
@@ -532,14 +543,7 @@ lp_registry_uri(const LpRegistry *registry)
 unsigned
 lp_registry_n_stuck(LpRegistry *registry)
 {
-    GHashTableIter iter;
-    LpPartition *partition;
-    unsigned n = 0;
-
-    g_hash_table_iter_init(&iter, registry->partitions);
-    while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &partition))
-        n += partition->stuck;
-    return n;
+    return registry->n_stuck;
 }
 
 static gint
@@ -600,12 +604,8 @@ lp_registry_find(LpRegistry *registry, const char *name, GError **error)
 
     if (partition)
         return partition;
-    list = lp_registry_list(registry);
-    for (guint i = 0; i < list->len; i++) {
-        partition = g_ptr_array_index(list, i);
-        if (strcmp(partition->view->name, name) == 0)
-            return partition;
-    }
+    if (!partition)
+        partition = g_hash_table_lookup(registry->by_name, name);
     if (!registry->synced) {
         g_set_error(error, LP_ERROR, LP_ERROR_UNREACHABLE,
                     "the hypervisor at %s cannot be reached, so its domains are not known; is "
@@ -615,6 +615,7 @@ lp_registry_find(LpRegistry *registry, const char *name, GError **error)
     }
     near = near_name(list, name);
     g_set_error(error, LP_ERROR, LP_ERROR_NO_PARTITION,
+    list = lp_registry_list(registry);
                 "there is no partition or domain \"%s\"%s%s%s; `lparctl list --all` shows all",
                 name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     return NULL;
