@@ -58,7 +58,7 @@ ctl() {
 }
 
 other_lpard() {
-    timeout "$patience" "$lpard" --connect "sim:$host" --topology "numa:1 core:8 pu:1" "$@"
+    timeout "$patience" "$lpard" --connect "sim:$dir/other.json" --topology "numa:1 core:8 pu:1" "$@"
 }
 
 start_lpard() {
@@ -150,7 +150,8 @@ tell p2 '{"veto": ""}'
 expect 0 "back" ctl set p2 mem=2G
 expect 8 "no lpard there" "$lparctl" --socket "$dir/none.sock" list
 
-# A second lpard.
+# A second lpard; tests/power.sh has one on the same host.
+echo '{"seed": 1, "domains": []}' >"$dir/other.json"
 expect 1 "a second lpard on the same state is refused" other_lpard \
     --socket "$dir/two.sock" --state "$dir/state"
 says "$pid" "and names the first"

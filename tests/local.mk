@@ -25,6 +25,7 @@ include tests/unit/sim.mk
 include tests/unit/sim-numa.mk
 include tests/unit/rivals.mk
 include tests/unit/lpard.mk
+include tests/unit/power.mk
 include tests/unit/placement.mk
 include tests/unit/optimize.mk
 include tests/unit/pools.mk

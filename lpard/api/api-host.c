@@ -82,13 +82,13 @@ lp_api_get_root(LpCall *call)
     for (guint i = 0; i < owned->len; i++)
         json_array_append_new(owns, json_string(g_ptr_array_index(owned, i)));
     lp_call_answer(call, SOUP_STATUS_OK, json_pack(
-        "{s:s, s:s, s:i, s:s, s:b, s:s?, s:s, s:o, s:{s:b, s:s?}, s:i}",
+        "{s:s, s:s, s:i, s:s, s:b, s:s?, s:s, s:o, s:{s:b, s:s?}, s:i, s:o}",
         "name", "lpard", "version", PACKAGE_VERSION, "api", API_VERSION,
         "uri", lp_registry_uri(api->registry),
         "connected", lp_registry_connected(api->registry), "hypervisor", api->hypervisor,
         "role", lp_role_name(call->caller->grant.role), "owns", owns,
         "journal", "healthy", healthy, "message", healthy ? NULL : message,
-        "stuck_lanes", (int)lp_registry_n_stuck(api->registry)));
+        "stuck_lanes", (int)lp_registry_n_stuck(api->registry), "sandbox", lp_export_sandbox()));
 }
 
 /* Memory of each node, by the nodes' order in the topology. */

@@ -4,6 +4,7 @@
 #include "lpard/registry/channel.h"
 #include "lpard/api/drift.h"
 #include "lpard/define/autoscale-change.h"
+#include "lpard/sandbox.h"
 #include "numa/score.h"
 
 const char *
@@ -360,12 +361,24 @@ virtualization_json(const LpHost *host)
 }
 
 json_t *
+lp_export_sandbox(void)
+{
+    const LpSandbox *sandbox = lp_sandbox();
+    json_t *capabilities = json_array();
+
+    for (char **name = sandbox->capabilities; name && *name; name++)
+        json_array_append_new(capabilities, json_string(*name));
+    return json_pack("{s:b, s:s?, s:o}", "on", sandbox->on, "reason", sandbox->reason,
+                     "capabilities", capabilities);
+}
+
+json_t *
 lp_export_host(const char *uri, bool connected, bool cpu_is_enforced, const LpHost *host,
                const LpHostUse *use, const LpExportNode *nodes, uint32_t score_centi)
 {
     return json_pack(
         "{s:s, s:b, s:o, s:o, s:b, s:{s:o, s:o, s:o, s:o, s:o, s:o}, "
-        "s:{s:i, s:i, s:i, s:i, s:i}, s:i, s:i, s:i, s:o}",
+        "s:{s:i, s:i, s:i, s:i, s:i}, s:i, s:i, s:i, s:o, s:o}",
         "uri", uri, "connected", connected,
         "topology", lp_export_topology(&host->topology, nodes),
         "virtualization", virtualization_json(host), "cpu_enforced", cpu_is_enforced,
@@ -379,5 +392,6 @@ lp_export_host(const char *uri, bool connected, bool cpu_is_enforced, const LpHo
         "pools_centi", (int)use->pools_centi, "free_centi", (int)use->free_centi,
         "partitions", (int)use->n_partitions, "running", (int)use->n_running,
         "unmanaged", (int)use->n_unmanaged,
-        "score_centi", integer_or_null(score_centi != LP_SCORE_NONE, score_centi));
+        "score_centi", integer_or_null(score_centi != LP_SCORE_NONE, score_centi),
+        "sandbox", lp_export_sandbox());
 }

@@ -25,6 +25,8 @@ json_t *lp_export_agent(const LpPartition *partition, int64_t now_usec);
 json_t *lp_export_guest(const LpPartition *partition, int64_t now_usec);
 json_t *lp_export_domain(const LpPartition *partition);
 json_t *lp_export_profile(const LpProfile *profile);
+/* What this process gave up (lpard/sandbox.h). */
+json_t *lp_export_sandbox(void);
 /* A node's memory; such are in the nodes' order in the topology. */
 typedef struct {
     uint64_t granted_bytes;       /* that domains with a cell there may hold */

@@ -22,6 +22,25 @@ print_virtualization(const json_t *host, GString *out)
     lp_ctl_text_wrap(out, "virtualization: ", "  ", text);
 }
 
+/* An older lpard says nothing of it. */
+static void
+print_sandbox(const json_t *host, GString *out)
+{
+    const json_t *kept = lp_ctl_json_at(host, "sandbox.capabilities");
+    g_autoptr(GString) text = g_string_new("on; capabilities: ");
+
+    if (!kept)
+        return;
+    if (!lp_ctl_json_bool(host, "sandbox.on"))
+        g_string_printf(text, "off: %s", lp_ctl_json_str(host, "sandbox.reason"));
+    else if (json_array_size(kept) == 0)
+        g_string_append(text, "none");
+    for (gsize i = 0; i < json_array_size(kept); i++)
+        g_string_append_printf(text, "%s%s", i ? ", " : "",
+                               json_string_value(json_array_get(kept, i)));
+    lp_ctl_text_wrap(out, "sandbox: ", "  ", text->str);
+}
+
 static void
 print_use(const json_t *host, GString *out)
 {
@@ -123,6 +142,7 @@ lp_ctl_cmd_host(LpCtl *ctl, GError **error)
     g_string_append_printf(out, "processor capacity: %s\n",
                            lp_ctl_json_bool(host, "cpu_enforced")
                                ? "enforced" : "not enforced (this connection has no cgroups)");
+    print_sandbox(host, out);
     print_nodes(host, out);
     print_use(host, out);
     fputs(out->str, stdout);
