@@ -39,6 +39,7 @@ struct LpOptimizer {
     uint32_t threshold, delta;    /* points */
     uint64_t rate_bytes;
     uint32_t pressure_centi;
+    LpTopology *topology;         /* the registry's, for calls that may outlast it; reference-counted */
     const char *procfs;           /* "/proc"; another one in tests */
     bool closing;
 

@@ -32,7 +32,7 @@ typedef struct {
 typedef struct {
     LpOptimizer *optimizer;
     char uuid[40];
-    const LpTopology *topology;
+    LpTopology *topology;         /* held: the call may outlast the registry that it is from */
     LpLocality *locality;
     int64_t cost_usec;
 } Locate;
@@ -122,6 +122,7 @@ locate_free(void *data)
     Locate *locate = data;
 
     lp_locality_free(locate->locality);
+    g_atomic_rc_box_release(locate->topology);
     g_free(locate);
 }
 
@@ -237,7 +238,7 @@ ask(LpSurveyed *item)
     Locate *locate = g_new0(Locate, 1);
 
     g_strlcpy(locate->uuid, item->partition->uuid, sizeof locate->uuid);
-    locate->topology = &lp_registry_host(optimizer->registry)->topology;
+    locate->topology = g_atomic_rc_box_acquire(optimizer->topology);
     g_strlcpy(item->run_id, item->partition->view->run_id, sizeof item->run_id);
     item->asking = true;
     item->begun = ++optimizer->turn;
@@ -430,6 +431,8 @@ lp_survey_begin(LpOptimizer *optimizer)
 {
     g_autoptr(GPtrArray) list = lp_registry_list(optimizer->registry);
 
+    optimizer->topology = g_atomic_rc_box_new(LpTopology);
+    *optimizer->topology = lp_registry_host(optimizer->registry)->topology;
     optimizer->items = g_hash_table_new(g_str_hash, g_str_equal);
     optimizer->waiters = g_ptr_array_new();
     g_queue_init(&optimizer->queue);
@@ -461,4 +464,5 @@ lp_survey_end(LpOptimizer *optimizer)
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &item))
         item_free(item);
     g_hash_table_unref(optimizer->items);
+    g_atomic_rc_box_release(optimizer->topology);
 }
