@@ -196,15 +196,19 @@ lp_tls_greet(LpCaller *caller)
 {
     LpDoor *door = caller->door;
     g_autoptr(GError) error = NULL;
-    GIOStream *stream = g_tls_server_connection_new(caller->stream, door->tls->certificate,
-                                                    &error);
+    GIOStream *stream;
 
+    /* With the authority from the beginning: by default every connection would read the
+     * system's certificates first. */
+    stream = g_initable_new(g_tls_backend_get_server_connection_type(g_tls_backend_get_default()),
+                            NULL, &error, "base-io-stream", caller->stream, "certificate",
+                            door->tls->certificate, "database", door->tls->authority,
+                            "authentication-mode", G_TLS_AUTHENTICATION_REQUESTED,
+                            "require-close-notify", FALSE, NULL);
     if (!stream) {
         lp_caller_close(caller);
         return;
     }
-    g_object_set(stream, "authentication-mode", G_TLS_AUTHENTICATION_REQUESTED,
-                 "database", door->tls->authority, "require-close-notify", FALSE, NULL);
     g_signal_connect(stream, "accept-certificate", G_CALLBACK(on_certificate), NULL);
     g_socket_set_option(caller->socket, IPPROTO_TCP, TCP_NODELAY, TRUE, NULL);
     g_object_unref(caller->stream);

@@ -1,4 +1,4 @@
-/* HTTP over a Unix socket. */
+/* HTTP over a Unix socket or TLS. */
 #include "lpard/ctl/client.h"
 
 #include <gio/gunixsocketaddress.h>
@@ -18,7 +18,9 @@
 #define CHUNK_BYTES (64 * 1024)
 
 struct LpCtlClient {
-    char *socket;
+    char *where;                  /* the socket, or the URL */
+    LpCtlRemote *remote;          /* NULL: the socket */
+    GTlsCertificateFlags distrust;    /* what was wrong with lpard's certificate */
     SoupSession *session;
     GCancellable *interrupt;
 };
@@ -72,23 +74,42 @@ default_socket(void)
     return g_build_filename(g_get_user_runtime_dir(), "lpard", "lpard.sock", NULL);
 }
 
+/* Too long a path is a mistake better told before connect() tells it. */
+static GSocketAddress *
+socket_address(const char *path, GError **error)
+{
+    size_t room = sizeof(((struct sockaddr_un *)NULL)->sun_path);
+
+    if (path[0] != '\0' && strlen(path) < room)
+        return g_unix_socket_address_new(path);
+    lp_ctl_error(error, LP_CTL_EXIT_USAGE,
+                 "the socket's path is %s: give one of 1 to %zu bytes with --socket",
+                 path[0] == '\0' ? "empty" : "too long", room - 1);
+    return NULL;
+}
+
 LpCtlClient *
-lp_ctl_client_new(const char *socket, GError **error)
+lp_ctl_client_new(const LpCtlWay *way, GError **error)
 {
     LpCtlClient *client;
+    g_autoptr(GError) unusable = NULL;
+    g_autoptr(LpCtlRemote) remote = lp_ctl_remote_new(way, &unusable);
     g_autoptr(GSocketAddress) address = NULL;
-    g_autofree char *path = socket ? g_strdup(socket) : default_socket();
+    g_autofree char *path = NULL;
 
-    if (path[0] == '\0' || strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path)) {
-        lp_ctl_error(error, LP_CTL_EXIT_USAGE,
-                     "the socket's path is %s: give one of 1 to %zu bytes with --socket",
-                     path[0] == '\0' ? "empty" : "too long",
-                     sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
+    if (unusable != NULL) {
+        g_propagate_error(error, g_steal_pointer(&unusable));
         return NULL;
     }
+    if (remote == NULL) {
+        path = way->socket ? g_strdup(way->socket) : default_socket();
+        address = socket_address(path, error);
+        if (address == NULL)
+            return NULL;
+    }
     client = g_new0(LpCtlClient, 1);
-    address = g_unix_socket_address_new(path);
-    client->socket = g_steal_pointer(&path);
+    client->where = remote ? g_strdup(remote->base) : g_steal_pointer(&path);
+    client->remote = g_steal_pointer(&remote);
     client->interrupt = g_cancellable_new();
     /* No proxy: looking for one would load modules and read settings at every start. */
     client->session = soup_session_new_with_options("remote-connectable", address,
@@ -96,6 +117,8 @@ lp_ctl_client_new(const char *socket, GError **error)
                                                     "timeout", LP_CTL_ANSWER_SEC,
                                                     "user-agent", "lparctl/" PACKAGE_VERSION,
                                                     NULL);
+    if (client->remote != NULL && client->remote->authority != NULL)
+        soup_session_set_tls_database(client->session, client->remote->authority);
     return client;
 }
 
@@ -106,14 +129,9 @@ lp_ctl_client_free(LpCtlClient *client)
         return;
     g_object_unref(client->session);
     g_object_unref(client->interrupt);
-    g_free(client->socket);
+    lp_ctl_remote_free(client->remote);
+    g_free(client->where);
     g_free(client);
-}
-
-const char *
-lp_ctl_client_socket(const LpCtlClient *client)
-{
-    return client->socket;
 }
 
 void
@@ -131,18 +149,29 @@ lp_ctl_client_interrupt(LpCtlClient *client)
 static void
 explain_no_connection(const LpCtlClient *client, const GError *cause, GError **error)
 {
-    const char *start = "start it with `lpard` or `systemctl start lpard`";
+    const char *start = client->remote ? "start it there, with [tls] listen in its lpard.conf"
+                                       : "start it with `lpard` or `systemctl start lpard`";
 
     if (g_error_matches(cause, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
         lp_ctl_error(error, LP_CTL_EXIT_UNREACHABLE, "lpard is not running (no socket at %s): %s",
-                     client->socket, start);
+                     client->where, start);
     else if (g_error_matches(cause, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED))
         lp_ctl_error(error, LP_CTL_EXIT_UNREACHABLE,
-                     "lpard is not running (nobody listens at %s): %s", client->socket, start);
+                     "lpard is not running (nobody listens at %s): %s", client->where, start);
     else if (g_error_matches(cause, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED))
         lp_ctl_error(error, LP_CTL_EXIT_UNREACHABLE,
                      "lpard cannot be reached (permission denied at %s): run lparctl as a user "
-                     "who may open it, or name another with --socket", client->socket);
+                     "who may open it, or name another with --socket", client->where);
+    else if (cause->domain == G_RESOLVER_ERROR)
+        lp_ctl_error(error, LP_CTL_EXIT_UNREACHABLE, "no host is known by the name in %s (%s)",
+                     client->where, cause->message);
+    else if (g_error_matches(cause, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE))
+        lp_ctl_error(error, LP_CTL_EXIT_UNREACHABLE, "the certificate that lpard shows at %s %s",
+                     client->where, lp_ctl_remote_distrust(client->distrust));
+    else if (cause->domain == G_TLS_ERROR)
+        lp_ctl_error(error, LP_CTL_EXIT_UNREACHABLE,
+                     "there is no talking TLS with what answers at %s (%s): is it lpard's "
+                     "[tls] listen?", client->where, cause->message);
 }
 
 void
@@ -165,7 +194,7 @@ lp_ctl_client_explain(const LpCtlClient *client, const char *method, const GErro
         g_error_matches(cause, SOUP_SESSION_ERROR, SOUP_SESSION_ERROR_ENCODING)) {
         lp_ctl_error(error, LP_CTL_EXIT_ERROR,
                      "what answers at %s does not speak HTTP: is it lpard's socket?",
-                     client->socket);
+                     client->where);
         return;
     }
     if (strcmp(method, "GET") != 0)
@@ -173,11 +202,11 @@ lp_ctl_client_explain(const LpCtlClient *client, const char *method, const GErro
     if (g_error_matches(cause, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
         lp_ctl_error(error, LP_CTL_EXIT_UNREACHABLE,
                      "lpard at %s did not answer in time: see its log, or restart it%s",
-                     client->socket, taken);
+                     client->where, taken);
     else
         lp_ctl_error(error, LP_CTL_EXIT_UNREACHABLE,
                      "lpard at %s broke off its answer (%s): see its log, and try again%s",
-                     client->socket, cause->message, taken);
+                     client->where, cause->message, taken);
 }
 
 static void
@@ -249,13 +278,31 @@ exchange_clear(Exchange *exchange)
         g_string_free(exchange->text, TRUE);
 }
 
-static SoupMessage *
-make_message(const char *method, const char *path)
+/* It is not accepted; but what is wrong with it is told to nobody else. */
+static gboolean
+on_distrusted(SoupMessage *message, GTlsCertificate *certificate, GTlsCertificateFlags flags,
+              gpointer data)
 {
-    g_autofree char *uri = g_strconcat(BASE_URI, path, NULL);
+    LpCtlClient *client = data;
+
+    (void)message, (void)certificate;
+    client->distrust = flags;
+    return FALSE;
+}
+
+static SoupMessage *
+make_message(LpCtlClient *client, const char *method, const char *path)
+{
+    g_autofree char *uri = g_strconcat(client->remote ? client->remote->base : BASE_URI, path,
+                                       NULL);
     SoupMessage *message = soup_message_new(method, uri);
 
     soup_message_add_flags(message, SOUP_MESSAGE_NO_REDIRECT);
+    if (client->remote != NULL) {
+        g_signal_connect(message, "accept-certificate", G_CALLBACK(on_distrusted), client);
+        if (client->remote->certificate != NULL)
+            soup_message_set_tls_client_certificate(message, client->remote->certificate);
+    }
     return message;
 }
 
@@ -297,7 +344,7 @@ read_answer(const LpCtlClient *client, Exchange *exchange, LpCtlAnswer *answer, 
         lp_ctl_error(error, LP_CTL_EXIT_ERROR,
                      "what answers at %s makes no sense (status %u, %zu bytes that are %s): "
                      "is it lpard's socket, and of this version?",
-                     client->socket, answer->status, answer->text->len,
+                     client->where, answer->status, answer->text->len,
                      answer->json ? "no object of JSON" : "not JSON");
         return false;
     }
@@ -310,7 +357,7 @@ lp_ctl_client_ask(LpCtlClient *client, const char *method, const char *path, con
 {
     Exchange exchange = {
         .client = client,
-        .message = make_message(method, path),
+        .message = make_message(client, method, path),
         .text = g_string_new(NULL),
         .buffer = g_malloc(CHUNK_BYTES),
         .bound = LP_CTL_ANSWER_MAX,
@@ -331,7 +378,7 @@ lp_ctl_client_ask(LpCtlClient *client, const char *method, const char *path, con
     if (exchange.too_long)
         lp_ctl_error(error, LP_CTL_EXIT_ERROR,
                      "the answer of %s is longer than %u MiB: is it lpard's socket?",
-                     client->socket, LP_CTL_ANSWER_MAX >> 20);
+                     client->where, LP_CTL_ANSWER_MAX >> 20);
     else if (exchange.error != NULL)
         lp_ctl_client_explain(client, method, exchange.error, error);
     else
@@ -363,7 +410,7 @@ stream_refused(Exchange *exchange, GError **error)
 GInputStream *
 lp_ctl_client_stream(LpCtlClient *client, const char *path, const char *last, GError **error)
 {
-    Exchange exchange = { .client = client, .message = make_message("GET", path) };
+    Exchange exchange = { .client = client, .message = make_message(client, "GET", path) };
     SoupMessageHeaders *headers = soup_message_get_request_headers(exchange.message);
     GInputStream *stream = NULL;
 

@@ -1,10 +1,12 @@
-/* Asks lpard over its Unix socket, and turns what goes wrong into one line and an exit status. */
+/* Asks lpard over its Unix socket, or over TLS, and turns what goes wrong into one line and an exit status. */
 #ifndef LP_CTL_CLIENT_H
 #define LP_CTL_CLIENT_H
 
 #include <gio/gio.h>
 #include <jansson.h>
 #include <stdbool.h>
+
+#include "lpard/ctl/remote.h"
 
 #define LP_CTL_ERROR (lp_ctl_error_quark())
 GQuark lp_ctl_error_quark(void);
@@ -28,10 +30,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LpCtlAnswer, lp_ctl_answer_clear)
 
 typedef struct LpCtlClient LpCtlClient;
 
-/* `socket` NULL: the usual places.  Does not connect yet. */
-LpCtlClient *lp_ctl_client_new(const char *socket, GError **error);
+/* What `way` leaves open comes from the environment, else it is the socket at the usual places.
+ * Does not connect yet. */
+LpCtlClient *lp_ctl_client_new(const LpCtlWay *way, GError **error);
 void lp_ctl_client_free(LpCtlClient *client);
-const char *lp_ctl_client_socket(const LpCtlClient *client);
 /* Completion must not hang a shell. */
 void lp_ctl_client_set_timeout(LpCtlClient *client, guint seconds);
 

@@ -58,7 +58,12 @@ run(LpCtl *ctl, const GPtrArray *words, GError **error)
                               error) ||
         !check_words(verb, ctl->n_words, error))
         return -1;
-    ctl->client = lp_ctl_client_new(lp_ctl_value(ctl, LP_CTL_OPT_SOCKET), error);
+    ctl->client = lp_ctl_client_new(
+        &(LpCtlWay){ .socket = lp_ctl_value(ctl, LP_CTL_OPT_SOCKET),
+                     .url = lp_ctl_value(ctl, LP_CTL_OPT_URL),
+                     .certificate = lp_ctl_value(ctl, LP_CTL_OPT_CERT),
+                     .key = lp_ctl_value(ctl, LP_CTL_OPT_CERT_KEY),
+                     .authority = lp_ctl_value(ctl, LP_CTL_OPT_CA) }, error);
     if (ctl->client == NULL)
         return -1;
     status = verb->run(ctl, error);

@@ -17,6 +17,10 @@ typedef struct {
 
 static const Entry entries[LP_CTL_OPTS] = {
     [LP_CTL_OPT_SOCKET] = { "socket", 0, "PATH", "lpard's socket (else $LPARD_SOCKET)" },
+    [LP_CTL_OPT_URL] = { "url", 0, "https://HOST:PORT", "lpard over the network (else $LPARD_URL)" },
+    [LP_CTL_OPT_CERT] = { "cert", 0, "FILE", "your certificate there (else $LPARD_CERT)" },
+    [LP_CTL_OPT_CERT_KEY] = { "cert-key", 0, "FILE", "its key (else $LPARD_CERT_KEY, or in it)" },
+    [LP_CTL_OPT_CA] = { "ca", 0, "FILE", "who signed lpard's certificate (else $LPARD_CA)" },
     [LP_CTL_OPT_HELP] = { "help", 'h', NULL, "show how the verb is used" },
     [LP_CTL_OPT_VERSION] = { "version", 0, NULL, "show the version of lparctl" },
     [LP_CTL_OPT_OUTPUT] = { "output", 'o', "json|text", "json: lpard's answer, unchanged" },
@@ -251,6 +255,7 @@ lp_ctl_options_check(const LpCtlOptions *options, guint64 allowed, const char *v
            !contradicts(options, LP_CTL_OPT_CAPPED, LP_CTL_OPT_UNCAPPED, error) &&
            !contradicts(options, LP_CTL_OPT_CELLS, LP_CTL_OPT_CELL_NODES, error) &&
            !contradicts(options, LP_CTL_OPT_SCHEDULE, LP_CTL_OPT_NO_SCHEDULES, error) &&
+           !contradicts(options, LP_CTL_OPT_SOCKET, LP_CTL_OPT_URL, error) &&
            !contradicts(options, LP_CTL_OPT_STOP, LP_CTL_OPT_DRY_RUN, error) &&
            !contradicts(options, LP_CTL_OPT_UNTIL, LP_CTL_OPT_RELEASE, error);
 }

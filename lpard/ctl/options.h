@@ -8,6 +8,10 @@
 
 typedef enum {
     LP_CTL_OPT_SOCKET,
+    LP_CTL_OPT_URL,
+    LP_CTL_OPT_CERT,
+    LP_CTL_OPT_CERT_KEY,
+    LP_CTL_OPT_CA,
     LP_CTL_OPT_HELP,
     LP_CTL_OPT_VERSION,
     LP_CTL_OPT_OUTPUT,
@@ -72,6 +76,8 @@ typedef enum {
 /* Taken by every verb. */
 #define LP_CTL_OPTS_COMMON \
     (LP_CTL_OPT_BIT(LP_CTL_OPT_SOCKET) | LP_CTL_OPT_BIT(LP_CTL_OPT_HELP) | \
+     LP_CTL_OPT_BIT(LP_CTL_OPT_URL) | LP_CTL_OPT_BIT(LP_CTL_OPT_CERT) | \
+     LP_CTL_OPT_BIT(LP_CTL_OPT_CERT_KEY) | LP_CTL_OPT_BIT(LP_CTL_OPT_CA) | \
      LP_CTL_OPT_BIT(LP_CTL_OPT_VERSION) | LP_CTL_OPT_BIT(LP_CTL_OPT_VERBOSE))
 /* Of every verb that starts an operation. */
 #define LP_CTL_OPTS_CHANGE \

@@ -74,6 +74,8 @@ const LpCtlVerb lp_ctl_verbs[] = {
       OPT(MODE) | OPT(LEFTOVERS) | OPT(LIMIT) | OPT(OUTPUT), 0, 2, lp_ctl_cmd_policy },
     { "op", "list | show ID | cancel ID | wait ID", "operations, open and finished",
       "lparctl op wait 17", OPT(ALL) | OPT(PARTITION) | OPT(OUTPUT), 1, 2, lp_ctl_cmd_op },
+    { "audit", "[NAME]", "who asked for what change, and what came of it",
+      "lparctl audit web1 --limit 20", OPT(LIMIT) | OPT(OUTPUT), 0, 1, lp_ctl_cmd_audit },
     { "events", "[-f]", "what happened; -f: what happens", "lparctl events -f --partition web1",
       OPT(FOLLOW) | OPT(PARTITION) | OPT(OUTPUT), 0, 0, lp_ctl_cmd_events },
     { "version", "", "of lparctl, lpard and the hypervisor", "lparctl version", OPT(OUTPUT), 0, 0,

@@ -5,6 +5,7 @@
 #include "lpard/ctl/ctl.h"
 
 int lp_ctl_cmd_add(LpCtl *ctl, GError **error);
+int lp_ctl_cmd_audit(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_autoscale(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_capacity(LpCtl *ctl, GError **error);
 int lp_ctl_cmd_check(LpCtl *ctl, GError **error);

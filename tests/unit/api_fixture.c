@@ -6,6 +6,7 @@
 #include "lpard/api/openapi.h"
 
 World world;
+void (*prepare_world)(LpSettings *settings);
 
 /* Far more than any answer takes here; only a hang ends it. */
 #define PATIENCE_SEC 60
@@ -93,6 +94,8 @@ begin_world(const char *sim_host, unsigned n_nodes)
         /* Nothing is waited for. */
         .move_rate_bytes = 1ULL << 40, .move_pressure_centi = 10000,
     };
+    if (prepare_world)
+        prepare_world(&world.settings);
     world.host = make_host(n_nodes);
     world.journal = lp_journal_open(world.settings.state_dir, 30, NULL);
     world.events = lp_events_new();
@@ -128,6 +131,8 @@ end_world(void)
     lp_api_free(world.api);
     if (world.optimizer)
         lp_optimizer_free(world.optimizer);
+    if (world.scaler)
+        lp_scaler_free(world.scaler);
     lp_pools_free(world.pools);
     assert_false(g_file_test(world.settings.socket, G_FILE_TEST_EXISTS));
     lp_engine_free(world.engine);

@@ -30,11 +30,15 @@ typedef struct {
     LpApi *api;
     LpPools *pools;
     LpOptimizer *optimizer;       /* NULL on one node */
+    LpScaler *scaler;             /* a test's; NULL: none */
     SoupSession *session;
     json_t *document;
 } World;
 
 extern World world;
+
+/* A test's own settings, before anything reads them; NULL: none. */
+extern void (*prepare_world)(LpSettings *settings);
 
 /* `sim_host`: the text of a sim: file.  Its host has nodes of 64 GiB and 16 processors,
  * 21 apart. */
