@@ -46,6 +46,18 @@ check_nodes(LpOracle *oracle, const uint64_t *node_bytes)
                            topology->nodes[n].memory_bytes);
 }
 
+/* A cell that only prefers its node takes from others where that is full: the host's sum bounds it. */
+static bool
+is_bound(const LpView *view, const LpProfile *profile)
+{
+    return view->numatune == LP_NUMATUNE_RESTRICTIVE || view->numatune == LP_NUMATUNE_OTHER
+           || (profile
+               && (profile->numa.mode == LP_NUMA_STRICT
+                   || (profile->numa.n_nodes > 0
+                       && (profile->numa.mode == LP_NUMA_SPREAD
+                           || profile->numa.mode == LP_NUMA_INTERLEAVE))));
+}
+
 /* What is bound to a node, by the hypervisor's word; DIMMs follow their cell. */
 static void
 add_nodes(const LpOracle *oracle, const LpView *view, bool managed, uint64_t *node_bytes)
@@ -82,7 +94,8 @@ lp_oracle_look(LpOracle *oracle, GPtrArray *views)
         if (view->run == LP_RUN_OFF)
             continue;
         sum += most_bytes(view, managed) + oracle->host.overhead_bytes;
-        add_nodes(oracle, view, managed, node_bytes);
+        if (is_bound(view, managed ? &profile : NULL))
+            add_nodes(oracle, view, managed, node_bytes);
         if (!managed)
             continue;
         centi += profile.capacity.entitled_centi;
