@@ -179,8 +179,6 @@ disk_open(sqlite3_vfs *self, const char *name, sqlite3_file *base, int flags, in
     file->base.pMethods = NULL;
     file->real = (sqlite3_file *) (file + 1);
     file->real->pMethods = NULL;
-    if (fibers_dying())
-        return SQLITE_CANTOPEN;
     code = real_vfs->xOpen(real_vfs, name, file->real, flags, ret_flags);
     if (file->real->pMethods)
         file->base.pMethods = &methods;

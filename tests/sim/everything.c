@@ -74,10 +74,12 @@ write_log(GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointe
 {
     (void) data;
     for (gsize i = 0; i < n_fields; i++)
-        if (strcmp(fields[i].key, "MESSAGE") == 0 && world.oracle)
+        if (strcmp(fields[i].key, "MESSAGE") == 0 && world.oracle && !(level & G_LOG_LEVEL_ERROR))
             say("log: %s", (const char *) fields[i].value);
         else if (strcmp(fields[i].key, "MESSAGE") == 0)
-            fprintf(stderr, "%s\n", (const char *) fields[i].value);
+            printf("# %s\n", (const char *) fields[i].value);
+    if (level & G_LOG_LEVEL_ERROR)
+        printf("# seed %" PRIu64 " ends in an error\n", world.seed);
     if (level & G_LOG_LEVEL_CRITICAL && world.oracle)
         lp_oracle_tell(world.oracle, LP_INVARIANT_L1, "a critical warning was logged");
     return G_LOG_WRITER_HANDLED;

@@ -88,8 +88,10 @@ typedef struct {
     LpOracle *oracle;
     int64_t raised_usec;           /* when somebody else last raised something; 0: never */
     GHashTable *excused;           /* ids of operations that were open then */
+    bool purged;                   /* the wall clock says that what is closed is old */
     guint told;                    /* how much of what is broken was told */
     unsigned definitions;          /* changes of definitions under way */
+    int64_t defined_usec;          /* when the last one was seen to be; 0: never */
 
     LpJournal *journal;            /* all NULL: lpard does not run */
     LpEvents *events;
@@ -137,7 +139,7 @@ void hand_rest(void);
 /* judge.c */
 /* What can be taken of the host at most, as things are. */
 typedef struct {
-    uint64_t bytes, node_bytes[LP_MAX_NODES], own_bytes;
+    uint64_t bytes, own_bytes;
     uint32_t own_vcpus;
 } Ceiling;
 void judge_begin(void);

@@ -7,7 +7,8 @@
 #include "tests/sim/fibers.h"
 
 #define YEARS_USEC(n) ((n) * 365LL * 86400 * G_USEC_PER_SEC)
-#define WORDS_MAX 300
+/* The journal keeps a month, and purges its oldest days. */
+#define KEPT_USEC (28LL * 86400 * G_USEC_PER_SEC)
 
 static void
 tell(const char *name, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -93,6 +94,7 @@ clocks(void)
     count_fault(FAULT_CLOCK);
     say("the wall clock jumps by %" PRId64 " s", usec / G_USEC_PER_SEC);
     clock_jump(usec);
+    world.purged |= ABS(usec) >= KEPT_USEC;
 }
 
 /* Good again, each thing at its own time. */
@@ -328,7 +330,7 @@ hand_rest(void)
              "\"no_answer\": false, \"answer_msec\": 0, \"veto\": \"\", \"veto_pre\": \"\", "
              "\"refuse_unplug\": false, \"late_unplug_msec\": 0, \"stuck_cpus\": \"\", "
              "\"hang_call_msec\": 0, \"hang_look\": false, \"resident_bytes\": 0, "
-             "\"stop_at_bytes\": 0, \"qga_msec\": 0%s}",
+             "\"stop_at_bytes\": 0, \"qga_msec\": 0, \"psi_mem_centi\": 0, \"used_bytes\": 0%s}",
              domain->run == LP_RUN_PAUSED ? ", \"do\": \"resume\"" : "");
     }
     if (!world.journal)

@@ -11,7 +11,28 @@
 
 /* What somebody else changed, lpard has to know after this (L3, and the time of a look). */
 #define EXCUSED_USEC (8 * G_USEC_PER_SEC)
+#define DEFINED_USEC (120 * G_USEC_PER_SEC)
 #define RESYNC_USEC (5 * G_USEC_PER_SEC)
+
+/* The node where most of a cell lies: pages may have been moved away from where the XML has it. */
+static int32_t
+home_of(const LpSimDomain *domain, uint32_t cell)
+{
+    const LpSimPart *part = &domain->numa.parts[cell];
+    uint64_t on[LP_MAX_NODES] = {0}, all = 0;
+    uint32_t most = 0;
+
+    for (guint i = 0; i < part->extents->len; i++) {
+        const LpSimExtent *extent = &g_array_index(part->extents, LpSimExtent, i);
+
+        on[extent->node % LP_MAX_NODES] += extent->bytes;
+        all += extent->bytes;
+    }
+    for (uint32_t n = 1; n < LP_MAX_NODES; n++)
+        if (on[n] > on[most])
+            most = n;
+    return on[most] * 2 > all ? (int32_t) most : domain->cells[cell].node;
+}
 
 static GPtrArray *
 views(bool truth)
@@ -27,6 +48,8 @@ views(bool truth)
         /* What is plugged, not what the last event said of it. */
         for (uint32_t c = 0; truth && view->run != LP_RUN_OFF && c < view->n_cells; c++)
             view->cells[c].current_bytes = domain->cells[c].plugged_bytes;
+        for (uint32_t c = 0; c < view->n_cells && c < domain->numa.n_parts; c++)
+            view->cells[c].home = home_of(domain, c);
         g_ptr_array_add(list, view);
     }
     return list;
@@ -70,13 +93,6 @@ add_view(Ceiling *sum, const LpView *view, bool own)
         sum->own_vcpus = lp_cpumask_count(&view->plugged);
     }
     sum->bytes += bytes + OVERHEAD_BYTES;
-    for (uint32_t c = 0; c < view->n_cells; c++) {
-        const LpViewCell *cell = &view->cells[c];
-
-        if (cell->node >= 0 && cell->node < LP_MAX_NODES)
-            sum->node_bytes[cell->node] += cell->base_bytes
-                                           + MAX(cell->requested_bytes, cell->current_bytes);
-    }
 }
 
 Ceiling
@@ -98,7 +114,12 @@ void
 judge_intent(const char *call, const char *uuid)
 {
     world.effects++;
-    lp_oracle_expect_definition(world.oracle, world.definitions > 0 || world.scaled);
+    /* One that was given up goes on in its worker. */
+    if (world.definitions > 0)
+        world.defined_usec = clock_now_usec();
+    lp_oracle_expect_definition(world.oracle, world.scaled
+                                || (world.defined_usec
+                                    && clock_now_usec() - world.defined_usec < DEFINED_USEC));
     lp_oracle_effect(world.oracle, call, uuid);
 }
 
@@ -159,12 +180,6 @@ judge_room(const char *call, const char *uuid, const Ceiling *before, const Ceil
         lp_oracle_tell(world.oracle, LP_INVARIANT_S3, "%s of %s: %" PRIu64 " bytes may be taken now, "
                        "reserve and overhead included, and the host has %" PRIu64, call, uuid,
                        now->bytes, capacity);
-    for (uint32_t n = 0; n < world.topology->n_nodes; n++)
-        if (now->node_bytes[n] > before->node_bytes[n]
-            && now->node_bytes[n] > world.topology->nodes[n].memory_bytes)
-            lp_oracle_tell(world.oracle, LP_INVARIANT_S3, "%s of %s: %" PRIu64 " bytes may be taken "
-                           "of node %u, and it has %" PRIu64, call, uuid, now->node_bytes[n], n,
-                           world.topology->nodes[n].memory_bytes);
 }
 
 void
@@ -215,11 +230,40 @@ judge_operation(const LpOperation *operation)
 
 /* ---- after each step ---- */
 
+/* For whoever reads the trace: all that there is. */
+static void
+tell_all(void)
+{
+    g_autoptr(GPtrArray) list = views(true);
+
+    for (guint i = 0; i < list->len; i++) {
+        const LpView *view = g_ptr_array_index(list, i);
+        const LpPartition *partition
+            = world.registry ? lp_registry_by_uuid(world.registry, view->uuid) : NULL;
+
+        for (uint32_t c = 0; c < view->n_cells; c++) {
+            const LpViewCell *cell = &view->cells[c];
+            const LpViewCell *known = partition ? &partition->view->cells[c] : cell;
+
+            say("%s %s %s cell %u on node %d (lies on %d, by lpard %d): base %" PRIu64
+                ", requested %" PRIu64 " (%" PRIu64 "), plugged %" PRIu64 " (%" PRIu64 "), %u DIMMs",
+                view->name, view->uuid, lp_run_state_name(view->run), c, cell->node, cell->home,
+                known->home, (uint64_t) (cell->base_bytes / MIB),
+                (uint64_t) (cell->requested_bytes / MIB),
+                (uint64_t) (known->requested_bytes / MIB), (uint64_t) (cell->current_bytes / MIB),
+                (uint64_t) (known->current_bytes / MIB),
+                view->n_dimms);
+        }
+    }
+}
+
 static void
 tell_news(void)
 {
     GPtrArray *broken = lp_oracle_broken(world.oracle);
 
+    if (world.told < broken->len)
+        tell_all();
     for (; world.told < broken->len; world.told++)
         say("BROKEN %s", (const char *) g_ptr_array_index(broken, world.told));
 }
@@ -302,7 +346,19 @@ check_folded(const LpView *truth)
                        "%s: vCPUs are on record as folded that have left", truth->name);
 }
 
-/* Each that was taken is in the journal, and closed. */
+static void
+tell_operation(const LpOperation *operation)
+{
+    json_t *json = lp_operation_to_json(operation);
+    char *text = json_dumps(json, JSON_COMPACT);
+
+    say("%s", text);
+    free(text);
+    json_decref(json);
+}
+
+/* Each that was taken is in the journal, and closed; but for those that are too old to be kept, by a wall
+ * clock that was put forward. */
 static void
 check_accepted(void)
 {
@@ -314,6 +370,7 @@ check_accepted(void)
         if (LP_OP_IS_FINAL(operation->state))
             continue;
         world.unfinished++;
+        tell_operation(operation);
         lp_oracle_tell(world.oracle, LP_INVARIANT_L1, "operation %" PRId64 " is still %s",
                        operation->id, lp_op_state_name(operation->state));
     }
@@ -321,7 +378,7 @@ check_accepted(void)
         int64_t id = g_array_index(world.accepted, int64_t, i);
         json_t *body = lp_journal_operation(world.journal, id, NULL);
 
-        if (!body) {
+        if (!body && !world.purged) {
             world.unfinished++;
             lp_oracle_tell(world.oracle, LP_INVARIANT_S6,
                            "operation %" PRId64 " was taken, and the journal has lost it", id);

@@ -21,7 +21,9 @@ on_accepted(LpOperation *operation, const GError *error, void *data)
     if (!operation->id)
         return;                    /* a dry run */
     say("operation %" PRId64 " is taken", operation->id);
-    g_array_append_val(world.accepted, operation->id);
+    /* What was refused at once did nothing, and its record waits for nobody. */
+    if (!LP_OP_IS_FINAL(operation->state))
+        g_array_append_val(world.accepted, operation->id);
     world.operations++;
 }
 
@@ -223,11 +225,12 @@ put_change(LpProfileChange *change, const LpPartition *partition)
         break;
     case 2:
         change->has_cpu_max = true;
-        change->cpu.max = profile->cpu.desired + (uint32_t) draw(0, 2);
+        change->cpu.max = profile->cpu.max + (uint32_t) draw(0, 2);
         break;
     default:
         change->has_cpu_min = true;
-        change->cpu.min = (uint32_t) draw(1, profile->cpu.desired);
+        /* Not up: what has less by then would be below it by the operator's doing. */
+        change->cpu.min = (uint32_t) draw(1, profile->cpu.min);
         break;
     }
 }

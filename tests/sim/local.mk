@@ -6,7 +6,8 @@ LP_SIM_LINK = -Wl,--wrap=g_thread_new -Wl,--wrap=g_thread_join -Wl,--wrap=g_thre
 	-Wl,--wrap=g_cond_wait_until -Wl,--wrap=g_cond_signal -Wl,--wrap=g_cond_broadcast \
 	-Wl,--wrap=g_async_queue_pop -Wl,--wrap=g_async_queue_push -Wl,--wrap=g_task_run_in_thread \
 	-Wl,--wrap=lp_driver_for -Wl,--wrap=lp_sim_state_save -Wl,--wrap=lp_sim_state_bury \
-	-Wl,--wrap=lp_sim_mailbox_take -Wl,--wrap=g_file_monitor_directory
+	-Wl,--wrap=lp_sim_mailbox_take -Wl,--wrap=g_file_monitor_directory \
+	-Wl,--wrap=malloc_trim
 LP_SIM_SOURCES = tests/sim/everything.c tests/sim/everything.h tests/sim/clock.c \
 	tests/sim/clock.h tests/sim/fibers.c tests/sim/fibers.h tests/sim/disk.c tests/sim/disk.h \
 	tests/sim/calls.c tests/sim/kept.c tests/sim/world.c tests/sim/load.c tests/sim/hand.c \

@@ -64,6 +64,7 @@ make_profile(LpProfile *profile, uint32_t n_cells)
                  (int64_t) ((profile->mem.min_bytes + profile->mem.max_bytes) / 2 / MIB));
     profile->mem.desired_bytes = MAX(profile->mem.desired_bytes, profile->mem.min_bytes);
     profile->cpu = (LpCpuRange){1, (uint32_t) draw((int64_t) n_cells, 4), 0};
+    profile->cpu.min = (uint32_t) draw(1, profile->cpu.desired);
     profile->cpu.max = profile->cpu.desired + (uint32_t) draw(0, 4);
     profile->capacity = (LpCapacity){lp_profile_default_entitlement(&profile->cpu),
                                      (uint32_t) draw(1, 255), one_in(6)};
@@ -120,6 +121,11 @@ partition_json(unsigned index, uint64_t *room)
     }
     for (uint32_t i = 0; i < profile.n_cells; i++)
         json_array_append_new(cells, cell_json(&profile, i));
+    if (profile.n_cells == 1 && one_in(3)) {
+        profile.numa.mode = LP_NUMA_STRICT;
+        profile.numa.n_nodes = 1;
+        profile.numa.node_id[0] = (uint16_t) profile.cell_node[0];
+    }
     xml = lp_profile_to_xml(&profile);
     g_snprintf(name, sizeof name, "p%u", index);
     json = json_pack("{s:s,s:i,s:i,s:s,s:o,s:b,s:b,s:b}", "name", name, "vcpus",
@@ -209,6 +215,7 @@ lpard_start(void)
     if (!lp_registry_start(world.registry, &error))
         g_error("the registry does not start: %s", error->message);
     say("lpard starts");
+    world.back_usec = clock_now_usec();
 }
 
 void
