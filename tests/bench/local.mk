@@ -6,6 +6,7 @@ EXTRA_DIST += \
 	tests/bench/fsync \
 	tests/bench/idle \
 	tests/bench/lib.sh \
+	tests/bench/load \
 	tests/bench/policy \
 	tests/bench/resize \
 	tests/bench/resize-sides.sh \
@@ -23,3 +24,9 @@ tests_bench_place_run_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_bench_place_run_LDADD = liblp-numa.a liblp-layout.a liblp-place.a $(HWLOC_LIBS) \
 	$(NUMA_LIBS) $(JANSSON_LIBS) -lm
 CLEANFILES += tests/bench/place-run
+
+# tests/bench/load builds and runs it.
+EXTRA_PROGRAMS += tests/bench/load-run
+tests_bench_load_run_SOURCES = tests/bench/load-run.c tests/bench/load-http.c tests/bench/load-http.h \
+	tests/bench/load-times.c tests/bench/load-times.h
+CLEANFILES += tests/bench/load-run
