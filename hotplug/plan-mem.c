@@ -75,23 +75,26 @@ shrink_dimms(LpPlan *plan, const LpView *view, uint64_t bytes)
     return bytes - left;
 }
 
-/* Whether a block is cut: devices are counted from what is fixed, a DIMM from what there is. */
-static bool
-cuts_block(const LpView *view, uint64_t wanted, uint64_t block, LpVia via)
+/* The block that is cut, or 0: devices are counted from what is fixed, a DIMM from what there is, and a
+ * balloon has none, but what it leaves is to be written down. */
+static uint64_t
+cut_block(const LpView *view, uint64_t wanted, LpVia via)
 {
-    uint64_t now = lp_view_requested_bytes(view);
+    uint64_t now = lp_view_requested_bytes(view), block = lp_plan_block_bytes(view, via);
     uint64_t from = via == LP_VIA_DIMM ? now : view->base_bytes + lp_plan_dimm_bytes(view);
 
-    if (wanted == now || (via == LP_VIA_BALLOON && wanted < now))
-        return false;
-    return (wanted > from ? wanted - from : from - wanted) % block != 0;
+    if (wanted == now)
+        return 0;
+    if (via == LP_VIA_BALLOON && wanted < now)
+        return wanted % LP_PLAN_PROFILE_BLOCK_BYTES ? LP_PLAN_PROFILE_BLOCK_BYTES : 0;
+    return (wanted > from ? wanted - from : from - wanted) % block ? block : 0;
 }
 
 static bool
 check_memory_bounds(LpPlan *plan, const LpView *view, const LpBounds *bounds, uint64_t wanted,
                     LpVia via)
 {
-    uint64_t block = lp_plan_block_bytes(view, via);
+    uint64_t block = cut_block(view, wanted, via);
 
     if (wanted < bounds->mem_min_bytes)
         lp_plan_add_shortfall(plan, LP_SHORT_BELOW_MIN, LP_RESOURCE_MEM, true, wanted,
@@ -99,7 +102,7 @@ check_memory_bounds(LpPlan *plan, const LpView *view, const LpBounds *bounds, ui
     else if (wanted > bounds->mem_max_bytes)
         lp_plan_add_shortfall(plan, LP_SHORT_ABOVE_MAX, LP_RESOURCE_MEM, true, wanted,
                               bounds->mem_max_bytes, -1);
-    else if (cuts_block(view, wanted, block, via))
+    else if (block)
         lp_plan_add_shortfall(plan, LP_SHORT_BLOCK, LP_RESOURCE_MEM, true, wanted, block, -1);
     return !plan->refused;
 }

@@ -10,6 +10,8 @@
 #define LP_PLAN_CENTI_PER_VCPU_MIN 5
 /* Linux on x86 takes DIMMs in memory blocks of this size. */
 #define LP_PLAN_DIMM_BLOCK_BYTES (128ULL << 20)
+/* What a profile says of memory is a multiple of this: an amount in between could not be desired. */
+#define LP_PLAN_PROFILE_BLOCK_BYTES (2ULL << 20)
 
 typedef struct {
     bool shrinks;

@@ -786,6 +786,10 @@ test_memory_shrinks(void **state)
     assert_int_equal(plan->steps[0].to_bytes, 3 * GIB);
     assert_int_equal(plan->mem_after_bytes, 6 * GIB);
     assert_remark(LP_SHORT_BALLOON_ONLY);
+    /* A balloon takes any amount, but no profile can say this one. */
+    want_mem(3 * GIB + MIB);
+    refuse(LP_SHORT_BLOCK, 2 * MIB);
+    want_mem(3 * GIB);
     view.has_balloon = false;
     refuse(LP_SHORT_NO_BALLOON, 0);
 }
