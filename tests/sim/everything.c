@@ -103,8 +103,9 @@ judge_journal(void)
 {
     GPtrArray *list = g_ptr_array_new_with_free_func((GDestroyNotify) lp_view_free);
 
-    /* Where somebody else made the host overfull, sizes were judged effect by effect. */
-    for (guint i = 0; i < domains()->len && !world.meddled; i++)
+    /* Where somebody else made the host overfull, sizes were judged effect by effect; and what the journal
+     * has purged says nothing of them. */
+    for (guint i = 0; i < domains()->len && !world.meddled && !world.purged; i++)
         g_ptr_array_add(list, lp_sim_domain_view(g_ptr_array_index(domains(), i)));
     lp_oracle_rest(world.oracle, list);
     g_ptr_array_unref(list);
@@ -135,10 +136,10 @@ run_to_rest(void)
     judge_step();
     if (!judge_failed())
         judge_rest();
-    lpard_stop(false);
     if (!judge_failed())
         judge_journal();
     judge_step();
+    lpard_stop(false);
 }
 
 /* False: something is broken. */

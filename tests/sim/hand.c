@@ -105,7 +105,7 @@ mend(void)
         lpard_start();
     if (world.gone && one_in(3))
         libvirt_returns();
-    if (one_in(6))
+    if (one_in(3))
         disk_set(DISK_GOOD, draw(100, 5000));
     if (one_in(8))
         world.calls = (CallFaults){.usec = draw(100, 5000)};

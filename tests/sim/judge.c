@@ -258,12 +258,29 @@ tell_all(void)
 }
 
 static void
+tell_journal(void)
+{
+    json_t *rows = world.journal ? lp_journal_history(world.journal, NULL, 0, 40, NULL) : NULL;
+    json_t *open = world.journal ? lp_journal_open_operations(world.journal, NULL) : NULL;
+    char *text = json_dumps(rows, JSON_COMPACT), *open_text = json_dumps(open, JSON_COMPACT);
+
+    say("journal: closed %s", text ? text : "");
+    say("journal: open %s", open_text ? open_text : "");
+    free(text);
+    free(open_text);
+    json_decref(rows);
+    json_decref(open);
+}
+
+static void
 tell_news(void)
 {
     GPtrArray *broken = lp_oracle_broken(world.oracle);
 
-    if (world.told < broken->len)
+    if (world.told < broken->len) {
         tell_all();
+        tell_journal();
+    }
     for (; world.told < broken->len; world.told++)
         say("BROKEN %s", (const char *) g_ptr_array_index(broken, world.told));
 }
@@ -346,17 +363,6 @@ check_folded(const LpView *truth)
                        "%s: vCPUs are on record as folded that have left", truth->name);
 }
 
-static void
-tell_operation(const LpOperation *operation)
-{
-    json_t *json = lp_operation_to_json(operation);
-    char *text = json_dumps(json, JSON_COMPACT);
-
-    say("%s", text);
-    free(text);
-    json_decref(json);
-}
-
 /* Each that was taken is in the journal, and closed; but for those that are too old to be kept, by a wall
  * clock that was put forward. */
 static void
@@ -370,7 +376,6 @@ check_accepted(void)
         if (LP_OP_IS_FINAL(operation->state))
             continue;
         world.unfinished++;
-        tell_operation(operation);
         lp_oracle_tell(world.oracle, LP_INVARIANT_L1, "operation %" PRId64 " is still %s",
                        operation->id, lp_op_state_name(operation->state));
     }
