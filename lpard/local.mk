@@ -51,9 +51,9 @@ liblp_daemon_a_SOURCES += \
 nodist_liblp_daemon_a_SOURCES = lpard/api/openapi-text.c
 liblp_daemon_a_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(SOUP_CFLAGS) $(LIBVIRT_CFLAGS) \
 	$(LIBXML_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS) $(LIBCGROUP_CFLAGS) $(SECCOMP_CFLAGS) \
-	$(CAPNG_CFLAGS)
+	$(CAPNG_CFLAGS) $(GNUTLS_CFLAGS)
 LP_DAEMON_LIBS = liblp-daemon.a $(LP_HOTPLUG_LIBS) liblp-policy.a liblp-numa.a liblp-layout.a liblp-place.a
-LP_DAEMON_SYSLIBS = $(SECCOMP_LIBS) $(CAPNG_LIBS) $(LIBCGROUP_LIBS) $(SOUP_LIBS) $(SQLITE_LIBS) $(HWLOC_LIBS) $(LP_HOTPLUG_SYSLIBS)
+LP_DAEMON_SYSLIBS = $(GNUTLS_LIBS) $(SECCOMP_LIBS) $(CAPNG_LIBS) $(LIBCGROUP_LIBS) $(SOUP_LIBS) $(SQLITE_LIBS) $(HWLOC_LIBS) $(LP_HOTPLUG_SYSLIBS)
 
 # In its folder, since that has the same name.
 sbin_PROGRAMS += lpard/lpard

@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -148,6 +149,27 @@ secure(const LpSettings *settings, GError **error)
     return true;
 }
 
+/* All connections that `connections =` can allow, and lpard's own. */
+#define DESCRIPTORS_ENOUGH 66560
+
+/* Each connection takes one.  The soft limit is low for the sake of select(), which nobody here
+ * calls. */
+static void
+raise_descriptors(void)
+{
+    struct rlimit limit;
+    rlim_t enough;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    enough = MIN(limit.rlim_max, DESCRIPTORS_ENOUGH);
+    if (limit.rlim_cur >= enough)
+        return;
+    limit.rlim_cur = enough;
+    /* What is there must do, then. */
+    (void) setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int
 serve(LpSettings *settings, const LpHost *host, GError **error)
 {
@@ -220,6 +242,7 @@ main(int argc, char **argv)
     setlocale(LC_ALL, "");
     g_log_set_writer_func(write_log, NULL, NULL);
     signal(SIGPIPE, SIG_IGN);
+    raise_descriptors();
     if (!parse_options(&argc, &argv, &options, &error)) {
         fprintf(stderr, "lpard: %s\n", error->message);
         return 2;

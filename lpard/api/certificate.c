@@ -1,114 +1,74 @@
 #include "lpard/api/certificate.h"
 
+#include <gnutls/x509.h>
 #include <string.h>
 
-static bool
-is_end(char c)
-{
-    return c == '\0' || c == ',' || c == '+' || c == ';';
-}
-
-/* Appends what a backslash at *at stands for, and goes past it. */
-static bool
-unescape(const char **at, GString *value)
-{
-    const char *c = *at + 1;
-
-    if (g_ascii_isxdigit(c[0]) && g_ascii_isxdigit(c[1])) {
-        g_string_append_c(value, (char)(g_ascii_xdigit_value(c[0]) * 16 +
-                                        g_ascii_xdigit_value(c[1])));
-        *at = c + 2;
-        return true;
-    }
-    if (!*c)
-        return false;
-    g_string_append_c(value, *c);
-    *at = c + 1;
-    return true;
-}
-
-/* One attribute from *at to its end; false: not as RFC 4514 writes one. */
-static bool
-read_attribute(const char **at, GString *type, GString *value)
-{
-    const char *equals;
-    size_t kept = 0;              /* length with the last blank that was escaped */
-
-    while (**at == ' ')
-        (*at)++;
-    equals = *at + strcspn(*at, "=,+;");
-    if (*equals != '=')
-        return false;
-    g_string_append_len(type, *at, equals - *at);
-    for (*at = equals + 1; **at == ' ';)
-        (*at)++;
-    /* Bytes in hexadecimal: nobody's name. */
-    if (**at == '#')
-        return false;
-    while (!is_end(**at)) {
-        if (**at == '\\') {
-            if (!unescape(at, value))
-                return false;
-            kept = value->len;
-        } else {
-            g_string_append_c(value, *(*at)++);
-        }
-    }
-    while (value->len > kept && value->str[value->len - 1] == ' ')
-        g_string_truncate(value, value->len - 1);
-    return true;
-}
+#include "lpard/error.h"
 
 /* Text that can stand in a message and be told from any other. */
 static bool
-is_name(const GString *value)
+is_name(const char *text, size_t length)
 {
-    if (value->len == 0 || value->len > LP_COMMON_NAME_MAX ||
-        !g_utf8_validate(value->str, (gssize)value->len, NULL))
+    if (length == 0 || length > LP_COMMON_NAME_MAX ||
+        !g_utf8_validate(text, (gssize)length, NULL))
         return false;
-    /* A zero byte within has made it invalid above. */
-    for (char *c = value->str; *c; c = g_utf8_next_char(c)) {
-        if (!g_unichar_isprint(g_utf8_get_char(c)))
+    for (const char *at = text; at < text + length;) {
+        gunichar c = g_utf8_get_char(at);
+
+        if (!g_unichar_isprint(c))
             return false;
+        at += g_unichar_to_utf8(c, NULL);
     }
     return true;
 }
 
-char *
-lp_common_name(const char *distinguished_name)
+/* The only one; caller frees. */
+static char *
+common_name(gnutls_x509_crt_t read)
 {
-    const char *at = distinguished_name;
-    g_autofree char *name = NULL;
+    char text[LP_COMMON_NAME_MAX + 1], other[LP_COMMON_NAME_MAX + 1];
+    size_t length = sizeof text, other_length = sizeof other;
 
-    while (*at) {
-        g_autoptr(GString) type = g_string_new(NULL);
-        g_autoptr(GString) value = g_string_new(NULL);
-
-        if (!read_attribute(&at, type, value))
-            return NULL;
-        if (g_ascii_strcasecmp(type->str, "CN") == 0 || strcmp(type->str, "2.5.4.3") == 0) {
-            /* Which of two was meant is not ours to guess. */
-            if (name || !is_name(value))
-                return NULL;
-            name = g_strdup(value->str);
-        }
-        if (*at)
-            at++;
-    }
-    return g_steal_pointer(&name);
+    if (gnutls_x509_crt_get_dn_by_oid(read, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text,
+                                      &length) < 0 || !is_name(text, length))
+        return NULL;
+    /* Which of two was meant is not ours to guess. */
+    if (gnutls_x509_crt_get_dn_by_oid(read, GNUTLS_OID_X520_COMMON_NAME, 1, 0, other,
+                                      &other_length) != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+        return NULL;
+    return g_strndup(text, length);
 }
 
-void
-lp_certificate_peer(GTlsCertificate *certificate, LpPeer *ret_peer)
+bool
+lp_certificate_peer(GTlsCertificate *certificate, LpPeer *ret_peer, GError **error)
 {
     g_autoptr(GByteArray) der = NULL;
-    g_autofree char *subject = NULL;
+    gnutls_datum_t bytes;
+    gnutls_x509_crt_t read;
+    bool good;
 
-    g_object_get(certificate, "certificate", &der, "subject-name", &subject, NULL);
     /* Nobody's user number: what is a certificate's has no user. */
     *ret_peer = (LpPeer){.uid = (uid_t)-1};
-    ret_peer->fingerprint = g_compute_checksum_for_data(G_CHECKSUM_SHA256, der->data, der->len);
-    ret_peer->common_name = subject ? lp_common_name(subject) : NULL;
+    g_object_get(certificate, "certificate", &der, NULL);
+    bytes = (gnutls_datum_t){.data = der->data, .size = der->len};
+    if (gnutls_x509_crt_init(&read) < 0) {
+        g_set_error(error, LP_ERROR, LP_ERROR_INTERNAL, "the certificate cannot be read");
+        return false;
+    }
+    /* GLib's own verification does not look at what a certificate is for. */
+    good = gnutls_x509_crt_import(read, &bytes, GNUTLS_X509_FMT_DER) >= 0 &&
+           gnutls_x509_crt_check_key_purpose(read, GNUTLS_KP_TLS_WWW_CLIENT, 0);
+    if (good) {
+        ret_peer->fingerprint = g_compute_checksum_for_data(G_CHECKSUM_SHA256, der->data,
+                                                            der->len);
+        ret_peer->common_name = common_name(read);
+    } else {
+        g_set_error(error, LP_ERROR, LP_ERROR_FORBIDDEN,
+                    "the certificate is not one for a client: get one with the extended key "
+                    "usage clientAuth");
+    }
+    gnutls_x509_crt_deinit(read);
+    return good;
 }
 
 const char *
@@ -125,5 +85,5 @@ lp_certificate_wrong(GTlsCertificateFlags flags)
                "lpard.conf): get one from there";
     if (flags & G_TLS_CERTIFICATE_INSECURE)
         return "is made with an algorithm that is not secure any more: get a new one";
-    return "is not one for a client: get one with the extended key usage clientAuth";
+    return "cannot be verified: `openssl verify -CAfile CA FILE` may say more";
 }

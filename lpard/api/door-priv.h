@@ -11,6 +11,7 @@ typedef struct {
     GSocket *socket;
     GSource *source;              /* NULL: paused */
     guint pause;                  /* a timer, or 0 */
+    bool starved;                 /* the last accept() failed */
     bool tls;
 } LpEntrance;
 
@@ -32,6 +33,9 @@ struct LpDoor {
 
 void lp_entrance_open(LpEntrance *entrance);
 void lp_entrance_shut(LpEntrance *entrance);
+
+/* Cuts those whose time is over, and forgets those that are gone; every second by itself. */
+void lp_door_sweep(LpDoor *door);
 
 /* It is known who that is: counted, and handed over or turned away. */
 void lp_door_identified(LpCaller *caller, LpPeer *peer /* cleared */);

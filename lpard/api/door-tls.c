@@ -141,12 +141,16 @@ identify(LpCaller *caller)
     GTlsConnection *connection = G_TLS_CONNECTION(caller->stream);
     GTlsCertificate *certificate = g_tls_connection_get_peer_certificate(connection);
     g_autofree char *detail = NULL;
+    g_autoptr(GError) error = NULL;
     LpPeer peer = {0};
     LpGrant grant;
 
     if (!is_trusted(caller, connection, certificate))
         return;
-    lp_certificate_peer(certificate, &peer);
+    if (!lp_certificate_peer(certificate, &peer, &error)) {
+        refuse(caller, SOUP_STATUS_UNAUTHORIZED, error->message);
+        return;
+    }
     grant = lp_access_grant(caller->door->access, &peer);
     if (grant.role != LP_ROLE_NONE) {
         lp_door_identified(caller, &peer);

@@ -53,6 +53,43 @@ unref_caller(void *data)
     lp_caller_unref(data);
 }
 
+static void
+unwatch_end(LpCaller *caller)
+{
+    if (caller->end_watch)
+        g_source_destroy(caller->end_watch);
+    g_clear_pointer(&caller->end_watch, g_source_unref);
+}
+
+static gboolean
+on_end(GSocket *socket, GIOCondition condition, void *data)
+{
+    LpCaller *caller = data;
+    char byte;
+
+    (void)condition;
+    g_clear_pointer(&caller->end_watch, g_source_unref);
+    if ((caller->state == LP_CALLER_HEAD || caller->state == LP_CALLER_IDLE) &&
+        recv(g_socket_get_fd(socket), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+        lp_caller_close(caller);
+    return G_SOURCE_REMOVE;
+}
+
+/* libsoup reads the end of a connection on which nothing is asked, and then forgets it without
+ * closing it. */
+static void
+watch_end(LpCaller *caller)
+{
+    if (caller->end_watch || !caller->door)
+        return;
+    caller->end_watch = g_socket_create_source(caller->socket, G_IO_IN | G_IO_HUP, NULL);
+    /* After libsoup has had its turn. */
+    g_source_set_priority(caller->end_watch, G_PRIORITY_DEFAULT_IDLE);
+    g_source_set_callback(caller->end_watch, G_SOURCE_FUNC(on_end), lp_caller_ref(caller),
+                          unref_caller);
+    g_source_attach(caller->end_watch, NULL);
+}
+
 void
 lp_caller_now(LpCaller *caller, LpCallerState state)
 {
@@ -69,6 +106,8 @@ lp_caller_now(LpCaller *caller, LpCallerState state)
     caller->deadline_usec = seconds[state] ? g_get_monotonic_time() +
                                              seconds[state] * G_USEC_PER_SEC
                                            : INT64_MAX;
+    if (state == LP_CALLER_HEAD || state == LP_CALLER_IDLE)
+        watch_end(caller);
 }
 
 void
@@ -189,6 +228,7 @@ drop(LpDoor *door, guint index)
     }
     caller->use = NULL;
     caller->door = NULL;
+    unwatch_end(caller);
     g_cancellable_cancel(caller->cancellable);
     g_ptr_array_remove_index_fast(door->callers, index);
 }
@@ -198,15 +238,16 @@ cut(LpCaller *caller)
 {
     static const char slow[] = "the request did not come to its end in time: send it at once";
 
-    if (caller->state == LP_CALLER_HEAD || caller->state == LP_CALLER_BODY)
-        lp_door_say(caller->stream, SOUP_STATUS_REQUEST_TIMEOUT, "usage", slow);
-    if (caller->state == LP_CALLER_SHAKING || caller->state == LP_CALLER_LEAVING) {
+    if (caller->cut || caller->state == LP_CALLER_SHAKING || caller->state == LP_CALLER_LEAVING) {
         lp_caller_close(caller);
         return;
     }
-    /* libsoup has it, and sees its end. */
+    if (caller->state == LP_CALLER_HEAD || caller->state == LP_CALLER_BODY)
+        lp_door_say(caller->stream, SOUP_STATUS_REQUEST_TIMEOUT, "usage", slow);
+    /* libsoup has it, and mostly sees its end. */
     g_socket_shutdown(caller->socket, TRUE, TRUE, NULL);
-    caller->deadline_usec = INT64_MAX;
+    caller->cut = true;
+    caller->deadline_usec = g_get_monotonic_time() + LP_DOOR_LEAVE_SEC * G_USEC_PER_SEC;
 }
 
 static gboolean
@@ -221,8 +262,8 @@ is_unused(void *key, void *value, void *data)
            lp_bucket_full(&use->refusals, now);
 }
 
-static void
-sweep(LpDoor *door)
+void
+lp_door_sweep(LpDoor *door)
 {
     int64_t now = g_get_monotonic_time();
 
@@ -242,7 +283,7 @@ on_sweep(void *data)
 {
     LpDoor *door = data;
 
-    sweep(door);
+    lp_door_sweep(door);
     if (door->callers->len > 0 || g_hash_table_size(door->uses) > 0)
         return G_SOURCE_CONTINUE;
     door->sweep = 0;
@@ -291,7 +332,7 @@ lp_door_identified(LpCaller *caller, LpPeer *peer)
     caller->grant = lp_access_grant(door->access, peer);
     lp_peer_clear(peer);
     if (!has_room(use->n_callers, settings->max_connections_peer))
-        sweep(door);
+        lp_door_sweep(door);
     /* The sweep may have taken what nobody used. */
     use = use_of(door, key);
     caller->use = use;
@@ -320,11 +361,12 @@ come_in(LpEntrance *entrance, GSocket *socket)
         .stream = G_IO_STREAM(g_socket_connection_factory_create_connection(socket)),
         .cancellable = g_cancellable_new(), .who = g_strdup("nobody known"),
     };
+    lp_caller_now(caller, LP_CALLER_HEAD);
     g_ptr_array_add(door->callers, caller);
     if (!door->sweep)
         door->sweep = g_timeout_add_seconds(SWEEP_SEC, on_sweep, door);
     if (!has_room(door->callers->len - 1, door->settings->max_connections))
-        sweep(door);
+        lp_door_sweep(door);
     if (!has_room(door->callers->len - 1, door->settings->max_connections)) {
         if (entrance->tls)
             lp_caller_close(caller);
@@ -358,9 +400,11 @@ static void
 pause_entrance(LpEntrance *entrance, const GError *why)
 {
     lp_entrance_shut(entrance);
-    g_warning("no connection can be accepted (%s): trying again every second; if it is for want "
-              "of descriptors, raise LimitNOFILE= of the service, or lower `connections =` under "
-              "[limits] in lpard.conf", why->message);
+    if (!entrance->starved)
+        g_warning("no connection can be accepted (%s): trying again every second; if it is for "
+                  "want of descriptors, raise LimitNOFILE= of the service, or lower "
+                  "`connections =` under [limits] in lpard.conf", why->message);
+    entrance->starved = true;
     entrance->pause = g_timeout_add(PAUSE_MSEC, on_pause_over, entrance);
 }
 
@@ -375,6 +419,9 @@ on_knock(GSocket *listening, GIOCondition condition, void *data)
         g_autoptr(GSocket) socket = g_socket_accept(listening, NULL, &error);
 
         if (socket) {
+            if (entrance->starved)
+                g_message("connections are accepted again");
+            entrance->starved = false;
             come_in(entrance, socket);
             if (!entrance->source)
                 return G_SOURCE_REMOVE;

@@ -6,11 +6,12 @@ packages_needed=(
     gcc make libc6-dev autoconf automake pkg-config
     libglib2.0-dev libvirt-dev libvirt-glib-1.0-dev libxml2-dev libsoup-3.0-dev libjansson-dev
     libsqlite3-dev libhwloc-dev libnuma-dev libcgroup-dev libseccomp-dev libcap-ng-dev liblzma-dev libcmocka-dev
+    libgnutls28-dev glib-networking
     qemu-system-x86 seabios libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients
     busybox-static cpio jq qemu-guest-agent
 )
 packages_for_numa=(numactl)
-packages_for_check=(mandoc curl xz-utils "${packages_for_numa[@]}")
+packages_for_check=(mandoc curl openssl xz-utils "${packages_for_numa[@]}")
 
 packages_missing() {
     local package

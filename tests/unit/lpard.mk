@@ -52,7 +52,7 @@ tests_unit_test_api_numa_CFLAGS = $(LP_API_TEST_CFLAGS)
 tests_unit_test_api_numa_LDADD = $(LP_API_TEST_LIBS)
 
 # roles, certificates, the audit trail, limits
-LP_ROLES_TESTS = tests/unit/test_api_roles
+LP_ROLES_TESTS = tests/unit/test_api_roles tests/unit/test_door
 check_PROGRAMS += $(LP_ROLES_TESTS)
 TESTS += $(LP_ROLES_TESTS)
 LP_ROLES_FIXTURE = tests/unit/api_fixture.c tests/unit/api_fixture.h tests/unit/schema.c \
@@ -62,3 +62,6 @@ tests_unit_test_api_roles_CFLAGS = $(LP_API_TEST_CFLAGS)
 # Who comes is the test's to say.
 tests_unit_test_api_roles_LDFLAGS = -Wl,--wrap=lp_access_peer
 tests_unit_test_api_roles_LDADD = $(LP_API_TEST_LIBS)
+tests_unit_test_door_SOURCES = tests/unit/test_door.c $(LP_ROLES_FIXTURE)
+tests_unit_test_door_CFLAGS = $(LP_API_TEST_CFLAGS)
+tests_unit_test_door_LDADD = $(LP_API_TEST_LIBS)

@@ -40,7 +40,7 @@ pki_issue(const char *dir, const char *name, const char *authority, const char *
 {
     g_autofree char *request = g_strdup_printf(
         "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout %s.key "
-        "-out %s.csr -subj '%s'", name, name, subject);
+        "-out %s.csr -multivalue-rdn -subj '%s'", name, name, subject);
     g_autofree char *sign = g_strdup_printf(
         "openssl x509 -req -in %s.csr -CA %s.pem -CAkey %s.key -days %d -out %s.pem "
         "-extfile %s.ext", name, authority, authority, days, name, name);

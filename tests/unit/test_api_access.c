@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "lpard/api/access.h"
-#include "lpard/api/certificate.h"
 #include "lpard/api/rate.h"
 #include "lpard/error.h"
 
@@ -220,49 +219,6 @@ test_bad_members(void **state)
     }
 }
 
-static void
-test_common_names(void **state)
-{
-    static const struct {
-        const char *subject, *name;
-    } rows[] = {
-        {"CN=ops", "ops"},
-        {"cn=ops,O=Example", "ops"},
-        {"O=Example, CN=ops ", "ops"},
-        {"O=a,CN=evil,CN=ops", NULL},            /* two of them */
-        {"O=a\\,CN=evil,CN=ops", "ops"},         /* one of them within the O */
-        {"CN=a,b", NULL},                        /* "b" is no attribute */
-        {"CN=a\\,b", "a,b"},
-        {"CN=a\\2Cb\\c3\\a4", "a,b\xc3\xa4"},
-        {"CN=ops\\00,O=x", NULL},                /* a zero byte */
-        {"CN=ops\\0A", NULL},                    /* a new line */
-        {"CN=ops\\FF", NULL},                    /* not UTF-8 */
-        {"CN=#6F7073", NULL},
-        {"CN=", NULL},
-        {"CN=ops\\", NULL},
-        {"CN=one+CN=two", NULL},
-        {"CN=one+O=two", "one"},
-        {"2.5.4.3=ops", "ops"},
-        {"O=CN\\=ops", NULL},
-        {"OU=CN=ops", NULL},
-        {"", NULL},
-        {"ops", NULL},
-        {"CN=\\ ops\\ ", " ops "},
-    };
-    g_autofree char *long_name = g_strnfill(LP_COMMON_NAME_MAX + 1, 'a');
-    g_autofree char *long_subject = g_strconcat("CN=", long_name, NULL);
-    g_autofree char *fits = lp_common_name(long_subject + 0);
-
-    (void)state;
-    assert_null(fits);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        g_autofree char *name = lp_common_name(rows[i].subject);
-
-        if (g_strcmp0(name, rows[i].name) != 0)
-            fail_msg("%s: %s", rows[i].subject, name ? name : "none");
-    }
-}
-
 #define SEC 1000000
 
 static void
@@ -306,7 +262,6 @@ main(void)
         cmocka_unit_test(test_owners),
         cmocka_unit_test(test_certificates),
         cmocka_unit_test(test_bad_members),
-        cmocka_unit_test(test_common_names),
         cmocka_unit_test(test_bucket),
     };
 
