@@ -89,6 +89,9 @@ on_headers(SoupServerMessage *message, Intake *intake)
     size_t length = strlen(uri);
 
     lp_caller_now(intake->caller, LP_CALLER_BODY);
+    /* Nothing here is worth having in parts, and libsoup makes of one answer as many parts, overlapping
+     * ones too, as are asked for. */
+    soup_message_headers_remove(headers, "Range");
     soup_message_headers_foreach(headers, count_header, &length);
     if (length > LP_API_HEAD_MAX)
         refuse_length(message, intake, true);

@@ -61,6 +61,8 @@ typedef struct {
     LpPeerUse *use;               /* NULL: not known yet, or dropped */
     LpCallerState state;
     int64_t deadline_usec;        /* monotonic */
+    bool cut;                     /* it was over time, and is told so */
+    GSource *end_watch;           /* whether it goes while nothing is asked; or NULL */
 } LpCaller;
 
 /* Somebody was turned away before any request. */
