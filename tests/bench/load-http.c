@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,23 +14,34 @@
 
 #define READ_STEP 16384
 
-void
-http_open(HttpLine *line, const char *path)
+bool
+http_try(HttpLine *line, const char *path)
 {
     struct sockaddr_un place = {.sun_family = AF_UNIX};
     void *user = line->user;
 
-    *line = (HttpLine){.user = user};
+    *line = (HttpLine){.user = user, .fd = -1};
     if (snprintf(place.sun_path, sizeof place.sun_path, "%s", path)
         >= (int) sizeof place.sun_path) {
-        fprintf(stderr, "load: the socket's path is too long: %s\n", path);
-        exit(1);
+        errno = ENAMETOOLONG;
+        return false;
     }
     line->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (line->fd < 0 || connect(line->fd, (struct sockaddr *) &place, sizeof place) != 0) {
-        fprintf(stderr, "load: %s: %s\n", path, strerror(errno));
-        exit(1);
-    }
+    if (line->fd >= 0 && connect(line->fd, (struct sockaddr *) &place, sizeof place) == 0)
+        return true;
+    if (line->fd >= 0)
+        close(line->fd);
+    line->fd = -1;
+    return false;
+}
+
+void
+http_open(HttpLine *line, const char *path)
+{
+    if (http_try(line, path))
+        return;
+    fprintf(stderr, "load: %s: %s\n", path, strerror(errno));
+    exit(1);
 }
 
 void
@@ -44,10 +56,18 @@ http_close(HttpLine *line)
 bool
 http_ask(HttpLine *line, const char *method, const char *target, const char *body)
 {
+    return http_ask_once(line, method, target, body, NULL);
+}
+
+bool
+http_ask_once(HttpLine *line, const char *method, const char *target, const char *body,
+              const char *key)
+{
     char request[1024];
     int length = snprintf(request, sizeof request,
-                          "%s %s HTTP/1.1\r\nHost: lpard\r\n%sContent-Length: %zu\r\n\r\n%s",
+                          "%s %s HTTP/1.1\r\nHost: lpard\r\n%s%s%s%sContent-Length: %zu\r\n\r\n%s",
                           method, target, body ? "Content-Type: application/json\r\n" : "",
+                          key ? "Idempotency-Key: " : "", key ? key : "", key ? "\r\n" : "",
                           body ? strlen(body) : 0, body ? body : "");
 
     line->length = line->body = line->whole = 0;
@@ -105,6 +125,20 @@ http_take(HttpLine *line)
         return 0;
     line->busy = false;
     return 1;
+}
+
+int
+http_wait(HttpLine *line, int msec)
+{
+    struct pollfd entry = {.fd = line->fd, .events = POLLIN};
+    int got = 0;
+
+    while (got == 0) {
+        if (poll(&entry, 1, msec) == 0)
+            return 0;
+        got = http_take(line);
+    }
+    return got;
 }
 
 const char *

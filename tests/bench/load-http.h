@@ -21,14 +21,21 @@ typedef struct {
     void *user;
 } HttpLine;
 
+/* false: nobody serves there. */
+bool http_try(HttpLine *line, const char *path);
 /* Connects, or ends the program. */
 void http_open(HttpLine *line, const char *path);
 void http_close(HttpLine *line);
 /* Sends a request (`body` NULL: none); false: the connection broke. */
 bool http_ask(HttpLine *line, const char *method, const char *target, const char *body);
+/* The same with an Idempotency-Key. */
+bool http_ask_once(HttpLine *line, const char *method, const char *target, const char *body,
+                   const char *key);
 /* Takes what is there.  1: an answer is whole (its body is http_body(), good until the next
  * http_ask()); 0: not yet; -1: the connection broke or the answer makes no sense. */
 int http_take(HttpLine *line);
+/* Until it is whole, broken, or the time is up (0). */
+int http_wait(HttpLine *line, int msec);
 const char *http_body(const HttpLine *line);
 /* Of a stream: the next whole line, without its end, or NULL; good until the next http_take(). */
 const char *http_next_line(HttpLine *line, size_t *at);

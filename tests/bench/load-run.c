@@ -391,19 +391,11 @@ judge(void)
     http_open(&line, options.socket);
     for (int i = 0; i < options.partitions; i++) {
         const char *cpu, *mem;
-        int got = 0;
+        int got = -1;
 
         snprintf(target, sizeof target, "/v1/partitions/load%05d", i);
-        if (!http_ask(&line, "GET", target, NULL))
-            got = -1;
-        while (got == 0) {
-            fd_set set;
-
-            FD_ZERO(&set);
-            FD_SET(line.fd, &set);
-            select(line.fd + 1, &set, NULL, NULL, NULL);
-            got = http_take(&line);
-        }
+        if (http_ask(&line, "GET", target, NULL))
+            got = http_wait(&line, DRAIN_SEC * 1000);
         /* The first "cpu" is the profile's. */
         cpu = got > 0 ? strstr(http_body(&line), "\n  \"cpu\":") : NULL;
         mem = cpu ? strstr(cpu, "\n  \"mem\":") : NULL;

@@ -5,9 +5,10 @@
 #include "hotplug/plan.h"
 #include "tests/oracle/oracle-priv.h"
 
-/* What the journal says that a domain came to, by its last operation. */
+/* What the journal says that a domain came to, by one operation. */
 typedef struct {
     int64_t id;                   /* the operation's */
+    int64_t finished_sec;         /* 0: not said */
     bool done, has_cpu, has_mem;
     uint64_t cpu, mem_bytes, cpu_before, mem_before_bytes, cpu_target, mem_target_bytes;
 } Word;
@@ -81,17 +82,45 @@ check_state(LpOracle *oracle, int64_t id, const json_t *body)
 
 /* ---- L1 ---- */
 
+static int64_t
+finished_sec(const json_t *body)
+{
+    const char *at = text(body, "finished_at");
+    g_autoptr(GDateTime) time = at ? g_date_time_new_from_iso8601(at, NULL) : NULL;
+
+    return time ? g_date_time_to_unix(time) : 0;
+}
+
+/* The words on one domain, by the operations' ids. */
+static GPtrArray *
+words_on(GHashTable *words, const char *uuid)
+{
+    GPtrArray *found = g_hash_table_lookup(words, uuid);
+
+    if (!found) {
+        found = g_ptr_array_new_with_free_func(g_free);
+        g_hash_table_insert(words, g_strdup(uuid), found);
+    }
+    return found;
+}
+
 static void
 take_leg(GHashTable *words, int64_t id, const json_t *body, const json_t *leg)
 {
     const json_t *target = json_object_get(leg, "target");
+    GPtrArray *known;
     Word *word;
 
     if (!json_is_true(json_object_get(leg, "begun")) || !text(leg, "uuid"))
         return;
+    known = words_on(words, text(leg, "uuid"));
+    /* Of an undo and what it undoes, the former. */
+    if (known->len && ((Word *) known->pdata[known->len - 1])->id == id)
+        g_ptr_array_remove_index(known, known->len - 1);
     word = g_new0(Word, 1);
     *word = (Word){
-        .id = id, .done = g_strcmp0(text(body, "state"), "done") == 0,
+        .id = id, .finished_sec = finished_sec(body),
+        .done = g_strcmp0(text(body, "state"), "done") == 0,
         .has_cpu = json_object_get(target, "cpu") != NULL,
         .has_mem = json_object_get(target, "mem_bytes") != NULL,
         .cpu = number(json_object_get(leg, "now"), "cpu"),
@@ -100,13 +129,48 @@ take_leg(GHashTable *words, int64_t id, const json_t *body, const json_t *leg)
         .mem_before_bytes = number(json_object_get(leg, "before"), "mem_bytes"),
         .cpu_target = number(target, "cpu"), .mem_target_bytes = number(target, "mem_bytes"),
     };
-    g_hash_table_replace(words, g_strdup(text(leg, "uuid")), word);
+    g_ptr_array_add(known, word);
 }
 
 static bool
 is_between(uint64_t value, uint64_t one, uint64_t two)
 {
     return value >= MIN(one, two) && value <= MAX(one, two);
+}
+
+static bool
+fits(const LpView *view, const LpProfile *profile, const Word *word)
+{
+    uint32_t cpus = lp_plan_granted_vcpus(view, &profile->folded);
+    uint64_t bytes = lp_view_granted_bytes(view);
+
+    return (!word->has_cpu
+            || (cpus == word->cpu && is_between(cpus, word->cpu_before, word->cpu_target)))
+           && (!word->has_mem
+               || (bytes == word->mem_bytes
+                   && is_between(bytes, word->mem_before_bytes, word->mem_target_bytes)));
+}
+
+/* The last word.  Operations on two domains wait for both, so that one with a higher id may be over
+ * before; and the journal tells when they ended to the second, by a clock that may have been set.  So of
+ * those that ended at the end any one will do, and so will the one that began last. */
+static const Word *
+last_word(const LpView *view, const LpProfile *profile, const GPtrArray *known)
+{
+    const Word *last = known->pdata[known->len - 1];
+    int64_t latest = 0;
+
+    if (fits(view, profile, last))
+        return last;
+    for (guint i = 0; i < known->len; i++)
+        latest = MAX(latest, ((const Word *) known->pdata[i])->finished_sec);
+    for (guint i = known->len; i > 0; i--) {
+        const Word *word = known->pdata[i - 1];
+
+        if (word->finished_sec >= latest - 1 && fits(view, profile, word))
+            return word;
+    }
+    return last;
 }
 
 static void
@@ -169,22 +233,24 @@ lp_oracle_disturbed(LpOracle *oracle, const char *uuid)
 static void
 check_view(LpOracle *oracle, const LpView *view, GHashTable *words)
 {
-    const Word *word = g_hash_table_lookup(words, view->uuid);
+    const GPtrArray *known = g_hash_table_lookup(words, view->uuid);
+    const Word *last = known ? known->pdata[known->len - 1] : NULL;
     const int64_t *disturbed = g_hash_table_lookup(oracle->disturbed, view->uuid);
     LpProfile profile;
 
     if (view->run != LP_RUN_RUNNING || !lp_oracle_profile(view, &profile))
         return;
-    if (!word || (disturbed && word->id <= *disturbed))
+    if (!last || (disturbed && last->id <= *disturbed))
         return;
     check_settled(oracle, view);
-    compare(oracle, view, &profile, word);
+    compare(oracle, view, &profile, last_word(view, &profile, known));
 }
 
 void
 lp_oracle_rest(LpOracle *oracle, GPtrArray *views)
 {
-    g_autoptr(GHashTable) words = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_autoptr(GHashTable) words = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                                        (GDestroyNotify) g_ptr_array_unref);
     json_t *rows = lp_oracle_rows(oracle, false), *row, *leg;
     size_t i, l;
 
