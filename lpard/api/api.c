@@ -140,19 +140,6 @@ on_request(SoupServer *server, SoupServerMessage *message, void *data)
     g_signal_connect(message, "finished", G_CALLBACK(on_over), intake);
 }
 
-/* One that is known to nobody. */
-static bool
-is_known(const LpCall *call, GError **error)
-{
-    if (call->caller->grant.role != LP_ROLE_NONE)
-        return true;
-    g_set_error(error, LP_ERROR, LP_ERROR_FORBIDDEN,
-                "%s may not use lpard: none of its groups is listed under [access] in "
-                "lpard.conf; ask the administrator to add one to viewers, operators or admins",
-                call->caller->who);
-    return false;
-}
-
 static bool
 has_pace(LpCall *call, GError **error)
 {
@@ -260,7 +247,7 @@ on_call(SoupServer *server, SoupServerMessage *message, const char *path, GHashT
     call->query = query ? g_hash_table_ref(query) : NULL;
     call->route = lp_api_route(soup_server_message_get_method(message), path, &call->argument,
                                &allowed);
-    if (!has_pace(call, &error) || !is_known(call, &error)) {
+    if (!has_pace(call, &error)) {
         lp_call_fail(call, error);
         return;
     }

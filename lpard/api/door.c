@@ -194,6 +194,7 @@ free_use(void *data)
     LpPeerUse *use = data;
 
     g_free(use->key);
+    g_free(use->who);
     g_free(use);
 }
 
@@ -250,16 +251,23 @@ cut(LpCaller *caller)
     caller->deadline_usec = g_get_monotonic_time() + LP_DOOR_LEAVE_SEC * G_USEC_PER_SEC;
 }
 
+/* One that is forgotten is as a new one when it comes again; what was only counted of it is told
+ * first. */
 static gboolean
 is_unused(void *key, void *value, void *data)
 {
     LpPeerUse *use = value;
-    int64_t now = *(int64_t *)data;
+    LpDoor *door = data;
+    int64_t now = g_get_monotonic_time();
+    LpCaller gone = {.who = use->who, .grant = use->grant, .use = use};
 
     (void)key;
-    return use->n_callers == 0 && use->n_polls == 0 && use->n_streams == 0 &&
-           use->unrecorded == 0 && lp_bucket_full(&use->requests, now) &&
-           lp_bucket_full(&use->refusals, now);
+    if (use->n_callers > 0 || use->n_polls > 0 || use->n_streams > 0 ||
+        !lp_bucket_full(&use->requests, now) || !lp_bucket_full(&use->refusals, now))
+        return FALSE;
+    if (use->unrecorded && door->refused)
+        door->refused(&gone, 0, NULL, "it asks no more", door->refused_data);
+    return TRUE;
 }
 
 void
@@ -275,7 +283,7 @@ lp_door_sweep(LpDoor *door)
         if (g_socket_is_closed(caller->socket))
             drop(door, i - 1);
     }
-    g_hash_table_foreach_remove(door->uses, is_unused, &now);
+    g_hash_table_foreach_remove(door->uses, is_unused, door);
 }
 
 static gboolean
@@ -319,33 +327,55 @@ lp_door_caller(SoupServerMessage *message)
     return there ? g_object_get_data(G_OBJECT(there), CALLER) : NULL;
 }
 
+/* Whoever is nobody in lpard.conf gets no request read. */
+static bool
+is_known(LpCaller *caller)
+{
+    g_autofree char *detail = NULL;
+
+    if (caller->grant.role != LP_ROLE_NONE)
+        return true;
+    detail = g_strdup_printf(
+        "%s may not use lpard: none of its groups is listed under [access] in lpard.conf; ask the "
+        "administrator to add one to viewers, operators or admins", caller->who);
+    lp_caller_refuse(caller, SOUP_STATUS_FORBIDDEN, "forbidden", detail);
+    return false;
+}
+
+static bool
+has_place(LpCaller *caller)
+{
+    uint32_t max = caller->door->settings->max_connections_peer;
+    g_autofree char *detail = NULL;
+
+    if (has_room(caller->use->n_callers - 1, max))
+        return true;
+    detail = g_strdup_printf(
+        "%s has %u connections open already: close some, or raise `connections-per-peer =` under "
+        "[limits] in lpard.conf", caller->who, max);
+    lp_caller_refuse(caller, SOUP_STATUS_SERVICE_UNAVAILABLE, "busy", detail);
+    return false;
+}
+
 void
 lp_door_identified(LpCaller *caller, LpPeer *peer)
 {
     LpDoor *door = caller->door;
-    const LpSettings *settings = door->settings;
     g_autofree char *key = peer->fingerprint ? g_strdup(peer->fingerprint) : lp_peer_text(peer);
-    LpPeerUse *use = use_of(door, key);
 
     g_free(caller->who);
     caller->who = lp_peer_text(peer);
     caller->grant = lp_access_grant(door->access, peer);
     lp_peer_clear(peer);
-    if (!has_room(use->n_callers, settings->max_connections_peer))
+    if (!has_room(use_of(door, key)->n_callers, door->settings->max_connections_peer))
         lp_door_sweep(door);
-    /* The sweep may have taken what nobody used. */
-    use = use_of(door, key);
-    caller->use = use;
-    use->n_callers++;
-    if (!has_room(use->n_callers - 1, settings->max_connections_peer)) {
-        g_autofree char *detail = g_strdup_printf(
-            "%s has %u connections open already: close some, or raise `connections-per-peer =` "
-            "under [limits] in lpard.conf", caller->who, use->n_callers - 1);
-
-        lp_caller_refuse(caller, SOUP_STATUS_SERVICE_UNAVAILABLE, "busy", detail);
-        return;
-    }
-    hand_over(caller);
+    caller->use = use_of(door, key);
+    caller->use->n_callers++;
+    g_free(caller->use->who);
+    caller->use->who = g_strdup(caller->who);
+    caller->use->grant = caller->grant;
+    if (is_known(caller) && has_place(caller))
+        hand_over(caller);
 }
 
 static void

@@ -43,6 +43,8 @@ typedef enum {
 /* All connections of one user or certificate. */
 typedef struct {
     char *key;
+    char *who;                    /* as its last connection was called */
+    LpGrant grant;
     unsigned n_callers, n_polls, n_streams;
     LpBucket requests;
     LpBucket refusals;            /* that are recorded one by one (api-audit.c) */
