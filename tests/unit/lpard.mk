@@ -65,3 +65,10 @@ tests_unit_test_api_roles_LDADD = $(LP_API_TEST_LIBS)
 tests_unit_test_door_SOURCES = tests/unit/test_door.c $(LP_ROLES_FIXTURE)
 tests_unit_test_door_CFLAGS = $(LP_API_TEST_CFLAGS)
 tests_unit_test_door_LDADD = $(LP_API_TEST_LIBS)
+
+# the same from outside
+check_PROGRAMS += tests/unit/hoard
+tests_unit_hoard_SOURCES = tests/unit/hoard.c
+TESTS += tests/door.sh
+dist_check_SCRIPTS += tests/door.sh
+tests/door.log: lpard/lpard$(EXEEXT) lparctl$(EXEEXT) tests/unit/hoard$(EXEEXT)
