@@ -176,7 +176,7 @@ host_new(const char *path)
     host->domains = g_ptr_array_new_with_free_func(free_domain);
     host->by_uuid = g_hash_table_new(g_str_hash, g_str_equal);
     host->by_name = g_hash_table_new(g_str_hash, g_str_equal);
-    host->moving = g_hash_table_new(NULL, NULL);
+    host->moving = g_hash_table_new(g_str_hash, g_str_equal);
     host->watches = g_ptr_array_new();
     host->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return host;
@@ -300,7 +300,7 @@ lp_sim_host_add(LpSimHost *host, LpSimDomain *domain)
 void
 lp_sim_host_remove(LpSimHost *host, LpSimDomain *domain)
 {
-    g_hash_table_remove(host->moving, domain);
+    g_hash_table_remove(host->moving, domain->uuid);
     g_hash_table_remove(host->by_uuid, domain->uuid);
     g_hash_table_remove(host->by_name, domain->name);
     g_ptr_array_remove(host->domains, domain);
@@ -309,7 +309,7 @@ lp_sim_host_remove(LpSimHost *host, LpSimDomain *domain)
 void
 lp_sim_host_touch(LpSimHost *host, LpSimDomain *domain)
 {
-    g_hash_table_add(host->moving, domain);
+    g_hash_table_insert(host->moving, domain->uuid, domain);
     if (host->timer)
         g_source_set_ready_time(host->timer, 0);
 }

@@ -94,13 +94,13 @@ tick(GSource *source, G_GNUC_UNUSED GSourceFunc func, void *data)
     LpSimHost *host = lp_sim_host_ref(data);
     int64_t next_usec = -1, now_usec = g_get_monotonic_time();
     GHashTableIter iter;
-    void *key;
+    void *value;
 
     g_mutex_lock(&host->lock);
     g_source_set_ready_time(source, -1);
     g_hash_table_iter_init(&iter, host->moving);
-    while (g_hash_table_iter_next(&iter, &key, NULL)) {
-        LpSimDomain *domain = key;
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        LpSimDomain *domain = value;
         int64_t at_usec;
 
         lp_sim_guest_advance(domain, now_usec);

@@ -61,7 +61,7 @@ sim_list(LpConn *conn, GError **error)
     for (guint i = 0; i < host->domains->len; i++) {
         LpSimDomain *domain = g_ptr_array_index(host->domains, i);
 
-        if (g_hash_table_contains(host->moving, domain))
+        if (g_hash_table_contains(host->moving, domain->uuid))
             lp_sim_guest_advance(domain, now_usec);
         g_ptr_array_add(views, lp_sim_domain_view(domain));
     }

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/sim/clock.h"
@@ -79,7 +81,7 @@ write_log(GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointe
         else if (strcmp(fields[i].key, "MESSAGE") == 0)
             printf("# %s\n", (const char *) fields[i].value);
     if (level & G_LOG_LEVEL_ERROR)
-        printf("# seed %" PRIu64 " ends in an error\n", world.seed);
+        printf("# seed %" PRIu64 " ends in an error:\n", world.seed);
     if (level & G_LOG_LEVEL_CRITICAL && world.oracle)
         lp_oracle_tell(world.oracle, LP_INVARIANT_L1, "a critical warning was logged");
     return G_LOG_WRITER_HANDLED;
@@ -142,12 +144,15 @@ run_to_rest(void)
     lpard_stop(false);
 }
 
-/* False: something is broken. */
-static bool
-run_seed(uint64_t seed, unsigned steps, bool verbose)
-{
-    bool fine;
+/* What a run came to: handed from its process to the one that counts. */
+typedef struct {
+    bool ended, fine;
+    uint64_t faults[FAULT_CLASSES], steps, operations, effects, unfinished, hash;
+} Outcome;
 
+static void
+run_seed(uint64_t seed, unsigned steps, bool verbose, Outcome *ret_outcome)
+{
     memset(&world, 0, sizeof world);
     world.verbose = verbose;
     world_begin(seed);
@@ -156,46 +161,84 @@ run_seed(uint64_t seed, unsigned steps, bool verbose)
     if (!judge_failed())
         run_to_rest();
     lpard_stop(true);
-    fine = !judge_failed();
-    if (!fine && !verbose)
-        for (guint i = 0; i < MIN(lp_oracle_broken(world.oracle)->len, 5); i++)
-            printf("# seed %" PRIu64 ": %s\n", seed,
-                   (const char *) g_ptr_array_index(lp_oracle_broken(world.oracle), i));
-    if (verbose)
-        printf("# trace %016" PRIx64 "\n", world.hash);
+    ret_outcome->fine = !judge_failed();
+    for (guint i = 0; !verbose && i < MIN(lp_oracle_broken(world.oracle)->len, 5); i++)
+        printf("# seed %" PRIu64 ": %s\n", seed,
+               (const char *) g_ptr_array_index(lp_oracle_broken(world.oracle), i));
+    memcpy(ret_outcome->faults, world.faults, sizeof world.faults);
+    ret_outcome->steps = world.steps;
+    ret_outcome->operations = world.operations;
+    ret_outcome->effects = world.effects;
+    ret_outcome->unfinished = world.unfinished;
+    ret_outcome->hash = world.hash;
     world_end();
-    return fine;
+    ret_outcome->ended = true;
+}
+
+/* In a process of its own: no run finds anything of another's, and one that ends by a signal has
+ * failed and ends no others. */
+static void
+run_apart(uint64_t seed, unsigned steps, bool verbose, Outcome *ret_outcome)
+{
+    Outcome *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
+                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int status = 0;
+    pid_t pid;
+
+    if (shared == MAP_FAILED || (fflush(stdout), pid = fork()) < 0) {
+        perror("everything");
+        exit(2);
+    }
+    if (pid == 0) {
+        disk_install();
+        fibers_install();
+        run_seed(seed, steps, verbose, shared);
+        fflush(stdout);
+        _exit(0);
+    }
+    waitpid(pid, &status, 0);
+    *ret_outcome = *shared;
+    munmap(shared, sizeof *shared);
+    if (ret_outcome->ended)
+        return;
+    ret_outcome->fine = false;
+    printf("# seed %" PRIu64 ": the process ended by signal %d\n", seed,
+           WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    world_remove(pid);
 }
 
 /* ---- many ---- */
 
 typedef struct {
-    uint64_t seeds, failed, faults[FAULT_CLASSES], steps, operations, effects, lost;
+    uint64_t seeds, failed;
+    Outcome sum;
 } Figures;
 
 static void
-add_figures(Figures *sum, bool fine)
+add_figures(Figures *figures, const Outcome *outcome)
 {
-    sum->seeds++;
-    sum->failed += !fine;
+    figures->seeds++;
+    figures->failed += !outcome->fine;
     for (unsigned i = 0; i < FAULT_CLASSES; i++)
-        sum->faults[i] += world.faults[i];
-    sum->steps += world.steps;
-    sum->operations += world.operations;
-    sum->effects += world.effects;
-    sum->lost += world.unfinished;
+        figures->sum.faults[i] += outcome->faults[i];
+    figures->sum.steps += outcome->steps;
+    figures->sum.operations += outcome->operations;
+    figures->sum.effects += outcome->effects;
+    figures->sum.unfinished += outcome->unfinished;
 }
 
 static void
 print_json(const Figures *figures, int64_t wall_usec)
 {
+    const Outcome *sum = &figures->sum;
+
     printf("{\"seeds\": %" PRIu64 ", \"failed\": %" PRIu64 ", \"steps\": %" PRIu64
            ", \"operations\": %" PRIu64 ", \"effects\": %" PRIu64 ", \"lost\": %" PRIu64
            ", \"wall_msec\": %" PRId64 ", \"faults\": {",
-           figures->seeds, figures->failed, figures->steps, figures->operations, figures->effects,
-           figures->lost, wall_usec / 1000);
+           figures->seeds, figures->failed, sum->steps, sum->operations, sum->effects,
+           sum->unfinished, wall_usec / 1000);
     for (unsigned i = 0; i < FAULT_CLASSES; i++)
-        printf("%s\"%s\": %" PRIu64, i ? ", " : "", fault_names[i], figures->faults[i]);
+        printf("%s\"%s\": %" PRIu64, i ? ", " : "", fault_names[i], sum->faults[i]);
     puts("}}");
 }
 
@@ -206,21 +249,32 @@ run_many(uint64_t from, uint64_t n, unsigned steps, bool json)
     int64_t begun = clock_real_usec();
 
     for (uint64_t seed = from; seed < from + n; seed++) {
-        bool fine = run_seed(seed, steps, false);
+        Outcome outcome;
 
-        add_figures(&figures, fine);
-        if (!fine)
+        run_apart(seed, steps, false, &outcome);
+        add_figures(&figures, &outcome);
+        if (!outcome.fine)
             printf("# replay: tests/sim/everything --steps %u --seed %" PRIu64 " -v\n", steps, seed);
-        fflush(stdout);
     }
     if (json)
         print_json(&figures, clock_real_usec() - begun);
     else
         printf("# %" PRIu64 " seeds, %" PRIu64 " failed; %" PRIu64 " steps, %" PRIu64
                " operations, %" PRIu64 " effects; %.1f s\n", figures.seeds, figures.failed,
-               figures.steps, figures.operations, figures.effects,
+               figures.sum.steps, figures.sum.operations, figures.sum.effects,
                (double) (clock_real_usec() - begun) / 1e6);
     return figures.failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int
+run_one_seed(uint64_t seed, unsigned steps, bool verbose)
+{
+    Outcome outcome;
+
+    run_apart(seed, steps, verbose, &outcome);
+    printf("# seed %" PRIu64 ", trace %016" PRIx64 ": %s\n", seed, outcome.hash,
+           outcome.fine ? "all holds" : "FAILED");
+    return outcome.fine ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int
@@ -246,14 +300,12 @@ main(int argc, char **argv)
     g_setenv("TZ", "UTC", TRUE);
     setvbuf(stdout, NULL, _IOLBF, 0);
     g_log_set_writer_func(write_log, NULL, NULL);
-    disk_install();
-    fibers_install();
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, &argc, &argv, &error)) {
         fprintf(stderr, "%s\n", error->message);
         return 2;
     }
     if (seed >= 0)
-        return run_seed((uint64_t) seed, (unsigned) steps, verbose) ? EXIT_SUCCESS : EXIT_FAILURE;
+        return run_one_seed((uint64_t) seed, (unsigned) steps, verbose);
     return run_many((uint64_t) from, (uint64_t) MAX(seeds, 1), (unsigned) steps, json);
 }

@@ -117,6 +117,8 @@ bool one_in(uint32_t n);
 /* world.c */
 void world_begin(uint64_t seed);
 void world_end(void);
+/* What a process left that did not come to its end. */
+void world_remove(pid_t pid);
 void lpard_start(void);
 /* Politely, or as SIGKILL does it. */
 void lpard_stop(bool killed);

@@ -268,6 +268,12 @@ make_settings(void)
     };
 }
 
+static char *
+dir_of(pid_t pid)
+{
+    return g_strdup_printf("/dev/shm/lpard-sim-%07d", (int) pid);
+}
+
 void
 world_begin(uint64_t seed)
 {
@@ -279,7 +285,7 @@ world_begin(uint64_t seed)
     fibers_reset(lp_chance_of(seed, 1));
     disk_reset(lp_chance_of(seed, 2));
     world.calls = (CallFaults){.usec = draw(100, 5000)};
-    world.dir = g_strdup_printf("/dev/shm/lpard-sim-%d", (int) getpid());
+    world.dir = dir_of(getpid());
     g_mkdir(world.dir, 0700);
     world.topology = g_new0(LpTopology, 1);
     world.machine = g_new0(LpHost, 1);
@@ -311,6 +317,14 @@ remove_all(const char *path)
         remove_all(child);
     }
     g_remove(path);
+}
+
+void
+world_remove(pid_t pid)
+{
+    g_autofree char *dir = dir_of(pid);
+
+    remove_all(dir);
 }
 
 void
