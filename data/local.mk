@@ -56,3 +56,21 @@ uninstall-agent: uninstall-libexecPROGRAMS uninstall-dist_agenthooksSCRIPTS \
 	  rm -f "$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}"; \
 	done
 .PHONY: install-agent uninstall-agent
+
+# lpard: its unit, the group that its socket may be given to, and its directories.
+nodist_hostunit_DATA = data/lpard.service
+hostunitdir = $(systemdsystemunitdir)
+EXTRA_DIST += data/lpard.service.in data/lpard.sysusers.conf data/lpard.tmpfiles.conf
+CLEANFILES += data/lpard.service
+data/lpard.service: data/lpard.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) data && \
+	sed 's|@sbindir[@]|$(sbindir)|g' $(srcdir)/$@.in >$@.tmp && mv $@.tmp $@
+install-data-local: install-host-snippets
+uninstall-local: uninstall-host-snippets
+install-host-snippets:
+	$(MKDIR_P) "$(DESTDIR)$(sysusersdir)" "$(DESTDIR)$(tmpfilesdir)"
+	$(INSTALL_DATA) $(srcdir)/data/lpard.sysusers.conf "$(DESTDIR)$(sysusersdir)/lpard.conf"
+	$(INSTALL_DATA) $(srcdir)/data/lpard.tmpfiles.conf "$(DESTDIR)$(tmpfilesdir)/lpard.conf"
+uninstall-host-snippets:
+	rm -f "$(DESTDIR)$(sysusersdir)/lpard.conf" "$(DESTDIR)$(tmpfilesdir)/lpard.conf"
+.PHONY: install-host-snippets uninstall-host-snippets

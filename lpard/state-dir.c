@@ -9,7 +9,7 @@
 #include "lpard/error.h"
 
 /* What lpard writes begins so; a state directory may hold other things, which are not lpard's. */
-static const char *const OWN[] = { "journal.db", "lpard.lock", "pools.conf", "policy" };
+static const char *const OWN[] = { "journal.", "lpard.lock", "pools.conf", "policy" };
 
 static bool
 is_own(const char *name)
