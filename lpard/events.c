@@ -19,16 +19,16 @@ struct LpEvents {
     unsigned telling;
 };
 
-/* Numbers must not repeat when lpard restarts, or a client that resumes would silently miss
- * what happened: they start from the clock, with room for this many events a second. */
-#define NUMBERS_PER_SECOND 1000
-
 LpEvents *
 lp_events_new(void)
 {
     LpEvents *events = g_new0(LpEvents, 1);
 
-    events->first = (uint64_t)(g_get_real_time() / G_USEC_PER_SEC) * NUMBERS_PER_SECOND + 1;
+    /* Numbers must not repeat when lpard restarts, or a client that resumes would silently miss
+     * what happened: they start from the clock, in microseconds, since it may be killed twice in a
+     * second.  After a clock was set back they are smaller than those given out before, which
+     * lp_events_since() takes for another life's. */
+    events->first = (uint64_t)g_get_real_time() + 1;
     events->next = events->first;
     events->listeners = g_array_new(FALSE, FALSE, sizeof(Listener));
     return events;

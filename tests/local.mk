@@ -34,6 +34,7 @@ include tests/unit/ctl.mk
 include tests/unit/lpar-sim.mk
 include tests/oracle/local.mk
 include tests/disk/local.mk
+include tests/time/local.mk
 include tests/crash/local.mk
 include tests/sim/local.mk
 include tests/faults/local.mk

@@ -1,14 +1,14 @@
 /* What is old is deleted once a day.  Rows carry the wall clock, which somebody may set wrongly by
  * years: so the day between two purges is measured on a clock that nobody sets, and one purge
- * takes no more than the two oldest days of history, however late the wall clock says it is. */
-#include <string.h>
+ * takes no more than a tenth of what there is, however late the wall clock says it is. */
 #include <time.h>
 
 #include "lpard/journal/journal-priv.h"
 
 #define LP_DAY_SEC (24 * 60 * 60)
-/* More than one, so that a history that lpard was not there to purge is caught up with. */
-#define LP_PURGE_DAYS_MAX 2
+/* One row of so many at most: more than the thirtieth that grows old each day when a month is kept,
+ * and little enough to notice a wrong clock before the month is gone. */
+#define LP_PURGE_SHARE 10
 
 static gint64
 uptime_usec(void)
@@ -42,23 +42,16 @@ due(LpJournal *journal, int64_t now_sec, bool *ret_due, GError **error)
 }
 
 static bool
-delete_old(LpJournal *journal, const char *from, const char *column, int64_t now_sec,
-           GError **error)
+delete_old(LpJournal *journal, const char *table, const char *where, const char *column,
+           int64_t now_sec, GError **error)
 {
-    sqlite3 *sql = journal->writer.sql;
-    g_autofree char *oldest = g_strdup_printf("SELECT coalesce(min(%s), 0) FROM %s", column, from);
-    g_autofree char *text = NULL;
-    int64_t first_sec = 0, before_sec;
+    g_autofree char *text = g_strdup_printf(
+        "DELETE FROM %s WHERE id IN (SELECT id FROM %s WHERE %s AND %s < %" G_GINT64_FORMAT
+        " ORDER BY %s, id LIMIT (SELECT (count(*) + %d) / %d FROM %s WHERE %s))", table, table,
+        where, column, (gint64)(now_sec - (int64_t)journal->keep_days * LP_DAY_SEC), column,
+        LP_PURGE_SHARE - 1, LP_PURGE_SHARE, table, where);
 
-    if (!lp_journal_db_number(sql, journal->path, oldest, &first_sec, error)) {
-        return false;
-    }
-    before_sec = MIN(now_sec - (int64_t)journal->keep_days * LP_DAY_SEC,
-                     first_sec + LP_PURGE_DAYS_MAX * LP_DAY_SEC);
-    text = g_strdup_printf("DELETE FROM %s %s %s < %" G_GINT64_FORMAT, from,
-                           strstr(from, "WHERE") != NULL ? "AND" : "WHERE", column,
-                           (gint64)before_sec);
-    return lp_journal_db_exec(sql, journal->path, text, error);
+    return lp_journal_db_exec(journal->writer.sql, journal->path, text, error);
 }
 
 /* Ids follow each other, so the newest tells which ones are too many. */
@@ -93,8 +86,8 @@ lp_journal_purge(LpJournal *journal, int64_t now_sec, GError **error)
     }
     text = g_strdup_printf("UPDATE meta SET value = %" G_GINT64_FORMAT " WHERE name = 'purged_sec'",
                            (gint64)now_sec);
-    if (!delete_old(journal, "operation WHERE NOT open", "changed_sec", now_sec, error) ||
-        !delete_old(journal, "audit", "time_sec", now_sec, error) ||
+    if (!delete_old(journal, "operation", "NOT open", "changed_sec", now_sec, error) ||
+        !delete_old(journal, "audit", "1", "time_sec", now_sec, error) ||
         !lp_journal_db_exec(journal->writer.sql, journal->path, text, error)) {
         return false;
     }

@@ -20,7 +20,8 @@ typedef struct LpJournal LpJournal;
 typedef void (*LpDurableFunc)(const GError *error, void *data);
 
 /* Opens (creates) `state_dir`/journal.db and locks it: a second lpard on the same directory
- * gets LP_ERROR_CONFLICT naming the first one's pid.  Deletes operations older than keep_days. */
+ * gets LP_ERROR_CONFLICT naming the first one's pid.  Operations older than keep_days are deleted,
+ * a tenth of all each day at most: the wall clock may be wrong. */
 LpJournal *lp_journal_open(const char *state_dir, uint32_t keep_days, GError **error);
 /* Waits until all that was asked is on disk.  No callback comes after this call began: answers
  * not yet delivered are dropped, so that nothing is begun while everything ends. */

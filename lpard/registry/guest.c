@@ -228,9 +228,10 @@ lp_guest_calibrate(LpPartition *partition)
 uint64_t
 lp_guest_next_id(LpPartition *partition)
 {
-    /* From the clock on, so that no answer to an earlier lpard is taken for one to this. */
+    /* From the clock on, so that no answer to an earlier lpard is taken for one to this; in
+     * microseconds, so that also after a clock was set back none of those few is met again. */
     if (partition->guest.last_id == 0)
-        partition->guest.last_id = (uint64_t) g_get_real_time() / 1000;
+        partition->guest.last_id = (uint64_t) g_get_real_time();
     return ++partition->guest.last_id;
 }
 

@@ -17,8 +17,8 @@
 #define CALLS_MAX 2000
 /* When not all are tried: from one call to the next that is, and where that begins for the next
  * kind of fault. */
-#define STEP 13
-#define SHIFT 5
+#define STEP 19
+#define SHIFT 7
 #define LIFE_SEC 60
 
 static const struct {
