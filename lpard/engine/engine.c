@@ -174,14 +174,17 @@ queued_durable(const GError *error, void *data)
     if (!run)
         return;
     run->queued = NULL;
+    /* One at work has its own intent, which may come to disk where this did not: who asked is
+     * answered for that.  One whose guest is still asked has none. */
+    if (error && run->operation->started_usec && !run->consent_then) {
+        run->operation->on_record = false;
+        return;
+    }
     accepted = g_steal_pointer(&run->accepted);
     if (error) {
         if (accepted)
             accepted(NULL, error, run->accepted_data);
-        /* One at work has its own intent to be answered for; one whose guest is still asked has
-         * none. */
-        if (!run->operation->started_usec || run->consent_then)
-            lp_run_end(run, LP_OP_FAILED, "journal", error->message);
+        lp_run_end(run, LP_OP_FAILED, "journal", error->message);
         return;
     }
     LP_FAULT(ACCEPT_BEFORE);
@@ -471,8 +474,10 @@ on_change(LpChange change, LpPartition *partition, const char *alias, void *data
         leg = lp_run_leg_now(run);
         if (partition && (!leg || strcmp(leg->uuid, partition->uuid) != 0))
             continue;
-        if (change == LP_CHANGE_GONE)
+        if (change == LP_CHANGE_GONE) {
+            run->migrated = lp_partition_migrated(partition);
             run->partition = NULL;
+        }
         if (change == LP_CHANGE_DEVICE_REFUSED || change == LP_CHANGE_DEVICE_REMOVED)
             lp_run_device(run, alias, change == LP_CHANGE_DEVICE_REMOVED);
         if (run->partition == partition || !partition || change == LP_CHANGE_GONE)
