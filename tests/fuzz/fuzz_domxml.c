@@ -25,7 +25,6 @@ check_error(bool ok, GError **error)
 static void
 check_view(const LpView *view)
 {
-    LP_MUST(view->name != NULL);
     LP_MUST(view->n_cells <= LP_MAX_CELLS && view->n_dimms <= LP_MAX_DIMMS);
     LP_MUST(view->vcpu_max <= LP_MAX_CPUS);
     LP_MUST(lp_cpumask_last(&view->plugged) < (int)MAX(view->vcpu_max, 1));
