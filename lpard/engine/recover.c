@@ -7,6 +7,7 @@
 #include "lpard/engine/engine-priv.h"
 #include "lpard/error.h"
 #include "lpard/journal/journal.h"
+#include "lpard/planted.h"
 #include "lpard/profile-xml.h"
 
 static void
@@ -26,6 +27,14 @@ recover_one(LpEngine *engine, json_t *row)
     if (!operation) {
         g_warning("an open operation in the journal cannot be read and is left alone: %s",
                   error->message);
+        return;
+    }
+    /* What a row says of its own number is what it is known by from here on. */
+    if (operation->id != json_integer_value(json_object_get(row, "id")) ||
+        g_hash_table_contains(engine->operations, &operation->id)) {
+        g_warning("an open operation in the journal is left alone: it says that it is number %"
+                  G_GINT64_FORMAT ", which is another's", operation->id);
+        lp_operation_free(operation);
         return;
     }
     operation->recovered = operation->on_record = true;
@@ -289,6 +298,8 @@ lp_engine_tidy(LpEngine *engine, LpPartition *partition)
     LpProfile profile;
     Tidy *tidy;
 
+    if (LP_PLANTED(LOST_LATE_EVENT))
+        return;
     if (!lp_partition_has_profile(partition) || view->run != LP_RUN_RUNNING
         || lp_cpumask_covers(&view->plugged, &partition->profile.folded)
         || lp_engine_lane_depth(engine, partition->uuid) > 0
