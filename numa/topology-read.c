@@ -15,9 +15,9 @@
 #define DISTANCE_MAX 254
 /* hwloc keeps one from the firmware; a file may have some of its own. */
 #define MAX_MATRICES 8
-/* Objects of a synthetic description's last level: far more than lpard handles.  hwloc makes them all
- * before anybody can count them, and takes minutes and gigabytes for a slip of the pen. */
-#define MAX_SYNTHETIC (64 * LP_MAX_CPUS)
+/* Objects of a synthetic description's last level: more than lpard handles.  hwloc makes them all before
+ * anybody can count them, in a time that grows with the square of their number. */
+#define MAX_SYNTHETIC (4 * LP_MAX_CPUS)
 
 __attribute__((format(printf, 3, 4))) static bool
 fail(char *message, size_t size, const char *format, ...)
