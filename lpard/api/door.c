@@ -390,8 +390,6 @@ come_in(LpEntrance *entrance, GSocket *socket)
         .refs = 1, .door = door, .socket = g_object_ref(socket),
         .stream = G_IO_STREAM(g_socket_connection_factory_create_connection(socket)),
         .cancellable = g_cancellable_new(), .who = g_strdup("nobody known"),
-        /* A sweep before it is known whose it is must not take it for late. */
-        .deadline_usec = INT64_MAX,
     };
     lp_caller_now(caller, LP_CALLER_HEAD);
     g_ptr_array_add(door->callers, caller);
