@@ -109,6 +109,55 @@ test_everything_set(void **state)
 }
 
 static void
+test_owners_and_doors(void **state)
+{
+    g_autoptr(LpSettings) s = load_bytes(
+        "[owner shop.1]\nmembers = shop-ops, cert:ci\npartitions=web* ,db1\n"
+        "[owner b]\npartitions = *\nmembers = 7\n"
+        "[tls]\nlisten=[::1]:16510\ncertificate=/a\nkey=/b\nca=/c\n"
+        "[limits]\nconnections=65536\nconnections-per-peer=1\nrate=1000000\nlong-polls=2\n",
+        -1, NULL);
+    g_autoptr(LpSettings) none = load_bytes("", -1, NULL);
+    const LpOwner *owner;
+
+    (void) state;
+    assert_int_equal(s->owners->len, 2);
+    owner = g_ptr_array_index(s->owners, 0);
+    assert_string_equal(owner->name, "shop.1");
+    assert_string_equal(owner->members[1], "cert:ci");
+    assert_null(owner->members[2]);
+    assert_string_equal(owner->partitions[0], "web*");
+    assert_string_equal(owner->partitions[1], "db1");
+    owner = g_ptr_array_index(s->owners, 1);
+    assert_string_equal(owner->partitions[0], "*");
+    assert_string_equal(s->tls_listen, "[::1]:16510");
+    assert_string_equal(s->tls_ca, "/c");
+    assert_int_equal(s->max_connections, 65536);
+    assert_int_equal(s->max_connections_peer, 1);
+    assert_int_equal(s->max_rate, 1000000);
+    assert_int_equal(s->max_polls, 2);
+    assert_int_equal(none->owners->len, 0);
+    assert_null(none->tls_listen);
+    assert_int_equal(none->max_connections, 1024);
+    assert_int_equal(none->max_connections_peer, 512);
+    assert_int_equal(none->max_rate, 1000);
+    assert_int_equal(none->max_polls, 256);
+}
+
+static void
+test_too_many_owners(void **state)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(GError) error = NULL;
+
+    (void) state;
+    for (unsigned i = 0; i <= LP_OWNERS_MAX; i++)
+        g_string_append_printf(text, "[owner a%u]\nmembers=a\npartitions=b\n", i);
+    assert_null(load_bytes(text->str, -1, &error));
+    assert_non_null(strstr(error->message, "more than 64"));
+}
+
+static void
 test_policy_values(void **state)
 {
     g_autoptr(LpSettings) s = load_bytes("[policy]\nmode = advise\nleftovers = burst\n"
@@ -155,6 +204,23 @@ test_refused(void **state)
         { "[numa]\nmove-rate=1GB\n", "1024" },
         { "[numa]\nmove-pressure=101\n", "too large" },
         { "[numa]\nrate=1G\n", "move-rate" },
+        { "[owner]\nmembers=a\npartitions=b\n", "[owner NAME]" },
+        { "[owner ]\nmembers=a\npartitions=b\n", "[owner NAME]" },
+        { "[owner a b]\nmembers=a\npartitions=b\n", "[owner NAME]" },
+        { "[owner 123456789012345678901234567890123]\nmembers=a\npartitions=b\n", "32" },
+        { "[owner a]\nmembers=a\n", "partitions = NAME" },
+        { "[owner a]\npartitions=a\n", "members = GROUP" },
+        { "[owner a]\nmembers= ,\npartitions=a\n", "members = GROUP" },
+        { "[owner a]\nmembers=a\npartitions=b\nrole=admin\n", "members, partitions" },
+        { "[owner a]\nmembers=a\npartitions=\xff\n", "plain UTF-8" },
+        { "[owners]\nmembers=a\n", "owner NAME" },
+        { "[tls]\nlisten=127.0.0.1:1\n", "all four" },
+        { "[tls]\ncertificate=/a\nkey=/b\nca=/c\n", "all four" },
+        { "[tls]\nkey=server.key\n", "'/'" }, { "[tls]\ncert=/a\n", "certificate" },
+        { "[limits]\nconnections=0\n", "too small" },
+        { "[limits]\nconnections=65537\n", "too large" },
+        { "[limits]\nrate=0\n", "too small" }, { "[limits]\nrate=1.5\n", "number" },
+        { "[limits]\npolls=1\n", "long-polls" },
         { "[lpard]\nsocket=lpard.sock\n", "'/'" }, { "[lpard]\nconnect=\n", "empty" },
         { "[lpard]\nconnect=a\\q\n", "plain UTF-8" }, { "connect=x\n", "cannot be read" },
         { "[lpard\nconnect=x\n", "cannot be read" }, { "[lpard]\nhello\n", "cannot be read" },
@@ -222,6 +288,8 @@ main(void)
         cmocka_unit_test(test_session_defaults),
         cmocka_unit_test(test_everything_set),
         cmocka_unit_test(test_policy_values),
+        cmocka_unit_test(test_owners_and_doors),
+        cmocka_unit_test(test_too_many_owners),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_random_bytes),
