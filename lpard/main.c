@@ -242,6 +242,8 @@ main(int argc, char **argv)
     setlocale(LC_ALL, "");
     g_log_set_writer_func(write_log, NULL, NULL);
     signal(SIGPIPE, SIG_IGN);
+    /* A limit on the size of files is an error of writing, which the journal knows how to bear. */
+    signal(SIGXFSZ, SIG_IGN);
     raise_descriptors();
     if (!parse_options(&argc, &argv, &options, &error)) {
         fprintf(stderr, "lpard: %s\n", error->message);

@@ -32,3 +32,6 @@ tests_disk_test_disk_damage_SOURCES = tests/disk/test_disk_damage.c $(LP_DISK_JO
 tests_disk_test_disk_damage_CFLAGS = $(LP_DISK_CFLAGS)
 tests_disk_test_disk_damage_LDFLAGS = -Wl,--wrap=fallocate
 tests_disk_test_disk_damage_LDADD = $(LP_DISK_LIBS)
+
+dist_check_SCRIPTS += tests/disk/test-disk-full.sh
+TESTS += tests/disk/test-disk-full.sh
