@@ -8,6 +8,7 @@
 
 /* How much of the body has come, and whether the request was cut off. */
 typedef struct {
+    LpApi *api;
     LpCaller *caller;
     size_t received;
     bool cut, head;
@@ -43,16 +44,17 @@ cut_off(void *data)
     SoupServerMessage *message = data;
     Intake *intake = g_object_get_data(G_OBJECT(message), INTAKE);
     LpCaller *caller = lp_door_caller(message);
+    unsigned status = intake->head ? LP_STATUS_HEAD_TOO_LARGE : SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE;
     g_autoptr(GIOStream) stream = soup_server_message_steal_connection(message);
     g_autofree char *detail = g_strdup_printf("the %s longer than %d bytes: no request of this "
                                               "API needs that", intake->head ? "head is"
                                               : "body is", intake->head ? LP_API_HEAD_MAX
                                               : LP_API_BODY_MAX);
 
+    if (stream && caller && caller->door)
+        lp_api_record_refused(caller, status, "usage", detail, intake->api);
     if (stream && caller)
-        lp_caller_turn_away(caller, intake->head ? LP_STATUS_HEAD_TOO_LARGE
-                                                 : SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE,
-                            "usage", detail);
+        lp_caller_turn_away(caller, status, "usage", detail);
     return G_SOURCE_REMOVE;
 }
 
@@ -130,7 +132,8 @@ on_request(SoupServer *server, SoupServerMessage *message, void *data)
 {
     Intake *intake = g_new0(Intake, 1);
 
-    (void)server, (void)data;
+    (void)server;
+    intake->api = data;
     intake->caller = lp_caller_ref(lp_door_caller(message));
     lp_caller_now(intake->caller, LP_CALLER_HEAD);
     g_object_set_data_full(G_OBJECT(message), INTAKE, intake, free_intake);

@@ -373,6 +373,62 @@ test_both_ends(void **state)
     ask_all(ends, G_N_ELEMENTS(ends), false);
 }
 
+/* --- names ----------------------------------------------------------------------------------- */
+
+/* Whether the owner of web* may do that, at this moment. */
+static bool
+owner_may(const char *method, const char *path)
+{
+    LpCaller caller = {.who = (char[]){"uid 1"}, .grant = {LP_ROLE_VIEWER, 2}};
+    LpCall call = {.api = world.api, .caller = &caller};
+    g_autoptr(GError) error = NULL;
+    g_autofree char *allowed = NULL;
+    bool may;
+
+    call.route = lp_api_route(method, path, &call.argument, &allowed);
+    may = lp_call_permit(&call, &error);
+    g_free(call.argument);
+    for (size_t i = 0; i < LP_SUBJECTS_MAX; i++) {
+        g_free(call.subjects[i].uuid);
+        g_free(call.subjects[i].name);
+    }
+    return may;
+}
+
+/* Behind lpard's back, by somebody who may do that in libvirt: from then on it is whose the new
+ * name is, also its operations, and by whatever it is called in the request. */
+static void
+test_a_rename_moves_the_right(void **state)
+{
+    static const struct {
+        const char *domain, *name;
+        bool before, after;
+    } renames[] = {{"web1", "vip1", true, false}, {"other1", "web3", false, true}};
+
+    (void)state;
+    for (size_t i = 0; i < G_N_ELEMENTS(renames); i++) {
+        LpPartition *partition = lp_registry_find(world.registry, renames[i].domain, NULL);
+        g_autofree char *by_uuid = g_strdup_printf("/v1/partitions/%s/resize", partition->uuid);
+        g_autofree char *resize_it = g_strdup_printf("/v1/partitions/%s/resize", renames[i].domain);
+        json_t *json = ask("POST", resize_it, "{" SAME "}", 202);
+        g_autofree char *operation = g_strdup_printf(
+            "/v1/operations/%" JSON_INTEGER_FORMAT,
+            json_integer_value(json_object_get(json, "id")));
+        char *name;
+
+        json_decref(json);
+        until(settled, NULL);
+        assert_true(owner_may("POST", by_uuid) == renames[i].before);
+        assert_true(owner_may("DELETE", operation) == renames[i].before);
+        name = partition->view->name;
+        partition->view->name = g_strdup(renames[i].name);
+        assert_true(owner_may("POST", by_uuid) == renames[i].after);
+        assert_true(owner_may("DELETE", operation) == renames[i].after);
+        g_free(partition->view->name);
+        partition->view->name = name;
+    }
+}
+
 /* --- the audit trail ------------------------------------------------------------------------- */
 
 static void
@@ -532,6 +588,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_table_by_socket, begin, end),
         cmocka_unit_test_setup_teardown(test_table_by_certificate, begin, end),
         cmocka_unit_test_setup_teardown(test_both_ends, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_rename_moves_the_right, begin, end),
         cmocka_unit_test_setup_teardown(test_trail, begin, end),
         cmocka_unit_test_setup_teardown(test_trail_is_not_flooded, begin, end),
     };

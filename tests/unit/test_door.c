@@ -242,6 +242,35 @@ test_idle_connections(void **state)
     end();
 }
 
+static bool
+one_takes_nothing(void *data)
+{
+    (void)data;
+    return world.api->door->callers->len == 1 && caller_at(0)->state == LP_CALLER_SENDING;
+}
+
+/* Who asks and does not read: the answer is longer than what a socket holds. */
+static void
+test_slow_readers(void **state)
+{
+    g_autoptr(GString) many = g_string_new(NULL);
+    Line *line;
+
+    (void)state;
+    begin();
+    for (unsigned i = 0; i < 20; i++)
+        g_string_append(many, "GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n");
+    line = dial(many->str);
+    until(one_takes_nothing, NULL);
+    for (unsigned i = 0; i < 200; i++)
+        g_main_context_iteration(NULL, FALSE);
+    assert_true(one_takes_nothing(NULL));
+    caller_at(0)->deadline_usec = 0;
+    until(nobody, NULL);
+    hang_up(line);
+    end();
+}
+
 static void
 test_long_heads(void **state)
 {
@@ -703,6 +732,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slow_heads_and_bodies),
         cmocka_unit_test(test_idle_connections),
+        cmocka_unit_test(test_slow_readers),
         cmocka_unit_test(test_long_heads),
         cmocka_unit_test(test_connections),
         cmocka_unit_test(test_rate),
