@@ -5,6 +5,8 @@
 
 /* Attributes that hold a number have no reason to be above this (PCI buses, counts). */
 #define SMALL_MAX 65535
+/* QEMU's own, where the XML states none, as libvirt's always does: shares are counted in blocks. */
+#define DEFAULT_BLOCK_BYTES (UINT64_C(2) << 20)
 
 static bool
 invalid(GError **error, const xmlNode *node, const char *what)
@@ -67,6 +69,7 @@ read_vcpus(xmlNode *domain, LpView *view, GError **error)
     xmlNode *count = lp_xml_child(domain, "vcpu");
     xmlNode *list = lp_xml_child(domain, "vcpus");
     g_autofree char *text = lp_xml_content(count);
+    LpCpuMask seen = {0};
     uint64_t max = 1, current;
 
     if (count && (!lp_xml_parse_number(text, LP_MAX_CPUS, &max) || max == 0))
@@ -83,6 +86,9 @@ read_vcpus(xmlNode *domain, LpView *view, GError **error)
 
         if (!lp_xml_attr_number(vcpu, "id", max - 1, &id))
             return invalid(error, vcpu, "its id is not that of a vCPU of the domain");
+        if (lp_cpumask_has(&seen, (unsigned)id))
+            return invalid(error, vcpu, "its id is another's already");
+        lp_cpumask_add(&seen, (unsigned)id);
         if (!lp_xml_attr_is(vcpu, "enabled", "yes"))
             continue;
         lp_cpumask_add(&view->plugged, (unsigned)id);
@@ -96,6 +102,7 @@ static bool
 read_cells(xmlNode *domain, LpView *view, GError **error)
 {
     xmlNode *numa = lp_xml_at(domain, "cpu", "numa", NULL);
+    uint64_t seen = 0;
     uint32_t position = 0;
 
     for (xmlNode *node = lp_xml_child(numa, "cell"); node; node = lp_xml_next(node, "cell")) {
@@ -108,6 +115,10 @@ read_cells(xmlNode *domain, LpView *view, GError **error)
             return invalid(error, node, "lpard handles cells 0 to 63");
         if (id >= LP_MAX_CELLS)
             return invalid(error, node, "lpard handles 64 cells at most");
+        /* The memory of one of them would be counted nowhere. */
+        if (seen & UINT64_C(1) << id)
+            return invalid(error, node, "its id is another's already");
+        seen |= UINT64_C(1) << id;
         cell = &view->cells[id];
         if (!lp_xml_attr_bytes(node, "memory", &cell->base_bytes, error))
             return false;
@@ -132,8 +143,11 @@ read_virtio_mem(xmlNode *device, LpView *view, uint64_t bytes, uint32_t id, GErr
     cell->has_device = true;
     cell->device_bytes = bytes;
     copy_alias(device, cell->alias, sizeof cell->alias);
-    return lp_xml_bytes(lp_xml_child(target, "block"), &cell->block_bytes, error) &&
-           lp_xml_bytes(lp_xml_child(target, "requested"), &cell->requested_bytes, error) &&
+    if (!lp_xml_bytes(lp_xml_child(target, "block"), &cell->block_bytes, error))
+        return false;
+    if (cell->block_bytes == 0)
+        cell->block_bytes = DEFAULT_BLOCK_BYTES;
+    return lp_xml_bytes(lp_xml_child(target, "requested"), &cell->requested_bytes, error) &&
            lp_xml_bytes(lp_xml_child(target, "current"), &cell->current_bytes, error);
 }
 

@@ -931,10 +931,49 @@ test_fuzz(void **state)
     assert_true(n_enabled > FUZZ_ROUNDS / 50);
 }
 
+/* `what` of the running domain's XML by `with`.  Caller frees. */
+static char *
+replaced(const char *what, const char *with)
+{
+    const char *at = strstr(live, what);
+
+    assert_non_null(at);
+    return g_strdup_printf("%.*s%s%s", (int)(at - live), live, with, at + strlen(what));
+}
+
+/* What libvirt never writes, but a hand might. */
+static void
+test_twice_and_missing(void **state)
+{
+    char *vcpus = replaced("<vcpu id='1'", "<vcpu id='2'");
+    char *cells = replaced("<cell id='1'", "<cell id='0'");
+    char *block = replaced("<block unit='KiB'>2048</block>", "");
+    LpView *view = lp_view_new();
+    GError *error = NULL;
+
+    (void)state;
+    assert_false(lp_domxml_read(vcpus, view, &error));
+    assert_int_equal(error->code, LP_DRIVER_ERROR_INVALID);
+    g_clear_error(&error);
+    lp_view_free(view);
+    view = lp_view_new();
+    assert_false(lp_domxml_read(cells, view, &error));
+    assert_int_equal(error->code, LP_DRIVER_ERROR_INVALID);
+    g_clear_error(&error);
+    lp_view_free(view);
+    view = read_ok(block);
+    assert_true(view->cells[0].block_bytes == 2 * MIB);
+    lp_view_free(view);
+    g_free(vcpus);
+    g_free(cells);
+    g_free(block);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_twice_and_missing),
         cmocka_unit_test(test_read_live),
         cmocka_unit_test(test_read_plain),
         cmocka_unit_test(test_read_nonsense),
