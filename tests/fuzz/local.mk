@@ -4,7 +4,8 @@ LP_FUZZ_TARGETS = tests/fuzz/fuzz_wire tests/fuzz/fuzz_channel tests/fuzz/fuzz_a
 	tests/fuzz/fuzz_qga tests/fuzz/fuzz_record tests/fuzz/fuzz_profile tests/fuzz/fuzz_domxml \
 	tests/fuzz/fuzz_settings tests/fuzz/fuzz_pools tests/fuzz/fuzz_trace \
 	tests/fuzz/fuzz_topology tests/fuzz/fuzz_request tests/fuzz/fuzz_policy \
-	tests/fuzz/fuzz_http tests/fuzz/fuzz_journal
+	tests/fuzz/fuzz_http tests/fuzz/fuzz_journal tests/fuzz/fuzz_ctl \
+	tests/fuzz/fuzz_sim
 check_PROGRAMS += $(LP_FUZZ_TARGETS)
 TESTS += $(LP_FUZZ_TARGETS) tests/fuzz/test-replay.sh
 dist_check_SCRIPTS += tests/fuzz/run tests/fuzz/test-replay.sh
@@ -12,7 +13,8 @@ EXTRA_DIST += tests/fuzz/corpus tests/fuzz/targets tests/fuzz/wire.dict tests/fu
 	tests/fuzz/agent_conf.dict tests/fuzz/qga.dict tests/fuzz/record.dict \
 	tests/fuzz/profile.dict tests/fuzz/domxml.dict tests/fuzz/settings.dict \
 	tests/fuzz/pools.dict tests/fuzz/trace.dict tests/fuzz/topology.dict \
-	tests/fuzz/request.dict tests/fuzz/policy.dict tests/fuzz/http.dict tests/fuzz/journal.dict \
+	tests/fuzz/request.dict tests/fuzz/policy.dict tests/fuzz/http.dict tests/fuzz/journal.dict tests/fuzz/ctl.dict \
+	tests/fuzz/sim.dict \
 	tests/fuzz/RESULTS.md
 
 check_LIBRARIES += tests/fuzz/liblp-fuzz.a tests/fuzz/liblp-replay.a
@@ -93,3 +95,13 @@ tests_fuzz_fuzz_http_LDADD = $(LP_FUZZ_DAEMON_LDADD)
 tests_fuzz_fuzz_journal_SOURCES = tests/fuzz/fuzz_journal.c tests/fuzz/world.c tests/fuzz/world.h
 tests_fuzz_fuzz_journal_CFLAGS = $(LP_FUZZ_DAEMON_CFLAGS)
 tests_fuzz_fuzz_journal_LDADD = $(LP_FUZZ_DAEMON_LDADD)
+
+# Its server is the target.
+tests_fuzz_fuzz_ctl_SOURCES = tests/fuzz/fuzz_ctl.c
+tests_fuzz_fuzz_ctl_CFLAGS = $(liblp_ctl_a_CFLAGS)
+tests_fuzz_fuzz_ctl_LDFLAGS = -Wl,--wrap=lp_ctl_client_ask -Wl,--wrap=lp_ctl_client_stream
+tests_fuzz_fuzz_ctl_LDADD = $(LP_FUZZ_LIBS) $(LP_CTL_LIBS)
+
+tests_fuzz_fuzz_sim_SOURCES = tests/fuzz/fuzz_sim.c
+tests_fuzz_fuzz_sim_CFLAGS = $(LP_FUZZ_DAEMON_CFLAGS)
+tests_fuzz_fuzz_sim_LDADD = $(LP_FUZZ_DAEMON_LDADD)
