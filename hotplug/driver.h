@@ -38,6 +38,7 @@ typedef struct LpWatch LpWatch;    /* opaque: a subscription to events on the ma
 typedef enum {
     LP_EVENT_DOMAIN_CHANGED,       /* defined, undefined, started, stopped, paused, resized, ... */
     LP_EVENT_DOMAIN_GONE,          /* undefined while off, or a transient one stopped */
+    LP_EVENT_DOMAIN_MIGRATED,      /* it runs on another host now; _CHANGED or _GONE follows */
     LP_EVENT_DOMAIN_RESET,         /* the guest rebooted: same run id, new boot */
     LP_EVENT_MEMORY_SIZE,          /* a virtio-mem device now holds `bytes` */
     LP_EVENT_DEVICE_REMOVED,

@@ -46,6 +46,8 @@ on_lifecycle(virConnectPtr vir, virDomainPtr domain, int event, int detail, void
     LpEventKind kind = LP_EVENT_DOMAIN_CHANGED;
 
     (void)vir;
+    if (event == VIR_DOMAIN_EVENT_STOPPED && detail == VIR_DOMAIN_EVENT_STOPPED_MIGRATED)
+        emit(watch, domain, LP_EVENT_DOMAIN_MIGRATED, NULL, 0);
     if (event == VIR_DOMAIN_EVENT_DEFINED) {
         note_defined(watch, domain, true);
     } else if (event == VIR_DOMAIN_EVENT_UNDEFINED &&

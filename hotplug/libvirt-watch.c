@@ -8,7 +8,7 @@
 #include "hotplug/libvirt-watch.h"
 
 #define RETRY_MIN_MSEC 250      /* a restart of libvirtd takes about a second */
-#define RETRY_MAX_MSEC 5000
+#define RETRY_MAX_MSEC 2000     /* all is read again within 5 s of its return */
 
 static LpWatch *
 watch_ref(LpWatch *watch)

@@ -102,6 +102,9 @@ lp_sim_begin_locked(LpSimCall *call, const char *uuid, const char *name, unsigne
     if (flags & LP_SIM_RUNNING && call->domain->run == LP_RUN_OFF)
         return lp_sim_fail(error, LP_DRIVER_ERROR_NOT_RUNNING, call->domain->name,
                            "the domain is not running");
+    if (flags & LP_SIM_MONITOR && call->domain->run == LP_RUN_MIGRATING)
+        return lp_sim_fail(error, LP_DRIVER_ERROR_FAILED, call->domain->name,
+                           "another job has the domain: it is being migrated");
     take_planned_failure(call, name, &fails_now);
     if (fails_now)
         return lp_sim_fail(error, call->error, call->domain->name, "a fault was asked for");

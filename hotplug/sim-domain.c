@@ -40,6 +40,7 @@ lp_sim_domain_free(LpSimDomain *domain)
     g_free(domain->uuid);
     g_free(domain->config_xml);
     g_free(domain->live_xml);
+    g_free(domain->saved_xml);
     g_free(domain->metadata_config);
     g_free(domain->metadata);
     g_free(domain->cells);
@@ -181,9 +182,32 @@ boot(LpSimDomain *domain, int64_t now_usec)
     }
 }
 
+/* The guest finds itself as it was: no new boot. */
+static bool
+restore(LpSimDomain *domain, int64_t now_usec, GError **error)
+{
+    g_autofree char *xml = g_steal_pointer(&domain->saved_xml);
+    g_autoptr(LpView) view = read_text(xml, error);
+
+    if (!view || !lp_sim_domain_set_live(domain, xml, error))
+        return false;
+    domain->run = LP_RUN_RUNNING;
+    domain->starts++;
+    domain->booted_usec = now_usec;
+    domain->online = domain->plugged;
+    for (uint32_t i = 0; i < domain->n_cells; i++) {
+        domain->cells[i].plugged_bytes = domain->cells[i].told_bytes
+            = view->cells[i].current_bytes;
+        domain->cells[i].since_usec = now_usec;
+    }
+    return true;
+}
+
 bool
 lp_sim_domain_start(LpSimDomain *domain, int64_t now_usec, GError **error)
 {
+    if (domain->saved_xml)
+        return restore(domain, now_usec, error);
     if (!domain->config_xml) {
         g_set_error(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_FAILED,
                     "domain %s has no persistent definition to start from", domain->name);

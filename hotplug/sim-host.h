@@ -84,6 +84,7 @@ struct LpSimDomain {
     char *name, *uuid;
     char *config_xml;             /* NULL: transient */
     char *live_xml;               /* as started; NULL: off */
+    char *saved_xml;              /* saved with its memory: goes on from there; NULL: it was not */
     LpRunState run;
     LpAccel accel;
     uint32_t starts, boots;
@@ -138,7 +139,8 @@ struct LpSimHost {
     LpSimNodes node_bytes;
     GPtrArray *domains;           /* of LpSimDomain*, owned */
     GHashTable *by_uuid, *by_name;
-    GHashTable *moving;           /* LpSimDomain* with something in motion */
+    GHashTable *moving;           /* uuid -> LpSimDomain* with something in motion: in an order that is
+                                     the same in every run */
     GPtrArray *watches;           /* main loop only changes these two */
     GHashTable *links;            /* uuid -> GSList of LpSimLink* */
     GSource *timer;               /* while something on the main loop listens */

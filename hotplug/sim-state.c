@@ -118,10 +118,11 @@ lp_sim_state_save(const LpSimDomain *domain, GError **error)
 {
     const LpCapacityLimits *limits = &domain->limits;
     json_t *state = json_pack(
-        "{s:i, s:s, s:s, s:s*, s:s*, s:s*, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
+        "{s:i, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
         " s:o}",
         "version", STATE_VERSION, "name", domain->name, "uuid", domain->uuid,
         "config_xml", domain->config_xml, "live_xml", domain->live_xml,
+        "saved_xml", domain->saved_xml,
         "metadata", domain->metadata, "run", (int) domain->run,
         "starts", (int) domain->starts, "boots", (int) domain->boots,
         "balloon", number(domain->balloon_bytes), "shares", number(limits->shares),
@@ -262,14 +263,15 @@ bool
 lp_sim_state_load(LpSimDomain *domain, const json_t *state, bool *ret_undefined,
                   int64_t now_usec, GError **error)
 {
-    const char *config = NULL, *live = NULL;
+    const char *config = NULL, *live = NULL, *saved = NULL;
     int version = 0, undefined = 0, run = 0, starts = 0, boots = 0;
     json_t *manners = NULL;
     json_error_t why;
 
     if (json_unpack_ex((json_t *) (uintptr_t) state, &why, 0,
-                       "{s:i, s?b, s?s, s?s, s?i, s?i, s?i, s?o}", "version", &version,
+                       "{s:i, s?b, s?s, s?s, s?s, s?i, s?i, s?i, s?o}", "version", &version,
                        "undefined", &undefined, "config_xml", &config, "live_xml", &live,
+                       "saved_xml", &saved,
                        "run", &run, "starts", &starts, "boots", &boots, "manners", &manners) < 0)
         return unpack_error(&why, domain->name, error);
     if (version != STATE_VERSION || run < LP_RUN_OFF || run > LP_RUN_MIGRATING) {
@@ -283,6 +285,8 @@ lp_sim_state_load(LpSimDomain *domain, const json_t *state, bool *ret_undefined,
         return true;
     g_clear_pointer(&domain->config_xml, g_free);
     g_clear_pointer(&domain->live_xml, g_free);
+    g_free(domain->saved_xml);
+    domain->saved_xml = g_strdup(saved);
     domain->starts = (uint32_t) starts;
     domain->boots = (uint32_t) boots;
     if ((manners && !lp_sim_manners_read(manners, &domain->manners, error))

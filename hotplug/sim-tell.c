@@ -32,6 +32,31 @@ stop(LpSimHost *host, LpSimDomain *domain, bool *ret_gone, GError **error)
     return true;
 }
 
+/* To another host: nothing of it stays here. */
+static bool
+migrate(LpSimHost *host, LpSimDomain *domain, bool *ret_gone, GError **error)
+{
+    lp_sim_post(host, LP_EVENT_DOMAIN_MIGRATED, domain->uuid, NULL, 0);
+    g_clear_pointer(&domain->config_xml, g_free);
+    g_clear_pointer(&domain->metadata_config, g_free);
+    return stop(host, domain, ret_gone, error);
+}
+
+/* Memory and all, into a file from which the next start goes on. */
+static bool
+save(LpSimHost *host, LpSimDomain *domain, bool *ret_gone, GError **error)
+{
+    g_autofree char *xml = NULL;
+
+    if (!domain->config_xml)
+        return refuse(error, domain->name, "save", "it is transient");
+    xml = lp_sim_xml_live(domain, error);
+    if (!xml || !stop(host, domain, ret_gone, error))
+        return false;
+    domain->saved_xml = g_steal_pointer(&xml);
+    return true;
+}
+
 static void
 resume(LpSimDomain *domain, int64_t now_usec)
 {
@@ -57,6 +82,12 @@ act(LpSimHost *host, LpSimDomain *domain, const char *action, bool *ret_gone, GE
         return refuse(error, domain->name, action, "it is off");
     } else if (strcmp(action, "stop") == 0 || strcmp(action, "crash") == 0) {
         return stop(host, domain, ret_gone, error);
+    } else if (strcmp(action, "save") == 0) {
+        return save(host, domain, ret_gone, error);
+    } else if (strcmp(action, "migrate") == 0) {
+        return migrate(host, domain, ret_gone, error);
+    } else if (strcmp(action, "migrate-begin") == 0) {
+        domain->run = LP_RUN_MIGRATING;
     } else if (strcmp(action, "pause") == 0) {
         domain->run = LP_RUN_PAUSED;
     } else if (strcmp(action, "resume") == 0) {
@@ -66,7 +97,8 @@ act(LpSimHost *host, LpSimDomain *domain, const char *action, bool *ret_gone, GE
         event = LP_EVENT_DOMAIN_RESET;
     } else {
         g_set_error(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_INVALID, "key \"do\" must be start, "
-                    "stop, crash, pause, resume or reset, and not \"%s\"", action);
+                    "stop, crash, save, migrate-begin, migrate, pause, resume or reset, and not "
+                    "\"%s\"", action);
         return false;
     }
     lp_sim_post(host, event, domain->uuid, NULL, 0);

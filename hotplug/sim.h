@@ -95,7 +95,10 @@
  *   "move_no_room_node": null      a node that takes no more page
  *   "move_error": ""               EPERM, ESRCH or ENODEV: what ends each move
  *   "move_stop_bytes": 0           it crashes when so many bytes of it were moved since its start
- *   "do": "reset"                  start, stop, crash, pause, resume, reset: behind lpard's back
+ *   "do": "reset"                  start, stop, crash, pause, resume, reset: behind lpard's back;
+ *                                  save: off, and the next start goes on from there;
+ *                                  migrate-begin: on its way to another host, which resume calls
+ *                                  off; migrate: it has gone there, and nothing stays here
  *
  * FILE.faults/.host.json takes {"do": "disconnect"} and {"do": "connect"}. */
 #ifndef LP_HOTPLUG_SIM_H

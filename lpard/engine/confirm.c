@@ -42,12 +42,23 @@ moved_bytes(const LpRun *run)
     return delta;
 }
 
+static uint64_t
+dimm_bytes(const LpView *view)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < view->n_dimms; i++)
+        sum += view->dimms[i].bytes;
+    return sum;
+}
+
 void
 lp_run_note_start(LpRun *run)
 {
     const LpPlan *plan = lp_run_leg_now(run)->plan;
     const LpGuest *guest = &run->partition->guest;
 
+    run->start_dimm_bytes = dimm_bytes(run->partition->view);
     run->total_known = guest->connected && guest->has_state;
     if (!run->total_known)
         return;
@@ -187,7 +198,10 @@ confirm_step(LpRun *run, const LpStep *step, LpStepProgress *progress)
     case LP_STEP_VIRTIO_MEM:
         return confirm_device(run, step, progress);
     case LP_STEP_DIMM_ADD:
-        return (!agent_can_tell(run) || guest_has_it(run))
+        /* The guest may have it before lpard has read it from the hypervisor: until then it would
+         * not be counted. */
+        return dimm_bytes(partition->view) >= run->start_dimm_bytes + step->to_bytes
+                       && (!agent_can_tell(run) || guest_has_it(run))
                        && !lp_run_qga_memory_pending(run, g_get_monotonic_time()
                                                               - run->progress_usec)
                    ? LP_STEPSTATE_CONFIRMED

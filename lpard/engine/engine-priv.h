@@ -66,12 +66,14 @@ struct LpRun {
     bool looks_other;                /* the look under way is at another leg's partition */
     bool lost;                       /* the hypervisor went away: begin the leg again */
     bool stop;                       /* the leg at work asks nothing more */
+    bool migrated;                   /* gone, and it runs on another host */
     bool settling;                   /* the leg was stopped: what is unfinished is taken back */
     bool undoing;
     /* For the agent's confirmation of memory: the MemTotal that it began with, and that it must
      * come to, in this boot. */
     char boot_id[40];
     uint64_t start_total, expected_total;
+    uint64_t start_dimm_bytes;       /* in DIMMs when the leg began */
     bool total_known;
     int64_t look_usec;               /* when the device was last asked anew */
     uint64_t want_id;
@@ -136,6 +138,9 @@ void lp_run_device(LpRun *run, const char *alias, bool removed);
 void lp_run_pump(LpRun *run);
 /* Stops asking; what the guest did not do is taken back, then the leg ends. */
 void lp_run_stop(LpRun *run, LpOpState state, const char *code, const char *message);
+
+/* The partition does not run any more, or is gone: decides the end, by what is known of why. */
+void lp_run_decide_gone(LpRun *run);
 
 /* One effect by its step alone; ends in lp_run_settle_next() while the leg is settling. */
 void lp_run_effect(LpRun *run, const LpStep *step);

@@ -171,9 +171,7 @@ step_failed(LpRun *run, uint32_t index, const GError *error)
     case LP_DRIVER_ERROR_NOT_RUNNING:
     case LP_DRIVER_ERROR_NO_DOMAIN:
         set_step(run, index, LP_STEPSTATE_FAILED, error->message);
-        lp_run_decide(run, LP_OP_FAILED, "not-running",
-                      "the partition stopped in the middle; what it has at the next start is in "
-                      "`lparctl show`");
+        lp_run_decide_gone(run);
         break;
     default:
         if (step->kind == LP_STEP_UNPLUG_VCPU)
@@ -373,12 +371,27 @@ lp_run_stop(LpRun *run, LpOpState state, const char *code, const char *message)
 /* The partition as it is now may not be worked on any further. */
 static bool
 check_partition(LpRun *run)
+void
+lp_run_decide_gone(LpRun *run)
+{
+    if (run->migrated || (run->partition && lp_partition_migrated(run->partition)))
+        lp_run_decide(run, LP_OP_FAILED, "migrated",
+                      "the partition was migrated to another host in the middle; its profile went with "
+                      "it, and the lpard there goes on from what it finds");
+    else if (!run->partition)
+        lp_run_decide(run, LP_OP_FAILED, "no-partition",
+                      "the domain was removed in the middle of the operation");
+    else
+        lp_run_decide(run, LP_OP_FAILED, "not-running",
+                      "the partition stopped in the middle; `lparctl show` says what it has at the next "
+                      "start");
+}
+
 {
     LpRunState state;
 
     if (!run->partition) {
-        lp_run_decide(run, LP_OP_FAILED, "no-partition",
-                      "the domain was removed in the middle of the operation");
+        lp_run_decide_gone(run);
         return false;
     }
     state = run->partition->view->run;
@@ -388,9 +401,7 @@ check_partition(LpRun *run)
         /* A definition can be changed while the domain is off; nothing else can. */
         for (uint32_t i = 0; i < plan->n_steps; i++)
             if (plan->steps[i].kind != LP_STEP_CONFIG) {
-                lp_run_decide(run, LP_OP_FAILED, "not-running",
-                              "the partition stopped in the middle; `lparctl show` says what it "
-                              "has at the next start");
+                lp_run_decide_gone(run);
                 return false;
             }
     }
@@ -468,6 +479,9 @@ lp_run_pump(LpRun *run)
             if (memory_waits_for_vcpus(run)) {
                 (void) lp_run_confirm(run, &stage);
                 if (run->stop)
+            /* A domain on its way to another host, or being saved, is left alone until that has ended. */
+            if (run->partition->view->run == LP_RUN_MIGRATING)
+                return;
                     continue;
                 if (memory_waits_for_vcpus(run))
                     return;

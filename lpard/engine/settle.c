@@ -156,7 +156,9 @@ settle_capacity(LpRun *run)
 static bool
 can_settle(const LpRun *run)
 {
-    return run->partition && run->partition->view->run == LP_RUN_RUNNING
+    return run->partition
+           && (run->partition->view->run == LP_RUN_RUNNING
+               || run->partition->view->run == LP_RUN_PAUSED)
            && !run->partition->stuck && lp_registry_connected(run->engine->registry);
 }
 
@@ -202,7 +204,8 @@ settle_looked(bool ok, bool abandoned, void *data, const GError *error, void *us
     begin(run);
 }
 
-/* What is taken back is measured afresh: an older word would move the guest once more. */
+/* What is taken back is measured afresh: an older word would move the guest once more, and what came
+ * last would not be told as reached. */
 void
 lp_run_settle(LpRun *run)
 {
@@ -210,7 +213,7 @@ lp_run_settle(LpRun *run)
     bool moving = false;
 
     for (uint32_t i = 0; i < leg->plan->n_steps; i++)
-        moving |= to_settle(run, i);
+        moving |= to_settle(run, i) || leg->progress[i].state == LP_STEPSTATE_ASKED;
     if (!moving || !can_settle(run)) {
         begin(run);
         return;

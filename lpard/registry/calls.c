@@ -102,6 +102,10 @@ probe(gpointer data)
 {
     struct LpCalls *calls = data;
 
+    /* Each try would leave a thread behind, and another one would follow it; the list of what is there
+     * when the hypervisor is back tries those that hang. */
+    if (!calls->registry->connected)
+        return G_SOURCE_CONTINUE;
     calls->probe_source = 0;
     lp_registry_look(calls->registry, calls->uuid);
     return G_SOURCE_REMOVE;
@@ -114,11 +118,11 @@ set_stuck(struct LpCalls *calls, bool stuck)
 
     if (partition && partition->stuck != stuck) {
         partition->stuck = stuck;
+        calls->registry->n_stuck += stuck ? 1 : -1u;
         lp_registry_tell(calls->registry, LP_CHANGE_VIEW, partition, NULL);
     }
     if (stuck) {
         fail_waiting(calls, "an earlier call on this domain never came back");
-        calls->registry->n_stuck += stuck ? 1 : -1u;
         if (!calls->probe_source)
             calls->probe_source = g_timeout_add_seconds(PROBE_SEC, probe, calls);
     }

@@ -56,6 +56,11 @@ void lp_registry_settle(LpRegistry *registry, LpPartition *partition);
 /* account.c: no longer counted. */
 void lp_registry_discount(LpRegistry *registry, LpPartition *partition);
 
+/* reread.c: what no event tells of; at each tick.  And those that hang, at once: what they hung on may be
+ * back. */
+void lp_registry_reread(LpRegistry *registry, unsigned tick_sec);
+void lp_registry_reread_stuck(LpRegistry *registry);
+
 /* calls.c */
 struct LpCalls *lp_calls_new(LpRegistry *registry, const char *uuid);
 /* Whoever waits is answered with an error; a call under way still gets its own answer. */

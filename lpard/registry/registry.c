@@ -348,6 +348,7 @@ list_done(bool ok, bool abandoned, void *data, const GError *error, void *user)
     }
     forget_absent(registry, seen);
     registry->synced = true;
+    lp_registry_reread_stuck(registry);
     lp_events_emit(registry->events, "hypervisor", json_pack("{s:b}", "connected", true));
     lp_registry_tell(registry, LP_CHANGE_CONNECTED, NULL, NULL);
     if (registry->list_again)
@@ -407,11 +408,11 @@ on_event(const LpEvent *event, void *data)
     case LP_EVENT_DEVICE_REFUSED:
         lp_registry_tell(registry, LP_CHANGE_DEVICE_REFUSED, partition, event->alias);
         break;
-    case LP_EVENT_DOMAIN_RESET:
     case LP_EVENT_DOMAIN_MIGRATED:
         g_strlcpy(partition->migrated_run_id, partition->view->run_id,
                   sizeof partition->migrated_run_id);
         break;
+    case LP_EVENT_DOMAIN_RESET:
         partition->guest.base_total_bytes = 0;
         lp_registry_tell(registry, LP_CHANGE_RESET, partition, NULL);
         break;
@@ -457,6 +458,7 @@ on_tick(gpointer data)
         lp_registry_count(registry, partition);
         check_overrun(registry, partition);
     }
+    lp_registry_reread(registry, TICK_SEC);
     /* Views are large and short-lived; what they leave behind goes back to the host. */
     malloc_trim(0);
     return G_SOURCE_CONTINUE;
@@ -476,9 +478,9 @@ lp_registry_new(LpWorkers *workers, LpJournal *journal, LpEvents *events, const 
     registry->reserve_centi = reserve_centi;
     registry->overhead_bytes = overhead_bytes;
     registry->partitions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, partition_free);
+    registry->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     registry->listeners = g_array_new(FALSE, FALSE, sizeof(LpListener));
     return registry;
-    registry->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
 void
@@ -499,9 +501,9 @@ lp_registry_free(LpRegistry *registry)
         g_source_remove(registry->again_source);
     if (registry->watch)
         lp_workers_driver(registry->workers)->unwatch(registry->watch);
+    g_hash_table_unref(registry->by_name);
     g_hash_table_unref(registry->partitions);
     g_array_unref(registry->listeners);
-    g_hash_table_unref(registry->by_name);
     g_free(registry);
 }
 
@@ -602,10 +604,10 @@ lp_registry_find(LpRegistry *registry, const char *name, GError **error)
     g_autoptr(GPtrArray) list = NULL;
     const char *near;
 
-    if (partition)
-        return partition;
     if (!partition)
         partition = g_hash_table_lookup(registry->by_name, name);
+    if (partition)
+        return partition;
     if (!registry->synced) {
         g_set_error(error, LP_ERROR, LP_ERROR_UNREACHABLE,
                     "the hypervisor at %s cannot be reached, so its domains are not known; is "
@@ -613,9 +615,9 @@ lp_registry_find(LpRegistry *registry, const char *name, GError **error)
                     lp_registry_uri(registry));
         return NULL;
     }
+    list = lp_registry_list(registry);
     near = near_name(list, name);
     g_set_error(error, LP_ERROR, LP_ERROR_NO_PARTITION,
-    list = lp_registry_list(registry);
                 "there is no partition or domain \"%s\"%s%s%s; `lparctl list --all` shows all",
                 name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     return NULL;

@@ -83,6 +83,8 @@ typedef struct {
     int64_t size_event_usec[LP_MAX_CELLS];
     int64_t memory_asked_usec;
     int64_t told_usec;            /* of the last size event */
+    int64_t seen_usec;            /* when the view was made */
+    char migrated_run_id[24];     /* of the run that went on on another host; empty: none did */
     int64_t tidy_usec;            /* when late removals were last taken off the record */
     bool overrun;                 /* resident above grant and overhead */
     bool stuck;                   /* a call on it never returned; cleared when one does */
@@ -198,6 +200,8 @@ bool lp_registry_ask_balloon(LpRegistry *registry, LpPartition *partition, bool 
 /* What the balloon's driver said in this run, if there is no agent; or NULL. */
 const LpBalloonWord *lp_partition_balloon(const LpPartition *partition);
 
+/* Whether what ran here last runs on another host now. */
+bool lp_partition_migrated(const LpPartition *partition);
 /* Whether `profile` can be used. */
 bool lp_partition_has_profile(const LpPartition *partition);
 /* vCPUs granted, memory granted and usable. */

@@ -1,0 +1,43 @@
+/* An operation on a simulated host with one thing going wrong, and the judgement of what came of it. */
+#ifndef LP_TESTS_FAULT_CASE_H
+#define LP_TESTS_FAULT_CASE_H
+
+#include "engine_fixture.h"
+
+#include "tests/faults/faulty_driver.h"
+
+/* What lpard is asked to do, and of whom. */
+typedef struct {
+    const char *name;
+    const char *extra;            /* into each domain, as hotplug/sim.h has it */
+    const char *first;            /* a request that is fulfilled before, or NULL */
+    const char *request;
+    const char *back;             /* ... and one that must succeed when all is well again */
+    bool dimm;                    /* the definition leaves room for DIMMs */
+    bool hard;                    /* memory is held by a cgroup limit, too */
+} FaultCase;
+
+/* All kinds of operation but OPTIMIZE; ends with one without a name. */
+extern const FaultCase fault_cases[];
+
+/* A fresh host of p0 and p1, quiet, and from here on judged. */
+void case_begin(const FaultCase *fault_case);
+/* All calls that the operation makes when nothing goes wrong; caller unrefs. Of FaultySite. */
+GArray *case_sites(const FaultCase *fault_case);
+/* When the operation is over: nothing is open or promised, the journal tells what is, and no invariant
+ * was broken.  `text` says what was done, for a failure. */
+void case_judge(int64_t id, const char *text);
+/* Whatever was done to them: domains that are off are started, those paused go on, and lpard works. */
+void case_mend(const FaultCase *fault_case, const char *text);
+void case_end(void);
+
+/* A case that failed, and why; the first one's operation is shown (NULL: none). */
+void case_fail(const char *text, const LpOperation *operation, const char *what);
+/* How many did since the last time this was asked. */
+unsigned case_failures(void);
+
+/* How many of every hundred cases are tried: all if LPARD_FAULTS=all, else what a check has time for.
+ * The choice follows from the number alone. */
+bool case_is_tried(unsigned number, unsigned percent);
+
+#endif
