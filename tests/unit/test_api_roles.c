@@ -549,10 +549,16 @@ test_trail_is_not_flooded(void **state)
 {
     g_autoptr(SoupSession) session = session_of(false);
     json_t *before = trail("?limit=1000"), *after;
+    LpPeerUse *use = g_hash_table_lookup(world.api->door->uses, "uid 5001");
     json_int_t counted = 0;
     size_t n;
 
     (void)state;
+    /* What was refused before is another test's. */
+    if (use) {
+        use->unrecorded = 0;
+        use->refusals.micro = use->refusals.burst * G_GUINT64_CONSTANT(1000000);
+    }
     become(VIEWER);
     for (unsigned i = 0; i < 500; i++)
         assert_int_equal(status_of(session, "http://localhost", NULL, &resize), 403);
@@ -585,13 +591,13 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_route_has_a_row),
-        cmocka_unit_test_setup_teardown(test_table_by_socket, begin, end),
-        cmocka_unit_test_setup_teardown(test_table_by_certificate, begin, end),
-        cmocka_unit_test_setup_teardown(test_both_ends, begin, end),
-        cmocka_unit_test_setup_teardown(test_a_rename_moves_the_right, begin, end),
-        cmocka_unit_test_setup_teardown(test_trail, begin, end),
-        cmocka_unit_test_setup_teardown(test_trail_is_not_flooded, begin, end),
+        cmocka_unit_test(test_table_by_socket),
+        cmocka_unit_test(test_table_by_certificate),
+        cmocka_unit_test(test_both_ends),
+        cmocka_unit_test(test_a_rename_moves_the_right),
+        cmocka_unit_test(test_trail),
+        cmocka_unit_test(test_trail_is_not_flooded),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, begin, end);
 }
