@@ -5,7 +5,9 @@ EXTRA_DIST += \
 	tests/lab/cycles.sh \
 	tests/lab/demo.sh \
 	tests/lab/host.sh \
+	tests/lab/kills.sh \
 	tests/lab/lib.sh \
+	tests/lab/memory.sh \
 	tests/lab/numa.sh \
 	tests/lab/numa/cells.sh \
 	tests/lab/numa/guests.sh \
@@ -18,6 +20,7 @@ EXTRA_DIST += \
 	tests/lab/numa/scatter.c \
 	tests/lab/session.sh \
 	tests/lab/setup.sh \
+	tests/lab/soak.sh \
 	tests/lab/t-00-boot.sh \
 	tests/lab/t-10-cpu.sh \
 	tests/lab/t-20-mem.sh \
@@ -37,12 +40,14 @@ EXTRA_DIST += \
 	tests/lab/t-55-peers.sh \
 	tests/lab/t-57-stuck.sh \
 	tests/lab/t-60-restart.sh \
+	tests/lab/t-63-kills.sh \
 	tests/lab/t-65-reboot.sh \
 	tests/lab/t-66-room.sh \
 	tests/lab/t-70-api.sh \
 	tests/lab/t-72-guest.sh \
 	tests/lab/t-80-overrun.sh \
 	tests/lab/t-85-autoscale.sh \
+	tests/lab/valgrind.supp \
 	tests/lab/t-90-session.sh \
 	tests/lab/guest/init \
 	tests/lab/guest/lab-agent \
