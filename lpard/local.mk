@@ -6,7 +6,7 @@ liblp_daemon_a_SOURCES = \
 	lpard/registry/guest.c lpard/engine/recover.c lpard/engine/guest-agent.c lpard/engine/guest-agent.h \
 	lpard/registry/host.c lpard/journal/journal-audit.c lpard/journal/journal-db.c lpard/journal/journal-log.c \
 	lpard/journal/journal-open.c lpard/journal/journal-priv.h lpard/journal/journal-purge.c lpard/journal/journal-read.c \
-	lpard/journal/journal-reserve.c lpard/journal/journal-retry.c lpard/journal/journal-sum.c \
+	lpard/journal/journal-reserve.c lpard/journal/journal-retry.c lpard/journal/journal-schema.c lpard/journal/journal-sum.c \
 	lpard/journal/journal-writer.c lpard/journal/journal.c lpard/journal/journal.h lpard/engine/operation.c \
 	lpard/engine/operation.h lpard/profile-xml.c lpard/profile-xml.h lpard/registry/registry-priv.h \
 	lpard/registry/registry.c lpard/registry/registry.h lpard/engine/request.c lpard/engine/run.c \
@@ -18,7 +18,7 @@ liblp_daemon_a_SOURCES = \
 	lpard/error.c lpard/error.h lpard/events.c lpard/events.h \
 	lpard/api/access.c lpard/api/access.h lpard/body.c lpard/body.h \
 	lpard/api/permit.c lpard/api/api-audit.c lpard/api/rate.c lpard/api/rate.h lpard/api/certificate.c \
-	lpard/api/certificate.h lpard/api/door.c lpard/api/door.h lpard/api/door-priv.h lpard/api/door-tls.c \
+	lpard/api/certificate.h lpard/api/caller.c lpard/api/door.c lpard/api/door.h lpard/api/door-priv.h lpard/api/door-tls.c \
 	lpard/api/export.c lpard/api/export.h lpard/api/export-guest.c lpard/api/drift.c lpard/api/drift.h \
 	lpard/api/check.c lpard/api/check.h lpard/api/metrics.c lpard/api/metrics.h \
 	lpard/define/autoscale-change.c lpard/define/autoscale-change.h \

@@ -1,5 +1,5 @@
-/* What the journal's own files share: the file and its schema (journal-db.c), opening it
- * (journal-open.c), the thread that writes (journal-writer.c) and how it goes on after an error of
+/* What the journal's own files share: the file (journal-db.c), its schema and examination
+ * (journal-schema.c), opening it (journal-open.c), the thread that writes (journal-writer.c) and how it goes on after an error of
  * the disk (journal-retry.c, journal-reserve.c, journal-log.c), what is deleted when it is old
  * (journal-purge.c), the rows' sums (journal-sum.c), the readers (journal-read.c), the audit trail
  * (journal-audit.c), and the face (journal.c). */
@@ -91,10 +91,20 @@ typedef struct {
     char *metadata;
 } LpJournalProfile;
 
+/* The writer's thread may wait for somebody's sqlite3 shell so long. */
+#define LP_JOURNAL_BUSY_MSEC 5000
+
+#define LP_JOURNAL_CURE_DAMAGED \
+    "stop lpard, move the file aside together with those named -wal and -shm beside it, and " \
+    "start lpard again; what it held (operations, last profiles, XML saved at enable) is then " \
+    "unknown to lpard"
+
+/* journal-schema.c: makes the file, or examines, copies and migrates the one that is there. */
+bool lp_journal_db_prepare(const char *path, GError **error);
+
 /* journal-db.c */
 
-/* Makes the file, or examines, copies and migrates the one that is there. */
-bool lp_journal_db_prepare(const char *path, GError **error);
+sqlite3 *lp_journal_db_open(const char *path, GError **error);
 /* A connection to a prepared file.  A reader never waits longer than the loop can bear. */
 sqlite3 *lp_journal_db_connect(const char *path, bool reader, GError **error);
 bool lp_journal_db_exec(sqlite3 *sql, const char *path, const char *text, GError **error);
