@@ -128,7 +128,7 @@ read_host(const LpSettings *settings, LpHost *ret_host, GError **error)
 
 /* While this thread is the only one: what holds for a thread holds for all after it. */
 static bool
-secure(const LpSettings *settings, GError **error)
+secure(const LpSettings *settings, const LpHost *host, GError **error)
 {
     /* Root's is the same for every build and configuration, or two would miss each other. */
     g_autofree char *runtime = geteuid() == 0
@@ -137,7 +137,7 @@ secure(const LpSettings *settings, GError **error)
 
     if (lp_instance_lock(settings->uri, runtime, error) < 0
         || !lp_state_dir_prepare(settings->state_dir, error)
-        || !lp_sandbox_enter(settings, error))
+        || !lp_sandbox_enter(settings, lp_sandbox_hides_pages(host->topology.n_nodes), error))
         return false;
     if (lp_sandbox()->on) {
         g_autofree char *kept = g_strjoinv(", ", lp_sandbox()->capabilities);
@@ -255,7 +255,7 @@ main(int argc, char **argv)
     }
     settings = load_settings(&options, &error);
     g_free(options.config);
-    if (!settings || !read_host(settings, host, &error) || !secure(settings, &error))
+    if (!settings || !read_host(settings, host, &error) || !secure(settings, host, &error))
         return fail(error);
     return serve(settings, host, &error) < 0 ? fail(error) : EXIT_SUCCESS;
 }

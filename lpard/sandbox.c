@@ -13,7 +13,12 @@ static const unsigned KEPT[] = {
     CAP_SYS_PTRACE,      /* where the memory of a QEMU is, and moving it */
     CAP_SYS_NICE,        /* moving memory that a QEMU shares with others */
 };
-#define N_KEPT_MAX (G_N_ELEMENTS(KEPT) + 1)
+/* And where there is need: CAP_CHOWN, CAP_SYS_ADMIN. */
+#define N_KEPT_MAX (G_N_ELEMENTS(KEPT) + 2)
+
+/* There is such a file where the kernel can balance pages over nodes, which it may be told to do at
+ * any time. */
+#define NUMA_BALANCING "/proc/sys/kernel/numa_balancing"
 
 #define CURE_OFF "; `sandbox = off` under [lpard] in lpard.conf starts lpard without"
 
@@ -75,8 +80,14 @@ keep(unsigned capability)
     names[n] = g_strdup(capng_capability_to_name(capability));
 }
 
+bool
+lp_sandbox_hides_pages(uint32_t n_nodes)
+{
+    return n_nodes > 1 && access(NUMA_BALANCING, F_OK) == 0;
+}
+
 static bool
-drop_capabilities(const LpSettings *settings)
+drop_capabilities(const LpSettings *settings, bool hides_pages)
 {
     capng_select_t sets = CAPNG_SELECT_CAPS;
 
@@ -87,6 +98,11 @@ drop_capabilities(const LpSettings *settings)
     /* To give the socket to its group. */
     if (settings->socket_group)
         keep(CAP_CHOWN);
+    /* A page that balancing has hidden is found by its frame's number, which is an administrator's to
+     * know; idle guests are hidden wholly after a while.  What else this one permits (mounts, namespaces,
+     * quotas, devices) takes system calls that the filter refuses. */
+    if (hides_pages)
+        keep(CAP_SYS_ADMIN);
     /* Of no use to a process that runs no program, but there need not be more in it either. */
     if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
         sets = CAPNG_SELECT_ALL;
@@ -98,14 +114,14 @@ drop_capabilities(const LpSettings *settings)
 }
 
 bool
-lp_sandbox_enter(const LpSettings *settings, GError **error)
+lp_sandbox_enter(const LpSettings *settings, bool hides_pages, GError **error)
 {
     int code;
 
     state = (LpSandbox) { .reason = why_not(settings) };
     if (state.reason)
         return true;
-    if (!drop_capabilities(settings)) {
+    if (!drop_capabilities(settings, hides_pages)) {
         g_set_error(error, LP_ERROR, LP_ERROR_INTERNAL,
                     "lpard's capabilities cannot be reduced to those that it needs" CURE_OFF);
         return false;

@@ -8,6 +8,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "lpard/settings.h"
 
@@ -19,8 +20,13 @@ typedef struct {
 } LpSandbox;
 
 /* To be called by the first thread while it is the only one, since capabilities are a thread's.
- * True and off where it has to be (see lp_sandbox()); false if the kernel refuses. */
-bool lp_sandbox_enter(const LpSettings *settings, GError **error);
+ * `hides_pages`: the host's kernel may hide on which node a page is, so that finding it takes one
+ * capability more (lp_sandbox_hides_pages()).  True and off where it has to be (see lp_sandbox());
+ * false if the kernel refuses. */
+bool lp_sandbox_enter(const LpSettings *settings, bool hides_pages, GError **error);
+
+/* Of a host with so many nodes. */
+bool lp_sandbox_hides_pages(uint32_t n_nodes);
 
 /* What is in force in this process; it lasts as long as that. */
 const LpSandbox *lp_sandbox(void);

@@ -44,13 +44,15 @@ settings_for(const char *uri)
     return settings;
 }
 
+static bool hides_pages;
+
 static void
 enter(void)
 {
     g_autoptr(LpSettings) settings = settings_for("sim:/tmp/none.json");
     g_autoptr(GError) error = NULL;
 
-    if (!lp_sandbox_enter(settings, &error) || !lp_sandbox()->on) {
+    if (!lp_sandbox_enter(settings, hides_pages, &error) || !lp_sandbox()->on) {
         printf("# %s\n", error ? error->message : lp_sandbox()->reason);
         _exit(99);
     }
@@ -344,7 +346,8 @@ static int
 capabilities_are_few(void)
 {
     /* CAP_DAC_OVERRIDE, CAP_SYS_PTRACE, CAP_SYS_NICE. */
-    const unsigned long long kept = 1ULL << 1 | 1ULL << 19 | 1ULL << 23;
+    const unsigned long long kept = 1ULL << 1 | 1ULL << 19 | 1ULL << 23
+                                    | (hides_pages ? 1ULL << 21 : 0);
     unsigned n = g_strv_length(lp_sandbox()->capabilities);
 
     if (status_number("CapEff:", 16) & ~kept || status_number("CapPrm:", 16) & ~kept
@@ -360,6 +363,12 @@ test_few_capabilities_are_kept(void **state)
 {
     (void) state;
     assert_int_equal(in_sandbox(capabilities_are_few), 0);
+    /* CAP_SYS_ADMIN, where pages may be hidden, and nothing more by it. */
+    hides_pages = true;
+    assert_int_equal(in_sandbox(capabilities_are_few), 0);
+    test_forbidden_calls(state);
+    hides_pages = false;
+    assert_false(lp_sandbox_hides_pages(1));
 }
 
 static int
@@ -402,7 +411,7 @@ off(const char *uri, bool by_setting, const char *why)
     g_autoptr(GError) error = NULL;
 
     settings->no_sandbox = by_setting;
-    assert_true(lp_sandbox_enter(settings, &error));
+    assert_true(lp_sandbox_enter(settings, hides_pages, &error));
     assert_false(lp_sandbox()->on);
     assert_null(lp_sandbox()->capabilities);
     assert_non_null(strstr(lp_sandbox()->reason, why));
