@@ -238,6 +238,9 @@ update_link(LpSimLink *link, const LpSimDomain *domain, const LpWireState *state
         link->seq = (uint64_t) now_usec;    /* goes on counting where an earlier link ended */
         say_hello(link, domain);
         say_state(link, domain, state);
+        /* It may have been told what to do before it had said who it is. */
+        if (reply)
+            say_reply(link, domain);
         return;
     }
     cpus = !lp_cpumask_equal(&state->online, &link->sent.online)
