@@ -6,7 +6,8 @@ liblp_daemon_a_SOURCES = \
 	lpard/registry/guest.c lpard/engine/recover.c lpard/engine/guest-agent.c lpard/engine/guest-agent.h \
 	lpard/registry/host.c lpard/journal/journal-audit.c lpard/journal/journal-db.c lpard/journal/journal-log.c \
 	lpard/journal/journal-open.c lpard/journal/journal-priv.h lpard/journal/journal-purge.c lpard/journal/journal-read.c \
-	lpard/journal/journal-reserve.c lpard/journal/journal-retry.c lpard/journal/journal-schema.c lpard/journal/journal-sum.c \
+	lpard/journal/journal-reserve.c lpard/journal/journal-retry.c lpard/journal/journal-schema.c \
+	lpard/journal/journal-sum.c \
 	lpard/journal/journal-writer.c lpard/journal/journal.c lpard/journal/journal.h lpard/engine/operation.c \
 	lpard/engine/operation.h lpard/profile-xml.c lpard/profile-xml.h lpard/registry/registry-priv.h \
 	lpard/registry/registry.c lpard/registry/registry.h lpard/engine/request.c lpard/engine/run.c \

@@ -37,6 +37,16 @@ void lp_entrance_shut(LpEntrance *entrance);
 /* Cuts those whose time is over, and forgets those that are gone; every second by itself. */
 void lp_door_sweep(LpDoor *door);
 
+/* Its head is awaited; the reference is the caller's. */
+LpCaller *lp_caller_new(LpDoor *door, GSocket *socket);
+/* lp_caller_unref(), for whoever frees by a pointer to anything. */
+void lp_caller_unref_it(void *caller);
+/* It is known: from now on libsoup has it. */
+void lp_caller_hand_over(LpCaller *caller);
+/* Its time is over: told so, and ended; the second time, hard. */
+void lp_caller_cut(LpCaller *caller);
+/* The door has nothing to do with it any more. */
+void lp_caller_forget(LpCaller *caller);
 /* It is known who that is: counted, and handed over or turned away. */
 void lp_door_identified(LpCaller *caller, LpPeer *peer /* cleared */);
 /* Turns it away before any request, and says so for the record. */

@@ -26,10 +26,22 @@ prepare(LpSettings *settings)
     settings->max_rate = wanted.max_rate;
     settings->max_polls = wanted.max_polls;
     settings->operators = wanted.operators;
+    settings->owners = wanted.owners;
     settings->tls_listen = wanted.tls_listen;
     settings->tls_certificate = wanted.tls_certificate;
     settings->tls_key = wanted.tls_key;
     settings->tls_ca = wanted.tls_ca;
+}
+
+static LpOwner *
+owner(const char *name, const char *members, const char *partitions)
+{
+    LpOwner *owner = g_new0(LpOwner, 1);
+
+    owner->name = g_strdup(name);
+    owner->members = lp_settings_words(members);
+    owner->partitions = lp_settings_words(partitions);
+    return owner;
 }
 
 static guint ticker;
@@ -404,6 +416,53 @@ test_long_polls(void **state)
     end();
 }
 
+/* One that waits for another has its partition from the first moment, so that its owner may stop
+ * it. */
+static void
+test_what_waits_is_somebodys(void **state)
+{
+    static const char more[] = "{\"mem\":{\"mode\":\"add\",\"bytes\":134217728}}";
+    LpCaller caller = {.who = (char[]){"uid 1"}, .grant = {LP_ROLE_VIEWER, 0}};
+    LpCall call = {.api = NULL, .caller = &caller};
+    g_autofree char *allowed = NULL;
+    json_int_t ids[2];
+
+    (void)state;
+    wanted = (LpSettings){.owners = g_ptr_array_new_with_free_func((GDestroyNotify)lp_owner_free)};
+    g_ptr_array_add(wanted.owners, owner("one", "1", "one"));
+    g_ptr_array_add(wanted.owners, owner("two", "2", "two"));
+    begin();
+    json_decref(ask("PUT", "/v1/partitions/one/profile", profile, 200));
+    for (unsigned i = 0; i < 2; i++) {
+        json_t *json = ask("POST", "/v1/partitions/one/resize", more, 202);
+
+        ids[i] = json_integer_value(json_object_get(json, "id"));
+        json_decref(json);
+    }
+    assert_int_equal(lp_engine_find(world.engine, ids[1])->state, LP_OP_QUEUED);
+    call.api = world.api;
+    for (unsigned i = 0; i < 2; i++) {
+        g_autofree char *path = g_strdup_printf("/v1/operations/%" JSON_INTEGER_FORMAT, ids[1]);
+        g_autoptr(GError) error = NULL;
+
+        caller.grant.owners = 1u << i;
+        call.route = lp_api_route("DELETE", path, &call.argument, &allowed);
+        assert_true(lp_call_permit(&call, &error) == (i == 0));
+        g_clear_pointer(&call.argument, g_free);
+        g_clear_pointer(&call.subjects[0].uuid, g_free);
+        g_clear_pointer(&call.subjects[0].name, g_free);
+    }
+    for (unsigned i = 2; i > 0; i--) {
+        g_autofree char *path = g_strdup_printf("/v1/operations/%" JSON_INTEGER_FORMAT,
+                                                ids[i - 1]);
+
+        json_decref(ask("DELETE", path, NULL, 202));
+    }
+    end();
+    g_ptr_array_unref(wanted.owners);
+    wanted = (LpSettings){0};
+}
+
 /* --- TLS ------------------------------------------------------------------------------------- */
 
 static char *
@@ -737,6 +796,7 @@ main(void)
         cmocka_unit_test(test_connections),
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_long_polls),
+        cmocka_unit_test(test_what_waits_is_somebodys),
         cmocka_unit_test(test_certificates),
         cmocka_unit_test(test_bad_handshakes),
         cmocka_unit_test(test_old_versions),
