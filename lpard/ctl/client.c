@@ -327,15 +327,11 @@ problem_to_error(unsigned status, const json_t *json, GError **error)
                      status);
 }
 
-static bool
-read_answer(const LpCtlClient *client, Exchange *exchange, LpCtlAnswer *answer, GError **error)
+bool
+lp_ctl_answer_read(LpCtlAnswer *answer, const char *where, GError **error)
 {
-    json_error_t where;
-
-    answer->status = soup_message_get_status(exchange->message);
-    answer->text = g_steal_pointer(&exchange->text);
-    answer->json = json_loadb(answer->text->str, answer->text->len, JSON_REJECT_DUPLICATES,
-                              &where);
+    answer->json = json_loadb(answer->text->str, answer->text->len, JSON_REJECT_DUPLICATES, NULL);
+    lp_ctl_json_clean(answer->json);
     if (answer->status >= 400) {
         problem_to_error(answer->status, answer->json, error);
         return false;
@@ -344,11 +340,19 @@ read_answer(const LpCtlClient *client, Exchange *exchange, LpCtlAnswer *answer, 
         lp_ctl_error(error, LP_CTL_EXIT_ERROR,
                      "what answers at %s makes no sense (status %u, %zu bytes that are %s): "
                      "is it lpard's socket, and of this version?",
-                     client->where, answer->status, answer->text->len,
+                     where, answer->status, answer->text->len,
                      answer->json ? "no object of JSON" : "not JSON");
         return false;
     }
     return true;
+}
+
+static bool
+read_answer(const LpCtlClient *client, Exchange *exchange, LpCtlAnswer *answer, GError **error)
+{
+    answer->status = soup_message_get_status(exchange->message);
+    answer->text = g_steal_pointer(&exchange->text);
+    return lp_ctl_answer_read(answer, client->where, error);
 }
 
 bool

@@ -22,11 +22,13 @@ void lp_ctl_error(GError **error, int exit_status, const char *format, ...) G_GN
 typedef struct {
     unsigned status;
     GString *text;                /* as it came */
-    json_t *json;                 /* an object */
+    json_t *json;                 /* an object; its texts are fit for a terminal */
 } LpCtlAnswer;
 
 void lp_ctl_answer_clear(LpCtlAnswer *answer);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LpCtlAnswer, lp_ctl_answer_clear)
+/* Makes `json` of status and text, which came from `where`; a problem document becomes *error. */
+bool lp_ctl_answer_read(LpCtlAnswer *answer, const char *where, GError **error);
 
 typedef struct LpCtlClient LpCtlClient;
 

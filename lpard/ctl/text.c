@@ -9,6 +9,12 @@
 /* Longer exact forms ("4193968 KiB") hide the amount from the reader of a table. */
 #define EXACT_CHARS 10
 
+static bool
+is_fit(gunichar c)
+{
+    return g_unichar_isprint(c) && !g_unichar_iszerowidth(c);
+}
+
 char *
 lp_ctl_text_clean(const char *text)
 {
@@ -22,12 +28,46 @@ lp_ctl_text_clean(const char *text)
     for (char *p = valid; *p != '\0'; p = g_utf8_next_char(p)) {
         gunichar c = g_utf8_get_char(p);
 
-        if (g_unichar_isprint(c) && !g_unichar_iszerowidth(c))
+        if (is_fit(c))
             g_string_append_unichar(out, c);
         else
             g_string_append_c(out, c == '\n' || c == '\t' ? ' ' : '?');
     }
     return g_string_free(out, FALSE);
+}
+
+static void
+clean_string(json_t *json)
+{
+    g_autofree char *text = g_strdup(json_string_value(json));
+    g_autoptr(GString) out = g_string_new(NULL);
+    bool changed = false;
+
+    /* jansson's texts are UTF-8. */
+    for (char *p = text; *p != '\0'; p = g_utf8_next_char(p)) {
+        gunichar c = g_utf8_get_char(p);
+        bool stays = is_fit(c) || c == '\n' || c == '\t';
+
+        changed |= !stays;
+        g_string_append_unichar(out, stays ? c : '?');
+    }
+    if (changed)
+        json_string_set(json, out->str);
+}
+
+void
+lp_ctl_json_clean(json_t *json)
+{
+    const char *key;
+    json_t *value;
+    size_t index;
+
+    if (json_is_string(json))
+        clean_string(json);
+    json_array_foreach(json, index, value)
+        lp_ctl_json_clean(value);
+    json_object_foreach(json, key, value)
+        lp_ctl_json_clean(value);
 }
 
 const json_t *

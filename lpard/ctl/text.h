@@ -9,6 +9,8 @@
 
 /* Copies with everything unprintable as '?'; NULL becomes "-". */
 char *lp_ctl_text_clean(const char *text);
+/* The same in place with all texts inside, but for line ends and tabs, which stay. */
+void lp_ctl_json_clean(json_t *json);
 
 /* Fields by path, "mem.desired_bytes"; what is not there, or of another type, is `fallback`. */
 const json_t *lp_ctl_json_at(const json_t *json, const char *path);

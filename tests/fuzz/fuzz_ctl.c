@@ -71,13 +71,11 @@ __wrap_lp_ctl_client_ask(LpCtlClient *client, const char *method, const char *pa
         lp_ctl_error(error, LP_CTL_EXIT_UNREACHABLE, "no more answers");
         return false;
     }
-    ret_answer->status = 200;
-    ret_answer->text = g_string_new_len((const char *)data, (gssize)size);
-    ret_answer->json = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
-    if (json_is_object(ret_answer->json))
-        return true;
-    lp_ctl_error(error, LP_CTL_EXIT_ERROR, "what answers makes no sense");
-    return false;
+    /* One that begins with '!' is a problem document. */
+    ret_answer->status = data[0] == '!' ? 409 : 200;
+    ret_answer->text = g_string_new_len((const char *)data + (data[0] == '!'),
+                                        (gssize)size - (data[0] == '!'));
+    return lp_ctl_answer_read(ret_answer, "/nonexistent/lpard.sock", error);
 }
 
 GInputStream *
@@ -171,6 +169,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     stderr = complaints;
     LP_MUST(error != NULL || (status >= LP_CTL_EXIT_DONE && status <= LP_CTL_EXIT_MAX));
     LP_MUST(error == NULL || error->message[0] != '\0');
+    LP_MUST(error == NULL || g_utf8_validate(error->message, -1, NULL));
+    for (const char *c = error != NULL ? error->message : ""; *c != '\0'; c++)
+        LP_MUST((unsigned char)*c >= ' ' && *c != 0x7f);
     check_printed(out, line);
     fclose(out);
     return 0;

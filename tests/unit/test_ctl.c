@@ -385,10 +385,30 @@ test_options(void **state)
     assert_false(lp_ctl_options_has(&options, LP_CTL_OPT_DRY_RUN));
 }
 
+/* Whatever a verb prints of an answer. */
+static void
+test_clean_answer(void **state)
+{
+    LpCtlAnswer answer = { .status = 200, .text = g_string_new(
+        "{\"name\":\"a\\u001b[2J\",\"list\":[{\"diff\":\"-b\\n+\\tc\\u007f\"},7]}") };
+    g_autoptr(GError) error = NULL;
+    const json_t *inner;
+
+    (void)state;
+    assert_true(lp_ctl_answer_read(&answer, "here", &error));
+    assert_string_equal(json_string_value(json_object_get(answer.json, "name")), "a?[2J");
+    inner = json_array_get(json_object_get(answer.json, "list"), 0);
+    assert_string_equal(json_string_value(json_object_get(inner, "diff")), "-b\n+\tc?");
+    /* -o json shows it as it came. */
+    assert_non_null(strstr(answer.text->str, "u001b"));
+    lp_ctl_answer_clear(&answer);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_clean_answer),
         cmocka_unit_test(test_amounts),
         cmocka_unit_test(test_amount_messages),
         cmocka_unit_test(test_until),
