@@ -95,7 +95,7 @@ asked_of(const LpRound *round, const LpItem *item, LpFor last, LpFor *ret_for, u
 
         for (LpFor what = LP_FOR_SHORTAGE; what <= last; what++) {
             sum = lp_sat_add(sum, round->lack[what][extent->node]);
-            if (round->lack[what][extent->node] != 0 && what < *ret_for) {
+            if (what < *ret_for && round->lack[what][extent->node] != 0) {
                 *ret_for = what;
                 *ret_rival = round->first_waiting[what][extent->node];
             }

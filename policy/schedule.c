@@ -45,7 +45,7 @@ quote(const char *text, char *buf)
 {
     size_t length = 0;
 
-    for (; text[length] != '\0' && length < QUOTED; length++)
+    for (; length < QUOTED && text[length] != '\0'; length++)
         buf[length] = text[length] >= ' ' && text[length] <= '~' ? text[length] : '?';
     buf[length] = '\0';
     return buf;

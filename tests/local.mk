@@ -40,6 +40,7 @@ include tests/sim/local.mk
 include tests/faults/local.mk
 include tests/bench/local.mk
 include tests/fuzz/local.mk
+include tests/analyze/local.mk
 include tests/lab/local.mk
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \

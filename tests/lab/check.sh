@@ -5,6 +5,7 @@
 budget_unit=420
 budget_dist=420
 budget_manuals=30
+budget_analyze=180
 budget_boot=180
 
 check_names=()
@@ -130,6 +131,20 @@ check_manuals() {
     check_count manuals "$budget_manuals" $((SECONDS - started)) "$passed" "$failed" 0
 }
 
+# cppcheck over the programs; the slower tools are `make analyze`, and the soak's.
+check_analyze() {
+    local started=$SECONDS
+    tap_log=$log_dir/analyze.log
+    tap_budget=$budget_analyze
+    say "analyze: cppcheck"
+    timeout -k 10 "$tap_budget" "$top/tests/analyze/run" --quick --build "$build_dir" \
+        --jobs "$(nproc)" >"$tap_log" 2>&1 </dev/null
+    check_judge $?
+    check_report
+    check_count analyze "$tap_budget" $((SECONDS - started)) "$tap_passed" "$tap_failed" \
+        "$tap_skipped"
+}
+
 check_run() {
     local file files=() numa='' started
     for file in "$top"/tests/lab/t-*.sh; do
@@ -153,6 +168,8 @@ check_run() {
         check_make distcheck "$budget_dist" "$build_dir" distcheck
         check_suite=manuals
         check_manuals
+        check_suite=analyze
+        check_analyze
     fi
 
     if ((${#files[@]} == 0)); then

@@ -11,7 +11,7 @@ packages_needed=(
     busybox-static cpio jq qemu-guest-agent
 )
 packages_for_numa=(numactl)
-packages_for_check=(mandoc curl openssl xz-utils "${packages_for_numa[@]}")
+packages_for_check=(mandoc cppcheck curl openssl xz-utils "${packages_for_numa[@]}")
 
 packages_missing() {
     local package
