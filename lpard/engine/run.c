@@ -4,6 +4,7 @@
 #include "hotplug/fault.h"
 #include "lpard/engine/engine-priv.h"
 #include "lpard/error.h"
+#include "lpard/planted.h"
 
 /* The agent sends STATE on every change for this long at most. */
 #define WATCH_MAX_MSEC 60000
@@ -91,6 +92,8 @@ note_effect(LpRun *run, const Effect *effect)
         break;
     case LP_STEP_VIRTIO_MEM:
         view->cells[step->cell].requested_bytes = step->to_bytes;
+        if (LP_PLANTED(GROW_BEFORE_CONFIRM))
+            view->cells[step->cell].current_bytes = step->to_bytes;
         run->partition->memory_asked_usec = g_get_monotonic_time();
         break;
     case LP_STEP_PROFILE:
@@ -368,9 +371,6 @@ lp_run_stop(LpRun *run, LpOpState state, const char *code, const char *message)
         lp_run_pump(run);
 }
 
-/* The partition as it is now may not be worked on any further. */
-static bool
-check_partition(LpRun *run)
 void
 lp_run_decide_gone(LpRun *run)
 {
@@ -387,6 +387,9 @@ lp_run_decide_gone(LpRun *run)
                       "start");
 }
 
+/* The partition as it is now may not be worked on any further. */
+static bool
+check_partition(LpRun *run)
 {
     LpRunState state;
 
@@ -476,12 +479,12 @@ lp_run_pump(LpRun *run)
             return;
         }
         if (!stage_asked(run)) {
-            if (memory_waits_for_vcpus(run)) {
-                (void) lp_run_confirm(run, &stage);
-                if (run->stop)
             /* A domain on its way to another host, or being saved, is left alone until that has ended. */
             if (run->partition->view->run == LP_RUN_MIGRATING)
                 return;
+            if (memory_waits_for_vcpus(run)) {
+                (void) lp_run_confirm(run, &stage);
+                if (run->stop)
                     continue;
                 if (memory_waits_for_vcpus(run))
                     return;

@@ -1,6 +1,7 @@
 /* Who is counted at how much, and what is left: S3 and S8. */
 #include <string.h>
 
+#include "lpard/planted.h"
 #include "lpard/registry/registry-priv.h"
 
 /* QEMU's emulator keeps a translation buffer of up to 1 GiB beside the guest's memory. */
@@ -29,6 +30,8 @@ may_have(const LpPartition *partition)
                            ? lp_view_ceiling_bytes(partition->view)
                            : lp_view_granted_bytes(partition->view);
 
+    if (LP_PLANTED(TRUST_IN_BALLOON))
+        granted -= MIN(granted, partition->view->balloon_bytes);
     return MAX(granted, partition->promised_bytes);
 }
 
