@@ -64,6 +64,8 @@ test_session_defaults(void **state)
 
     (void) state;
     assert_string_equal(session->uri, "qemu:///session");
+    assert_null(session->socket_group);
+    assert_false(session->no_sandbox);
     assert_string_equal(session->socket, "/tmp/run-of-a-user/lpard/lpard.sock");
     assert_string_equal(session->state_dir, "/tmp/state-of-a-user/lpard");
 }
@@ -74,6 +76,7 @@ test_everything_set(void **state)
     g_autoptr(GError) error = NULL;
     g_autoptr(LpSettings) s = load_bytes(
         "[lpard]\nconnect = test:///default\nsocket=/tmp/s\nstate=/tmp/d \n"
+        "socket-group = lpard \nsandbox=off\n"
         "[host]\ntopology=pack:2 core:4 pu:2\nmemory-reserve=1.5G\ncpu-reserve=0.25\n"
         "guest-overhead=0\n[operations]\ntimeout=300\nkeep-days=7\n[guests]\nrequests=refuse\n"
         "[policy]\nmode=off\nleftovers=keep\nidle-tax=99\nmoving=64\nhistory-size=16M\n"
@@ -85,6 +88,8 @@ test_everything_set(void **state)
     assert_string_equal(s->uri, "test:///default");
     assert_string_equal(s->socket, "/tmp/s");
     assert_string_equal(s->state_dir, "/tmp/d");
+    assert_string_equal(s->socket_group, "lpard");
+    assert_true(s->no_sandbox);
     assert_string_equal(s->topology, "pack:2 core:4 pu:2");
     assert_true(s->reserve_bytes == 1536 * MIB);
     assert_int_equal(s->reserve_centi, 25);
@@ -190,6 +195,7 @@ test_refused(void **state)
         { "[policy]\nmode=Auto\n", "off, advise or auto" },
         { "[policy]\nmode=\n", "off, advise or auto" },
         { "[policy]\nleftovers=spread\n", "keep or burst" },
+        { "[lpard]\nsandbox=no\n", "on or off" }, { "[lpard]\nsocket-group=\n", "empty" },
         { "[policy]\nidle-tax=100\n", "too large" }, { "[policy]\nidle-tax=7.5\n", "number" },
         { "[policy]\nmoving=0\n", "too small" }, { "[policy]\nmoving=65\n", "too large" },
         { "[policy]\nhistory-size=1M\n", "too small" },
