@@ -83,15 +83,38 @@ is_quiet(void)
     return lp_workers_abandoned(world.workers) == 0;
 }
 
+const FaultCase *
+case_find(const char *name)
+{
+    const FaultCase *fault_case = fault_cases;
+
+    while (strcmp(fault_case->name, name) != 0)
+        fault_case++;
+    return fault_case;
+}
+
+void
+case_keep_in_memory(void)
+{
+    if (!g_getenv("TMPDIR") && g_file_test("/dev/shm", G_FILE_TEST_IS_DIR))
+        g_setenv("TMPDIR", "/dev/shm", TRUE);
+}
+
 void
 case_begin(const FaultCase *fault_case)
+{
+    case_begin_with(fault_case, AT_ONCE);
+}
+
+void
+case_begin_with(const FaultCase *fault_case, const char *manners)
 {
     g_autofree char *path = NULL;
     LpOracleHost host = {.overhead_bytes = OVERHEAD_BYTES, .reserve_centi = 10};
 
     set_clock(FAST);
     boot_hook = fault_case->dimm ? widen : fault_case->hard ? enforce : NULL;
-    start_world(2, 64 * GIB, AT_ONCE, fault_case->extra);
+    start_world(2, 64 * GIB, manners, fault_case->extra);
     if (!strstr(fault_case->extra, "\"agent\": false"))
         UNTIL(all_connected());
     else
@@ -259,6 +282,21 @@ case_judge(int64_t id, const char *text)
     truth = faulty_truth(world.uri);
     lp_oracle_rest(oracle, truth);
     check_oracle(text, operation);
+}
+
+void
+case_judge_disturbed(int64_t id, const char *uuid, const char *text)
+{
+    if (id)
+        finish(id);
+    lp_oracle_disturbed(oracle, uuid);
+    case_judge(id, text);
+}
+
+unsigned
+case_effects(void)
+{
+    return lp_oracle_effects(oracle);
 }
 
 void

@@ -20,13 +20,24 @@ typedef struct {
 /* All kinds of operation but OPTIMIZE; ends with one without a name. */
 extern const FaultCase fault_cases[];
 
+const FaultCase *case_find(const char *name);
+/* Hosts and journals are kept in memory, where there is room. */
+void case_keep_in_memory(void);
+
 /* A fresh host of p0 and p1, quiet, and from here on judged. */
 void case_begin(const FaultCase *fault_case);
+/* The same, with other manners of the host (cgroup and delays). */
+void case_begin_with(const FaultCase *fault_case, const char *host);
 /* All calls that the operation makes when nothing goes wrong; caller unrefs. Of FaultySite. */
 GArray *case_sites(const FaultCase *fault_case);
 /* When the operation is over: nothing is open or promised, the journal tells what is, and no invariant
  * was broken.  `text` says what was done, for a failure. */
 void case_judge(int64_t id, const char *text);
+/* The same, when somebody else changed the domain meanwhile: what it has is then nobody's promise.  `id` 0:
+ * there was no operation. */
+void case_judge_disturbed(int64_t id, const char *uuid, const char *text);
+/* Effects since case_begin(). */
+unsigned case_effects(void);
 /* Whatever was done to them: domains that are off are started, those paused go on, and lpard works. */
 void case_mend(const FaultCase *fault_case, const char *text);
 void case_end(void);

@@ -38,7 +38,9 @@ EXTRA_DIST += \
 	tests/lab/t-45-definition.sh \
 	tests/lab/t-50-refusals.sh \
 	tests/lab/t-55-peers.sh \
+	tests/lab/t-56-libvirt.sh \
 	tests/lab/t-57-stuck.sh \
+	tests/lab/t-58-guests.sh \
 	tests/lab/t-60-restart.sh \
 	tests/lab/t-63-kills.sh \
 	tests/lab/t-65-reboot.sh \
