@@ -5,6 +5,7 @@
 #include "lpard/engine/engine-priv.h"
 #include "lpard/error.h"
 #include "lpard/journal/journal.h"
+#include "lpard/planted.h"
 #include "lpard/profile-xml.h"
 #include "lpard/words.h"
 
@@ -365,7 +366,12 @@ intent_durable(const GError *error, void *data)
     if (error) {
         if (accepted)
             accepted(NULL, error, run->accepted_data);
-        lp_run_end(run, LP_OP_FAILED, "journal", error->message);
+        lp_run_decide(run, LP_OP_FAILED, "journal", error->message);
+        /* What an earlier leg, or this one before it was begun again, has done is told as done. */
+        if (run->operation->leg > 0 || run->operation->first_call_usec || run->resumed)
+            lp_run_leg_done(run);
+        else
+            lp_run_end(run, LP_OP_FAILED, "journal", error->message);
         return;
     }
     LP_FAULT(ACCEPT_BEFORE);
@@ -478,7 +484,9 @@ plan_now(LpRun *run)
     LP_FAULT(INTENT_WRITE_BEFORE);
     lp_journal_put_operation(run->engine->journal, operation->id, leg->uuid,
                              operation->request->key, true, lp_operation_to_json(operation),
-                             intent_durable, run);
+                             LP_PLANTED(INTENT_AFTER_EFFECT) ? NULL : intent_durable, run);
+    if (LP_PLANTED(INTENT_AFTER_EFFECT))
+        intent_durable(NULL, run);
     LP_FAULT(INTENT_WRITE_AFTER);
 }
 
@@ -535,6 +543,10 @@ on_tick(gpointer data)
 {
     LpRun *run = data;
 
+    if (LP_PLANTED(WALL_CLOCK_DEADLINE)
+        && g_get_real_time() / G_USEC_PER_SEC - run->operation->created_sec
+               > (int64_t) run->engine->timeout_sec)
+        lp_run_stop(run, LP_OP_TIMED_OUT, "timed-out", "the time allowed is up");
     /* Confirmations that come by time alone, and a guest that has stopped moving. */
     lp_run_pump(run);
     return G_SOURCE_CONTINUE;
