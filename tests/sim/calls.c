@@ -47,7 +47,8 @@ call_begin(Call *call, const char *name, const char *uuid, bool effect, GError *
         return lp_sim_fail(error, LP_DRIVER_ERROR_UNREACHABLE, name, "lpard is dead");
     if (effect)
         judge_intent(name, uuid);
-    fiber_sleep(latency(call));
+    if (fiber_wait(&world.gone, latency(call)))
+        return lp_sim_fail(error, LP_DRIVER_ERROR_UNREACHABLE, name, "libvirt went away");
     /* What was sent is done, or was still on its way: lpard's death does not say which. */
     if (fibers_dying() && one_in(2))
         return lp_sim_fail(error, LP_DRIVER_ERROR_UNREACHABLE, name, "lpard is dead");
@@ -74,7 +75,8 @@ call_end(const Call *call, bool ok, GError **error)
         say("call %s of %s: %s", call->name, call->uuid,
             ok ? "ok" : error && *error ? (*error)->message : "failed");
     }
-    fiber_sleep(draw(1, world.calls.usec));
+    if (fiber_wait(&world.gone, draw(1, world.calls.usec)) && ok)
+        return lp_sim_fail(error, LP_DRIVER_ERROR_UNKNOWN, call->name, "libvirt went away");
     if (!ok || !call->cut_after)
         return ok;
     count_fault(FAULT_CALL_CUT_AFTER);

@@ -1,7 +1,8 @@
-/* usage: everything [-v] [--json] [--seed N | --seeds N [--from M]] [--steps N]
+/* usage: everything [-v] [--steps N] --seed N
+ *        everything [--json] [--stop] [--steps N] --seeds N [--from M]
  *
- * One seed, with its trace (-v), or many; the first that breaks something is told, with the command
- * that runs it again. */
+ * One seed, with its trace (-v), or many; each that breaks something is told, with the command that runs
+ * it again, and ends the row (--stop) or not.  Exit status 1: something is broken. */
 #include <glib/gstdio.h>
 #include <locale.h>
 #include <stdio.h>
@@ -21,6 +22,8 @@
 #define PAUSE_MOST_USEC (6 * G_USEC_PER_SEC)
 /* An operation has its 60 s, a lane may hold a row of them, and calls may hang that began before. */
 #define REST_USEC (900 * G_USEC_PER_SEC)
+/* What no event told of is read within a minute. */
+#define REREAD_USEC (75 * G_USEC_PER_SEC)
 #define SETTLE_USEC (20 * G_USEC_PER_SEC)
 
 World world;
@@ -134,7 +137,7 @@ run_to_rest(void)
     fibers_run_until(clock_now_usec() + SETTLE_USEC, NULL);
     judge_step();
     fibers_run_until(clock_now_usec() + REST_USEC, all_over);
-    fibers_run_until(clock_now_usec() + SETTLE_USEC, NULL);
+    fibers_run_until(clock_now_usec() + REREAD_USEC, NULL);
     judge_step();
     if (!judge_failed())
         judge_rest();
@@ -243,12 +246,12 @@ print_json(const Figures *figures, int64_t wall_usec)
 }
 
 static int
-run_many(uint64_t from, uint64_t n, unsigned steps, bool json)
+run_many(uint64_t from, uint64_t n, unsigned steps, bool stop, bool json)
 {
     Figures figures = {0};
     int64_t begun = clock_real_usec();
 
-    for (uint64_t seed = from; seed < from + n; seed++) {
+    for (uint64_t seed = from; seed < from + n && !(stop && figures.failed); seed++) {
         Outcome outcome;
 
         run_apart(seed, steps, false, &outcome);
@@ -281,13 +284,14 @@ int
 main(int argc, char **argv)
 {
     gint64 seed = -1, seeds = 0, from = 1, steps = STEPS;
-    gboolean verbose = FALSE, json = FALSE;
+    gboolean verbose = FALSE, stop = FALSE, json = FALSE;
     const GOptionEntry entries[] = {
         {"seed", 0, 0, G_OPTION_ARG_INT64, &seed, "Run this one", "N"},
         {"seeds", 0, 0, G_OPTION_ARG_INT64, &seeds, "Run so many", "N"},
         {"from", 0, 0, G_OPTION_ARG_INT64, &from, "The first of them (1)", "M"},
         {"steps", 0, 0, G_OPTION_ARG_INT64, &steps, "Steps of each (120)", "N"},
         {"verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "Show the trace", NULL},
+        {"stop", 0, 0, G_OPTION_ARG_NONE, &stop, "After the first that breaks something", NULL},
         {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Figures as one line of JSON", NULL},
         {NULL},
     };
@@ -307,5 +311,5 @@ main(int argc, char **argv)
     }
     if (seed >= 0)
         return run_one_seed((uint64_t) seed, (unsigned) steps, verbose);
-    return run_many((uint64_t) from, (uint64_t) MAX(seeds, 1), (unsigned) steps, json);
+    return run_many((uint64_t) from, (uint64_t) MAX(seeds, 1), (unsigned) steps, stop, json);
 }

@@ -152,14 +152,30 @@ wait_for(const void *key, int64_t until_usec)
     return !self->timed_out;
 }
 
+bool
+fiber_wait(const void *key, int64_t usec)
+{
+    Fiber *self = running;
+    bool woken;
+
+    if (dying || usec <= 0)
+        return false;
+    self->asleep = true;
+    woken = wait_for(key, clock_now_usec() + usec);
+    self->asleep = false;
+    return woken;
+}
+
 void
 fiber_sleep(int64_t usec)
 {
-    if (dying || usec <= 0)
-        return;
-    running->asleep = true;
-    wait_for(NULL, clock_now_usec() + usec);
-    running->asleep = false;
+    fiber_wait(NULL, usec);
+}
+
+void
+fiber_wake(const void *key)
+{
+    wake(key, true);
 }
 
 /* Others go on, at the same moment. */

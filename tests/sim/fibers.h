@@ -23,6 +23,9 @@ void fibers_kill(void);
 void fibers_bury(void);
 /* Others go on for so long. */
 void fiber_sleep(int64_t usec);
+/* The same, unless somebody wakes those who wait for `key`; true: so it was. */
+bool fiber_wait(const void *key, int64_t usec);
+void fiber_wake(const void *key);
 bool fiber_is_main(void);
 /* The main loop goes on until that moment; false: `done` (or NULL) said so before. */
 bool fibers_run_until(int64_t usec, bool (*done)(void));

@@ -61,6 +61,8 @@ libvirt_goes(void)
     world.gone = true;
     world.back_usec = 0;
     tell(NULL, "{\"do\": \"disconnect\"}");
+    /* Who waits for an answer is told that there will be none. */
+    fiber_wake(&world.gone);
 }
 
 static void
@@ -103,11 +105,11 @@ mend(void)
 {
     if (!world.journal && one_in(2))
         lpard_start();
-    if (world.gone && one_in(3))
+    if (world.gone && one_in(2))
         libvirt_returns();
     if (one_in(3))
         disk_set(DISK_GOOD, draw(100, 5000));
-    if (one_in(8))
+    if (one_in(5))
         world.calls = (CallFaults){.usec = draw(100, 5000)};
 }
 
@@ -289,6 +291,9 @@ hand_step(void)
     int64_t what = draw(0, 99);
 
     mend();
+    /* Nobody leaves a guest paused for long. */
+    if (domain && domain->run == LP_RUN_PAUSED && one_in(2))
+        tell(domain->name, "{\"do\": \"resume\"}");
     if (what < 10)
         kill_lpard();
     else if (what < 15)

@@ -12,6 +12,8 @@
 /* What somebody else changed, lpard has to know after this (L3, and the time of a look). */
 #define EXCUSED_USEC (8 * G_USEC_PER_SEC)
 #define DEFINED_USEC (120 * G_USEC_PER_SEC)
+/* GLib's timers of whole seconds may come this much too soon. */
+#define TIMER_USEC (G_USEC_PER_SEC / 4)
 #define RESYNC_USEC (5 * G_USEC_PER_SEC)
 
 /* The node where most of a cell lies: pages may have been moved away from where the XML has it. */
@@ -110,12 +112,28 @@ judge_ceiling(const char *uuid)
     return sum;
 }
 
+static bool profile_of(const char *uuid, LpProfile *ret_profile);
+
+/* What a vCPU that left late leaves on record is taken off it: again and again, until it is, so that
+ * nothing of it needs to be remembered. */
+static bool
+is_tidied(const char *uuid)
+{
+    const LpSimDomain *domain = uuid ? g_hash_table_lookup(world.sim->by_uuid, uuid) : NULL;
+    LpProfile profile;
+
+    return domain && profile_of(uuid, &profile)
+           && !lp_cpumask_covers(&domain->plugged, &profile.folded);
+}
+
 void
 judge_intent(const char *call, const char *uuid)
 {
     world.effects++;
     /* One that was given up goes on in its worker. */
     if (world.definitions > 0)
+        world.defined_usec = clock_now_usec();
+    if (is_tidied(uuid))
         world.defined_usec = clock_now_usec();
     lp_oracle_expect_definition(world.oracle, world.scaled
                                 || (world.defined_usec
@@ -212,17 +230,44 @@ judge_disturbed(const char *uuid, bool raised)
 
 /* ---- operations ---- */
 
+static bool
+calls_are_well(void)
+{
+    return !world.calls.slow && !world.calls.hung && !world.calls.cut_before
+           && !world.calls.cut_after && !world.calls.refused && world.calls.usec <= 5000;
+}
+
+/* What a stopped operation leaves on its way is taken back, by one call: where that one fails too, or
+ * libvirt is not there to be asked, the guest goes on, as far as it was told to. */
+static void
+excuse_unsettled(const LpOperation *operation)
+{
+    for (guint i = 0; i < operation->legs->len; i++) {
+        const LpLeg *leg = g_ptr_array_index(operation->legs, i);
+        const LpSimDomain *domain = g_hash_table_lookup(world.sim->by_uuid, leg->uuid);
+        bool well = calls_are_well() && !world.gone && domain && !domain->manners.hang_call_msec;
+
+        for (uint32_t c = 0; !well && domain && c < domain->n_cells; c++)
+            if (domain->cells[c].requested_bytes != domain->cells[c].plugged_bytes)
+                lp_oracle_disturbed(world.oracle, leg->uuid);
+    }
+}
+
 /* Time that was allowed is not up before it is up, whatever the wall clock says. */
 void
 judge_operation(const LpOperation *operation)
 {
-    int64_t allowed = (operation->request->timeout_sec ? operation->request->timeout_sec
+    int64_t allowed;
+
+    if (LP_OP_IS_FINAL(operation->state) && operation->state != LP_OP_DONE)
+        excuse_unsettled(operation);
+    allowed = (operation->request->timeout_sec ? operation->request->timeout_sec
                                                        : world.settings.timeout_sec)
                       * G_USEC_PER_SEC;
 
     if (operation->state == LP_OP_TIMED_OUT && operation->started_usec
         && g_strcmp0(operation->code, "timed-out") == 0
-        && clock_now_usec() - operation->started_usec < allowed)
+        && clock_now_usec() - operation->started_usec < allowed - TIMER_USEC)
         lp_oracle_tell(world.oracle, LP_INVARIANT_L1, "operation %" PRId64 " timed out after %" PRId64
                        " ms of %" PRId64, operation->id,
                        (clock_now_usec() - operation->started_usec) / 1000, allowed / 1000);
@@ -283,13 +328,6 @@ tell_news(void)
     }
     for (; world.told < broken->len; world.told++)
         say("BROKEN %s", (const char *) g_ptr_array_index(broken, world.told));
-}
-
-static bool
-calls_are_well(void)
-{
-    return !world.calls.slow && !world.calls.hung && !world.calls.cut_before
-           && !world.calls.cut_after && world.calls.usec <= 5000;
 }
 
 static void

@@ -35,23 +35,58 @@ partition_at_random(void)
     return list->len ? g_ptr_array_index(list, draw(0, list->len - 1)) : NULL;
 }
 
-static json_t *
-cpu_json(bool move)
-{
-    static const char *const modes[] = {"set", "add", "remove"};
+static const char *const modes[] = {"", "set", "add", "remove"};
 
-    return json_pack("{s:s,s:I}", "mode", modes[move ? 0 : draw(0, 2)], "count",
-                     (json_int_t) draw(1, move ? 2 : 5));
+/* Mostly such that it can be had. */
+static int64_t
+mem_mib(const LpPartition *partition, const LpPartition *to, unsigned mode)
+{
+    const LpMemRange *range = &partition->profile.mem;
+    int64_t least = (int64_t) (range->min_bytes / MIB), most = (int64_t) (range->max_bytes / MIB);
+    int64_t now = (int64_t) (lp_view_requested_bytes(partition->view) / MIB);
+
+    if (to && !one_in(4))
+        most = MIN(now - least, (int64_t) (to->profile.mem.max_bytes / MIB)
+                                    - (int64_t) (lp_view_requested_bytes(to->view) / MIB));
+    else if (to || one_in(6))
+        most += 64;
+    else if (mode == LP_AMOUNT_SET)
+        return draw(least, most);
+    else
+        most = mode == LP_AMOUNT_ADD ? most - now : now - least;
+    return draw(2, MAX(most, 2));
+}
+
+static int64_t
+cpu_count(const LpPartition *partition, const LpPartition *to, unsigned mode)
+{
+    const LpCpuRange *range = &partition->profile.cpu;
+    int64_t now = lp_partition_granted_cpus(partition), more = (int64_t) range->max - now;
+    int64_t less = now - (int64_t) range->min;
+
+    if (one_in(6))
+        return draw(1, 5);
+    if (to)
+        return draw(1, MIN(less, (int64_t) to->profile.cpu.max
+                                     - (int64_t) lp_partition_granted_cpus(to)));
+    return mode == LP_AMOUNT_SET ? draw(range->min, range->max)
+                                 : draw(1, mode == LP_AMOUNT_ADD ? more : less);
 }
 
 static json_t *
-mem_json(const LpPartition *partition, bool move)
+cpu_json(const LpPartition *partition, const LpPartition *to)
 {
-    uint64_t most = partition->profile.mem.max_bytes / MIB, least = partition->profile.mem.min_bytes / MIB;
-    unsigned mode = move ? 0 : (unsigned) draw(0, 2);
-    static const char *const modes[] = {"set", "add", "remove"};
-    int64_t mib = mode == 0 && !move ? draw((int64_t) least, (int64_t) MAX(least, most) + 64)
-                                     : draw(2, (int64_t) (most - MIN(least, most)) / 2 + 64);
+    unsigned mode = to ? LP_AMOUNT_SET : (unsigned) draw(LP_AMOUNT_SET, LP_AMOUNT_REMOVE);
+
+    return json_pack("{s:s,s:I}", "mode", modes[mode], "count",
+                     (json_int_t) MAX(cpu_count(partition, to, mode), 1));
+}
+
+static json_t *
+mem_json(const LpPartition *partition, const LpPartition *to)
+{
+    unsigned mode = to ? LP_AMOUNT_SET : (unsigned) draw(LP_AMOUNT_SET, LP_AMOUNT_REMOVE);
+    int64_t mib = mem_mib(partition, to, mode);
 
     if (!one_in(8))
         mib -= mib % 64;
@@ -60,14 +95,14 @@ mem_json(const LpPartition *partition, bool move)
 }
 
 static void
-put_amounts(json_t *json, const LpPartition *partition, bool move)
+put_amounts(json_t *json, const LpPartition *partition, const LpPartition *to)
 {
     unsigned which = (unsigned) draw(1, 3);
 
     if (which & 1)
-        json_object_set_new(json, "cpu", cpu_json(move));
+        json_object_set_new(json, "cpu", cpu_json(partition, to));
     if (which & 2)
-        json_object_set_new(json, "mem", mem_json(partition, move));
+        json_object_set_new(json, "mem", mem_json(partition, to));
 }
 
 static json_t *
@@ -80,14 +115,14 @@ request_json(const LpPartition *partition)
 
     if (kind < 10) {
         json_object_set_new(json, "kind", json_string("resize"));
-        put_amounts(json, partition, false);
+        put_amounts(json, partition, NULL);
         json_object_set_new(json, "via", json_string(vias[draw(0, 5)]));
         json_object_set_new(json, "atomic", json_boolean(one_in(5)));
         json_object_set_new(json, "live_only", json_boolean(one_in(5)));
     } else if (kind < 15) {
         json_object_set_new(json, "kind", json_string("move"));
         json_object_set_new(json, "to", json_string(other->view->name));
-        put_amounts(json, partition, true);
+        put_amounts(json, partition, other);
         json_object_set_new(json, "atomic", json_boolean(one_in(4)));
     } else if (kind < 17) {
         json_object_set_new(json, "kind", json_string("capacity"));
