@@ -1,8 +1,8 @@
 /* What the journal's own files share: the file (journal-db.c), its schema and examination
- * (journal-schema.c), opening it (journal-open.c), the thread that writes (journal-writer.c) and how it goes on after an error of
- * the disk (journal-retry.c, journal-reserve.c, journal-log.c), what is deleted when it is old
- * (journal-purge.c), the rows' sums (journal-sum.c), the readers (journal-read.c), the audit trail
- * (journal-audit.c), and the face (journal.c). */
+ * (journal-schema.c), opening it (journal-open.c), the thread that writes (journal-writer.c) and
+ * how it goes on after an error of the disk (journal-retry.c, journal-reserve.c, journal-log.c),
+ * what is deleted when it is old (journal-purge.c), the rows' sums (journal-sum.c), the readers
+ * (journal-read.c), the audit trail (journal-audit.c), and the face (journal.c). */
 #ifndef LP_LPARD_JOURNAL_PRIV_H
 #define LP_LPARD_JOURNAL_PRIV_H
 

@@ -2,7 +2,8 @@
 LP_DISK_JOURNAL = lpard/journal/journal.c lpard/journal/journal.h lpard/journal/journal-audit.c \
 	lpard/journal/journal-db.c lpard/journal/journal-log.c lpard/journal/journal-open.c \
 	lpard/journal/journal-priv.h lpard/journal/journal-purge.c lpard/journal/journal-read.c \
-	lpard/journal/journal-reserve.c lpard/journal/journal-retry.c lpard/journal/journal-schema.c lpard/journal/journal-sum.c lpard/journal/journal-writer.c \
+	lpard/journal/journal-reserve.c lpard/journal/journal-retry.c lpard/journal/journal-schema.c \
+	lpard/journal/journal-sum.c lpard/journal/journal-writer.c \
 	lpard/error.c lpard/error.h
 LP_DISK_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(SQLITE_CFLAGS) $(JANSSON_CFLAGS)
 LP_DISK_LIBS = $(LP_HOTPLUG_LIBS) $(SQLITE_LIBS) $(LP_HOTPLUG_SYSLIBS)

@@ -105,8 +105,8 @@ fill() {
     dd if=/dev/zero of="$state/fill2" bs=4k oflag=append conv=notrunc 2>/dev/null
 }
 
-is_running() {
-    ctl op list | grep -q "$1.*running"
+is_open() {
+    ctl op list | grep -q "$1"
 }
 
 none_open() {
@@ -138,7 +138,7 @@ result $? "room is set aside"
 # It fills in mid-operation.
 ctl set p0 mem=4G >"$dir/p0" 2>&1 &
 first=$!
-until_is "p0 grows" is_running p0
+until_is "p0 grows" is_open p0
 fill
 wait "$first"
 got=$?
@@ -167,7 +167,7 @@ result $? "and sets room aside again"
 
 # Killed in the middle of it.
 ctl set p0 mem=2G --no-wait >/dev/null 2>&1
-until_is "p0 shrinks" is_running p0
+until_is "p0 shrinks" is_open p0
 fill
 kill_lpard
 start_lpard

@@ -304,7 +304,7 @@ bend(GRand *random, bool log)
     if (log) {
         lay_out(g_bytes_get_data(good_db, NULL), g_bytes_get_size(good_db), bad, n);
     } else {
-        lay_out(bad, n, NULL, 0);
+        lay_out(bad, n, "", 0);
     }
     (void)judge(what, true);
 }

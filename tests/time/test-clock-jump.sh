@@ -89,8 +89,8 @@ tell() {
     printf '%s' "$2" >"$dir/mail" && mv "$dir/mail" "$host.faults/$1.json"
 }
 
-is_running() {
-    ctl op list | grep -q running
+both_open() {
+    [ "$(ctl op list | grep -c 'p[01]')" = 2 ]
 }
 
 has_agent() {
@@ -104,7 +104,7 @@ jumps() {
     first=$!
     ctl set p1 mem=1G --timeout 1 >"$dir/p1" 2>&1 &
     second=$!
-    until_is is_running
+    until_is both_open
     clocks "$2" "$3"
     wait "$first"
     got=$?

@@ -6,7 +6,8 @@ TESTS += test_journal test_channel
 test_journal_SOURCES = tests/unit/test_journal.c lpard/journal/journal.c lpard/journal/journal.h \
 	lpard/journal/journal-audit.c lpard/journal/journal-db.c lpard/journal/journal-log.c lpard/journal/journal-open.c \
 	lpard/journal/journal-priv.h lpard/journal/journal-purge.c lpard/journal/journal-read.c \
-	lpard/journal/journal-reserve.c lpard/journal/journal-retry.c lpard/journal/journal-schema.c lpard/journal/journal-sum.c lpard/journal/journal-writer.c \
+	lpard/journal/journal-reserve.c lpard/journal/journal-retry.c lpard/journal/journal-schema.c \
+	lpard/journal/journal-sum.c lpard/journal/journal-writer.c \
 	lpard/error.c lpard/error.h
 test_journal_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(SQLITE_CFLAGS) $(JANSSON_CFLAGS) \
 	$(CMOCKA_CFLAGS)
