@@ -4,7 +4,8 @@
 
 #include "lpard/registry/registry-priv.h"
 
-/* Every running domain is read within this time: seldom enough to cost nothing. */
+/* Every domain is read within this time, one that is off too (a definition may have been changed by a
+ * call that was cut off): seldom enough to cost nothing. */
 #define REREAD_SEC 60
 
 bool
@@ -43,10 +44,13 @@ lp_registry_reread(LpRegistry *registry, unsigned tick_sec)
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &partition)) {
         bool old = partition->seen_usec < old_usec && left > 0;
 
+        bool off = partition->view->run == LP_RUN_OFF;
+
         /* One that hangs is tried at a pace of its own. */
-        if (partition->view->run == LP_RUN_OFF || partition->stuck)
+        if (partition->stuck)
             continue;
-        if (!old && !awaits_removal(partition) && partition->view->run != LP_RUN_MIGRATING)
+        if (!old && (off || (!awaits_removal(partition)
+                             && partition->view->run != LP_RUN_MIGRATING)))
             continue;
         left -= old;
         lp_registry_look(registry, partition->uuid);
