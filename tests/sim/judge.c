@@ -245,7 +245,8 @@ excuse_unsettled(const LpOperation *operation)
     for (guint i = 0; i < operation->legs->len; i++) {
         const LpLeg *leg = g_ptr_array_index(operation->legs, i);
         const LpSimDomain *domain = g_hash_table_lookup(world.sim->by_uuid, leg->uuid);
-        bool well = calls_are_well() && !world.gone && domain && !domain->manners.hang_call_msec;
+        bool well = calls_are_well() && !world.gone && domain && domain->run == LP_RUN_RUNNING
+                    && !domain->manners.hang_call_msec;
 
         for (uint32_t c = 0; !well && domain && c < domain->n_cells; c++)
             if (domain->cells[c].requested_bytes != domain->cells[c].plugged_bytes)
