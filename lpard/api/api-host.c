@@ -187,6 +187,7 @@ lp_api_get_metrics(LpCall *call)
         .connected = lp_registry_connected(api->registry),
         .journal_healthy = lp_journal_healthy(api->journal, NULL),
         .n_stuck = lp_registry_n_stuck(api->registry), .n_streams = api->streams->len,
+        .n_connections = lp_door_n_callers(api->door),
         .version = PACKAGE_VERSION,
     };
 

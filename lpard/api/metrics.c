@@ -377,6 +377,7 @@ lp_metrics_text(const LpMetrics *metrics)
            metrics->journal_healthy);
     single(out, "lpard_stuck_lanes", "Partitions whose hypervisor call does not return.",
            metrics->n_stuck);
+    single(out, "lpard_connections", "Connections to the API.", metrics->n_connections);
     single(out, "lpard_event_streams", "Clients that follow the events.", metrics->n_streams);
     head(out, "lpard_events_total", "counter", "Events told since lpard started.");
     g_string_append_printf(out, "lpard_events_total %" G_GUINT64_FORMAT "\n",

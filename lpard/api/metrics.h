@@ -33,7 +33,7 @@ typedef struct {
     LpScaler *scaler;             /* NULL: none */
     const LpMetricsAffinity *affinity;    /* NULL: none */
     bool connected, journal_healthy;
-    uint32_t n_stuck, n_streams;
+    uint32_t n_stuck, n_streams, n_connections;
     const char *version;
 } LpMetrics;
 
