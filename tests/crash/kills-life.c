@@ -36,6 +36,8 @@ life_bail(const Life *life, const char *format, ...)
     vprintf(format, args);
     va_end(args);
     printf("\n");
+    if (life->dir)
+        printf("# what it left is in %s\n", life->dir);
     if (log && g_file_get_contents(log, &text, &length, NULL))
         printf("# %s\n", length > 2000 ? text + length - 2000 : text);
     fflush(stdout);

@@ -15,9 +15,11 @@ lost=0
 
 # Sends it and forgets it; what it was answered stays in a file of its own.
 sent=0
+senders=()
 send() {
     sent=$((sent + 1))
     timeout 60 "$build_dir/lparctl" -o json "$@" --no-wait >"$tmp/said-$sent" 2>/dev/null </dev/null &
+    senders+=($!)
 }
 
 operations() {
@@ -113,7 +115,8 @@ for ((round = 1; round <= kills; round++)); do
     delay=$((RANDOM % (cycle_msec * 11 / 10)))
     sleep "$((delay / 1000)).$(printf %03d $((delay % 1000)))"
     lpard_stop KILL
-    wait
+    wait "${senders[@]}"
+    senders=()
     lpard_start
     for name in "$alpha" "$beta"; do
         check_quietly wait_for 60 agent_connected "$name" || trouble "the agent of $name does not come back"
