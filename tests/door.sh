@@ -86,7 +86,8 @@ until_log() {                   # TEXT WHAT
     result 0 "$2"
 }
 
-# Milliseconds in which lpard's loop ran or wanted to: on a busy machine a spin is mostly the latter.
+# Milliseconds in which lpard's loop ran or wanted to: on a busy machine a spin is mostly the
+# latter.
 awake() {
     read -r ran waited rest <"/proc/$pid/schedstat"
     echo $(((ran + waited) / 1000000))
@@ -155,7 +156,8 @@ key = $dir/server.key
 ca = $dir/ca.pem
 END
 rm -rf "$host.state" "$dir/state"
-printf '{"seed": 3, "domains": [{"name": "web1", "run": "off"}, {"name": "db1", "run": "off"}]}\n' >"$host"
+printf '{"seed": 3, "domains": [%s, %s]}\n' '{"name": "web1", "run": "off"}' \
+    '{"name": "db1", "run": "off"}' >"$host"
 start_lpard env
 
 remote() {

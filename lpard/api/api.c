@@ -44,7 +44,8 @@ cut_off(void *data)
     SoupServerMessage *message = data;
     Intake *intake = g_object_get_data(G_OBJECT(message), INTAKE);
     LpCaller *caller = lp_door_caller(message);
-    unsigned status = intake->head ? LP_STATUS_HEAD_TOO_LARGE : SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE;
+    unsigned status = intake->head ? LP_STATUS_HEAD_TOO_LARGE
+                                   : SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE;
     g_autoptr(GIOStream) stream = soup_server_message_steal_connection(message);
     g_autofree char *detail = g_strdup_printf("the %s longer than %d bytes: no request of this "
                                               "API needs that", intake->head ? "head is"
@@ -91,8 +92,8 @@ on_headers(SoupServerMessage *message, Intake *intake)
     size_t length = strlen(uri);
 
     lp_caller_now(intake->caller, LP_CALLER_BODY);
-    /* Nothing here is worth having in parts, and libsoup makes of one answer as many parts, overlapping
-     * ones too, as are asked for. */
+    /* Nothing here is worth having in parts, and libsoup makes of one answer as many parts,
+     * overlapping ones too, as are asked for. */
     soup_message_headers_remove(headers, "Range");
     soup_message_headers_foreach(headers, count_header, &length);
     if (length > LP_API_HEAD_MAX)
@@ -256,8 +257,8 @@ on_call(SoupServer *server, SoupServerMessage *message, const char *path, GHashT
     }
     if (!call->route)
         no_route(call, path, allowed);
-    else if (!lp_call_has_role(call, &error) || !check_query(call, &error) || !read_body(call, &error) ||
-             !lp_call_permit(call, &error))
+    else if (!lp_call_has_role(call, &error) || !check_query(call, &error) ||
+             !read_body(call, &error) || !lp_call_permit(call, &error))
         lp_call_fail(call, error);
     else
         call->route->handle(call);

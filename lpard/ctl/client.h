@@ -1,4 +1,5 @@
-/* Asks lpard over its Unix socket, or over TLS, and turns what goes wrong into one line and an exit status. */
+/* Asks lpard over its Unix socket or over TLS, and turns what goes wrong into one line and an
+ * exit status. */
 #ifndef LP_CTL_CLIENT_H
 #define LP_CTL_CLIENT_H
 
