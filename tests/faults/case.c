@@ -154,11 +154,36 @@ case_sites(const FaultCase *fault_case)
     return sites;
 }
 
+static bool wants_figures;
+static unsigned n_tried, n_failures, n_failures_ever;
+
+void
+case_arguments(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--all") == 0)
+            g_setenv("LPARD_FAULTS", "all", TRUE);
+        else if (strcmp(argv[i], "--json") == 0)
+            wants_figures = true;
+    }
+}
+
+int
+case_figures(int status)
+{
+    if (wants_figures)
+        printf("{\"faults\": %u, \"lost\": %u}\n", n_tried, n_failures_ever);
+    return status;
+}
+
 bool
 case_is_tried(unsigned number, unsigned percent)
 {
-    return g_strcmp0(g_getenv("LPARD_FAULTS"), "all") == 0
-           || number * 2654435761u % 100 < percent;
+    bool tried = g_strcmp0(g_getenv("LPARD_FAULTS"), "all") == 0
+                 || number * 2654435761u % 100 < percent;
+
+    n_tried += tried;
+    return tried;
 }
 
 /* ---- the judgement ---- */
@@ -171,8 +196,6 @@ show(const LpOperation *operation)
     json_dumpf(json, stderr, JSON_INDENT(1));
     json_decref(json);
 }
-
-static unsigned n_failures;
 
 unsigned
 case_failures(void)
@@ -187,6 +210,7 @@ void
 case_fail(const char *text, const LpOperation *operation, const char *what)
 {
     n_failures++;
+    n_failures_ever++;
     print_message("# FAILED %s: %s\n", text, what);
     if (n_failures == 1)
         show(operation);
@@ -329,4 +353,14 @@ case_mend(const FaultCase *fault_case, const char *text)
     else
         check_now("p0", 2, 2 * GIB);
     case_judge(operation->id, text);
+}
+
+void
+case_mend_alone(const char *text)
+{
+    tell("p0", "{\"do\":\"stop\"}");
+    tell("p0", "{\"do\":\"start\"}");
+    lp_oracle_disturbed(oracle, part("p0")->uuid);
+    UNTIL(part("p0")->view->run == LP_RUN_RUNNING);
+    case_mend(case_find("grow"), text);
 }

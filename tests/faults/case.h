@@ -40,6 +40,8 @@ void case_judge_disturbed(int64_t id, const char *uuid, const char *text);
 unsigned case_effects(void);
 /* Whatever was done to them: domains that are off are started, those paused go on, and lpard works. */
 void case_mend(const FaultCase *fault_case, const char *text);
+/* The same, with its own requests: p0 has its honest agent back, and is resized. */
+void case_mend_alone(const char *text);
 void case_end(void);
 
 /* A case that failed, and why; the first one's operation is shown (NULL: none). */
@@ -47,8 +49,12 @@ void case_fail(const char *text, const LpOperation *operation, const char *what)
 /* How many did since the last time this was asked. */
 unsigned case_failures(void);
 
-/* How many of every hundred cases are tried: all if LPARD_FAULTS=all, else what a check has time for.
- * The choice follows from the number alone. */
+/* The arguments of a program of these: --all tries every case, --json ends with a line of figures. */
+void case_arguments(int argc, char **argv);
+/* Those, if they were asked for; takes and gives back the exit status. */
+int case_figures(int status);
+/* How many of every hundred cases are tried: all with --all or LPARD_FAULTS=all, else what a check has time
+ * for.  The choice follows from the number alone. */
 bool case_is_tried(unsigned number, unsigned percent);
 
 #endif

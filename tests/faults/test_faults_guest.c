@@ -287,7 +287,7 @@ test_refused_dimm(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_idle),      cmocka_unit_test(test_waiting),
@@ -296,7 +296,8 @@ main(void)
         cmocka_unit_test(test_refused_dimm),
     };
 
+    case_arguments(argc, argv);
     case_keep_in_memory();
     start_clock();
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return case_figures(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -152,7 +152,7 @@ CASE(qga_grow, "qga-grow")
 CASE(qga_shrink, "qga-shrink")
 
 int
-main(void)
+main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grow),     cmocka_unit_test(test_shrink),
@@ -163,7 +163,8 @@ main(void)
         cmocka_unit_test(test_qga_grow), cmocka_unit_test(test_qga_shrink),
     };
 
+    case_arguments(argc, argv);
     case_keep_in_memory();
     start_clock();
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return case_figures(cmocka_run_group_tests(tests, NULL, NULL));
 }
