@@ -45,6 +45,7 @@ use_of(LpDoor *door, const char *key)
     use->key = g_strdup(key);
     lp_bucket_init(&use->requests, door->settings->max_rate,
                    door->settings->max_rate * BURST_SEC, now);
+    use->arrivals = use->requests;
     lp_bucket_init(&use->refusals, REFUSALS_PER_SEC, REFUSALS_BURST, now);
     g_hash_table_insert(door->uses, use->key, use);
     return use;
@@ -78,7 +79,8 @@ is_unused(void *key, void *value, void *data)
 
     (void)key;
     if (use->n_callers > 0 || use->n_polls > 0 || use->n_streams > 0 ||
-        !lp_bucket_full(&use->requests, now) || !lp_bucket_full(&use->refusals, now))
+        !lp_bucket_full(&use->arrivals, now) || !lp_bucket_full(&use->requests, now) ||
+        !lp_bucket_full(&use->refusals, now))
         return FALSE;
     if (use->unrecorded && door->refused)
         door->refused(&gone, 0, NULL, "it asks no more", door->refused_data);
@@ -151,6 +153,23 @@ has_place(LpCaller *caller)
     return false;
 }
 
+/* libsoup answers by itself what is no request, and loses some memory with each: such are counted
+ * here. */
+static bool
+has_pace(LpCaller *caller)
+{
+    g_autofree char *detail = NULL;
+
+    if (lp_bucket_take(&caller->use->arrivals, g_get_monotonic_time()))
+        return true;
+    detail = g_strdup_printf(
+        "%s connects more than %u times a second: keep a connection for the next request, or "
+        "raise `rate =` under [limits] in lpard.conf", caller->who,
+        caller->use->arrivals.per_sec);
+    lp_caller_refuse(caller, LP_STATUS_TOO_MANY_REQUESTS, "rate", detail);
+    return false;
+}
+
 void
 lp_door_identified(LpCaller *caller, LpPeer *peer)
 {
@@ -168,7 +187,7 @@ lp_door_identified(LpCaller *caller, LpPeer *peer)
     g_free(caller->use->who);
     caller->use->who = g_strdup(caller->who);
     caller->use->grant = caller->grant;
-    if (is_known(caller) && has_place(caller))
+    if (is_known(caller) && has_place(caller) && has_pace(caller))
         lp_caller_hand_over(caller);
 }
 

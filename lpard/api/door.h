@@ -46,6 +46,7 @@ typedef struct {
     char *who;                    /* as its last connection was called */
     LpGrant grant;
     unsigned n_callers, n_polls, n_streams;
+    LpBucket arrivals;            /* connections */
     LpBucket requests;
     LpBucket refusals;            /* that are recorded one by one (api-audit.c) */
     uint64_t unrecorded;

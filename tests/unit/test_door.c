@@ -376,6 +376,19 @@ test_rate(void **state)
     }
     use->requests.at_usec = g_get_monotonic_time() - G_USEC_PER_SEC;
     json_decref(ask("GET", "/v1/", NULL, 200));
+    /* The same for connections. */
+    use->arrivals.at_usec = INT64_MAX;
+    use->arrivals.micro = 0;
+    {
+        Line *line = dial("");
+
+        until(ended, line);
+        assert_true(g_str_has_prefix(line->text->str, "HTTP/1.1 429 Too Many Requests\r\n"));
+        assert_non_null(strstr(line->text->str, "connects more than 5 times"));
+        hang_up(line);
+    }
+    use->arrivals.at_usec = 0;
+    json_decref(ask("GET", "/v1/", NULL, 200));
     wanted = (LpSettings){0};
     end();
 }
