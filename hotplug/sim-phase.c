@@ -5,8 +5,9 @@
 #include "agent/wire/wire.h"
 #include "hotplug/sim-host.h"
 
-/* What it remembers of what it was told; tests read it. */
-#define HEARD_MAX 256
+/* What it remembers of what it was told; tests read it.  More would make every kept state longer, and
+ * a large host's memory grow for as long as its guests are resized. */
+#define HEARD_MAX 12
 /* Answers on their way: more than a host that keeps to the protocol can cause. */
 #define ANSWERS_MAX 16
 #define MSEC_MAX (24 * 3600 * 1000)
