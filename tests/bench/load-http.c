@@ -150,10 +150,11 @@ http_body(const HttpLine *line)
 const char *
 http_next_line(HttpLine *line, size_t *at)
 {
-    char *start = line->bytes + *at, *end;
+    char *start, *end;
 
     if (line->body == 0 || !line->bytes || *at >= line->length)
         return NULL;
+    start = line->bytes + *at;
     end = memchr(start, '\n', line->length - *at);
     if (!end)
         return NULL;

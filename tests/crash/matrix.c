@@ -233,7 +233,8 @@ tell_scenario(unsigned number, const Scenario *scenario, const Tally *tally)
            tally->lost ? "not ok" : "ok", number, scenario->name, tally->cases, tally->killed,
            tally->squared, tally->effects);
     for (gint i = 0; i < MIN(tally->n_broken, BROKEN_MAX); i++) {
-        g_auto(GStrv) lines = g_strsplit(g_strchomp(g_strdup(tally->broken[i])), "\n", -1);
+        g_autofree char *text = g_strchomp(g_strdup(tally->broken[i]));
+        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
         for (unsigned l = 0; lines[l]; l++)
             printf("#  %s\n", lines[l]);

@@ -35,6 +35,9 @@ usable=false
 [[ $accel_note ]] || usable=true
 is "$(lparctl host -o json | jq .virtualization.kvm_usable)" $usable \
     "host says truly whether KVM is usable"
+# A session's libvirt is started by its client, which a sandbox would not let it do.
+((EUID == 0)) && sandbox=true || sandbox=false
+is "$(lparctl host -o json | jq .sandbox.on)" $sandbox "the sandbox is on for qemu:///system"
 is "$(lparctl host -o json | jq .topology.cpus)" "$(nproc --all)" "host counts the processors"
 
 # An agent that ends is started again by the guest and reports again.

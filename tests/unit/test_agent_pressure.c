@@ -344,6 +344,7 @@ told(void)
         assert_int_equal(errno, EAGAIN);
         return false;
     }
+    assert_true(n > 0);
     assert_int_equal(line[n - 1], '\n');
     assert_int_equal(lp_wire_decode(line, (size_t)n - 1, &message, NULL), LP_WIRE_OK);
     assert_int_equal(message.kind, LP_WIRE_PRESSURE);

@@ -841,7 +841,7 @@ test_child(void **state)
     (void) state;
     assert_true(lp_pages_where(pid, &range, 1, 0, here_ids, N_HERE, &where));
     assert_int_equal(resident(&where), 3 * MIB);
-    while (where.on_bytes[node] == 0 && node < N_HERE - 1)
+    while (node < N_HERE - 1 && where.on_bytes[node] == 0)
         node++;
     check_map(pid, memory, where.on_bytes[node] == 3 * MIB ? node : -1);
     /* To where it is already: nothing to do, and no error. */

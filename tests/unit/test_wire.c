@@ -26,11 +26,11 @@ static LpWireVerdict
 decode(const char *text, LpWireMessage *ret_message, const char **ret_field)
 {
     size_t length = strlen(text);
-    char *exact = malloc(length + 1);    /* the sanitizer then sees a read past the end */
+    /* The sanitizer then sees a read past the end. */
+    char *exact = malloc(length > 0 ? length : 1);
     LpWireVerdict verdict;
 
     memcpy(exact, text, length);
-    exact = realloc(exact, length > 0 ? length : 1);
     verdict = lp_wire_decode(exact, length, ret_message, ret_field);
     free(exact);
     return verdict;
