@@ -60,6 +60,20 @@ drop(LpEngine *engine, LpOperation *operation)
     g_hash_table_remove(engine->operations, &operation->id);
 }
 
+/* It was never accepted, and nothing was done of it.  But what could not be brought to rest may be in the
+ * journal's file all the same, where the next start would find it open: so it is closed there. */
+static void
+forget(LpEngine *engine, LpOperation *operation, const GError *error)
+{
+    operation->state = LP_OP_FAILED;
+    operation->code = g_strdup("journal");
+    operation->message = g_strdup(error->message);
+    operation->finished_usec = g_get_monotonic_time();
+    operation->finished_sec = g_get_real_time() / G_USEC_PER_SEC;
+    put(engine, operation, false, NULL, NULL);
+    drop(engine, operation);
+}
+
 static void
 accepted_durable(const GError *error, void *data)
 {
@@ -68,9 +82,8 @@ accepted_durable(const GError *error, void *data)
     LP_FAULT(ACCEPT_BEFORE);
     answer->accepted(error ? NULL : answer->operation, error, answer->data);
     LP_FAULT(ACCEPT_AFTER);
-    /* It was never accepted, and nothing was done of it. */
     if (error)
-        drop(answer->engine, answer->operation);
+        forget(answer->engine, answer->operation, error);
     else
         lp_operation_changed(answer->engine, answer->operation);
 }
