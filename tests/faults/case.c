@@ -239,9 +239,8 @@ check_promises(const char *text, const LpOperation *operation)
     }
 }
 
-/* Whether lpard knows of each domain what there is to know. */
-static bool
-is_known(void)
+bool
+case_is_known(void)
 {
     g_autoptr(GPtrArray) truth = faulty_truth(world.uri), list = lp_registry_list(world.registry);
 
@@ -298,7 +297,7 @@ case_judge(int64_t id, const char *text)
     g_autoptr(GPtrArray) truth = NULL;
 
     faulty_arm(NULL);
-    UNTIL(is_known() && is_free());
+    UNTIL(case_is_known() && is_free());
     check_promises(text, operation);
     if (faulty_blind())
         case_fail(text, operation, faulty_blind_text());
@@ -342,7 +341,7 @@ case_mend(const FaultCase *fault_case, const char *text)
             lp_oracle_disturbed(oracle, view->uuid);
         there = there || strcmp(view->name, "p0") == 0;
     }
-    UNTIL(is_known() && is_quiet());
+    UNTIL(case_is_known() && is_quiet());
     if (!there)
         return;
     if (agent)

@@ -36,6 +36,8 @@ void case_judge(int64_t id, const char *text);
 /* The same, when somebody else changed the domain meanwhile: what it has is then nobody's promise.  `id` 0:
  * there was no operation. */
 void case_judge_disturbed(int64_t id, const char *uuid, const char *text);
+/* Whether lpard knows of every domain what there is to know. */
+bool case_is_known(void);
 /* Effects since case_begin(). */
 unsigned case_effects(void);
 /* Whatever was done to them: domains that are off are started, those paused go on, and lpard works. */

@@ -13,6 +13,7 @@ static GString *blind;
 static unsigned n_blind;
 static FaultyPlan plan;
 static bool armed, struck;
+static unsigned failing_lists;
 
 int (*faulty_channel)(const char *uri, const LpView *view, GError **error);
 
@@ -311,6 +312,45 @@ qga_look(LpConn *conn, const char *uuid, LpQgaState *ret_state, GError **error)
     return ok;
 }
 
+/* ---- events ---- */
+
+static LpEventFunc listener;
+static void *listener_data;
+static bool is_deaf;
+
+static void
+pass_on(const LpEvent *event, void *data)
+{
+    (void) data;
+    if (!is_deaf)
+        listener(event, listener_data);
+}
+
+static LpWatch *
+watch(const char *uri, LpEventFunc func, void *data, GError **error)
+{
+    listener = func;
+    listener_data = data;
+    return real->watch(uri, pass_on, NULL, error);
+}
+
+void
+faulty_deafen(bool deaf)
+{
+    /* What was told until now was told before, or is lost with the rest. */
+    while (g_main_context_iteration(NULL, FALSE))
+        ;
+    is_deaf = deaf;
+}
+
+void
+faulty_fail_lists(unsigned n)
+{
+    g_mutex_lock(&lock);
+    failing_lists = n;
+    g_mutex_unlock(&lock);
+}
+
 /* Reads every domain there is. */
 static GPtrArray *
 list(LpConn *conn, GError **error)
@@ -318,6 +358,12 @@ list(LpConn *conn, GError **error)
     GPtrArray *views = real->list(conn, error);
 
     g_mutex_lock(&lock);
+    if (views && failing_lists > 0) {
+        failing_lists--;
+        g_clear_pointer(&views, g_ptr_array_unref);
+        g_set_error(error, LP_DRIVER_ERROR, LP_DRIVER_ERROR_UNREACHABLE,
+                    "the connection was cut in the list");
+    }
     if (views && doubts)
         g_hash_table_remove_all(doubts);
     g_mutex_unlock(&lock);
@@ -354,5 +400,6 @@ __wrap_lp_driver_for(const char *uri)
     wrapped.qga_look = qga_look;
     wrapped.list = list;
     wrapped.open_channel = open_channel;
+    wrapped.watch = watch;
     return &wrapped;
 }

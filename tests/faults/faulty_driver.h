@@ -34,6 +34,10 @@ void faulty_end(void);
 /* One plan at a time; NULL: none. */
 void faulty_arm(const FaultyPlan *plan);
 bool faulty_struck(void);
+/* While deaf, no event of the host comes to lpard: they are lost. */
+void faulty_deafen(bool deaf);
+/* The next n lists of all domains fail: the connection is cut before the answer. */
+void faulty_fail_lists(unsigned n);
 /* The sites passed since faulty_begin(); caller unrefs. Of FaultySite. */
 GArray *faulty_sites(void);
 /* Effects asked for after one whose outcome is not known, before the domain was read again. */

@@ -151,11 +151,72 @@ CASE(limit, "limit")
 CASE(qga_grow, "qga-grow")
 CASE(qga_shrink, "qga-shrink")
 
+/* ---- L3: what happened while libvirtd was away, is known when it is back ---- */
+
+/* libvirtd's return means a full re-sync within this time. */
+#define RESYNC_USEC (5 * G_USEC_PER_SEC)
+
+static void
+change_behind(LpConn *conn)
+{
+    g_autofree char *p0 = g_strdup(part("p0")->uuid), *p1 = g_strdup(part("p1")->uuid);
+    g_autofree char *xml = lp_driver_sim.get_xml(conn, p1, true, NULL);
+    g_auto(GStrv) parts = g_strsplit(xml, p1, 2), names = NULL;
+    g_autofree char *other = g_strdup_printf("%sdeadbeef-0000-4000-8000-000000000001%s", parts[0],
+                                             parts[1]);
+    g_autofree char *named = NULL;
+
+    names = g_strsplit(other, "<name>p1</name>", 2);
+    named = g_strjoinv("<name>p2</name>", names);
+    assert_true(lp_driver_sim.set_vcpu(conn, p0, 3, true, NULL));
+    assert_true(lp_driver_sim.set_requested(conn, p0, 0, 1536 * MIB, NULL));
+    assert_true(lp_driver_sim.undefine(conn, p1, NULL));
+    tell("p1", "{\"do\":\"stop\"}");
+    assert_true(lp_driver_sim.define(conn, named, NULL, NULL));
+}
+
+/* The connection is cut between two events, and what comes then is told to nobody. */
+static void
+test_return(void **state)
+{
+    (void) state;
+    for (unsigned failing = 0; failing < 3; failing++) {
+        LpConn *conn;
+        int64_t back_usec, took_usec;
+
+        case_begin(case_find("grow"));
+        set_clock(1);
+        conn = lp_driver_sim.open(world.uri, NULL);
+        tell("p0", "{\"do\":\"pause\"}");
+        tell(NULL, "{\"do\":\"disconnect\"}");
+        UNTIL(!lp_registry_connected(world.registry));
+        faulty_deafen(true);
+        tell(NULL, "{\"do\":\"connect\"}");
+        change_behind(conn);
+        tell("p0", "{\"do\":\"resume\"}");
+        faulty_deafen(false);
+        assert_false(lp_registry_synced(world.registry));
+        faulty_fail_lists(failing);
+        tell(NULL, "{\"do\":\"connect\"}");
+        back_usec = g_get_monotonic_time();
+        UNTIL(case_is_known() && lp_registry_synced(world.registry));
+        took_usec = g_get_monotonic_time() - back_usec;
+        if (took_usec > RESYNC_USEC)
+            fail_msg("it took %" PRId64 " ms", took_usec / 1000);
+        assert_int_equal(part("p2")->view->run, LP_RUN_OFF);
+        /* Events are heard again. */
+        tell("p0", "{\"do\":\"pause\"}");
+        UNTIL(part("p0")->view->run == LP_RUN_PAUSED);
+        lp_driver_sim.close(conn);
+        case_end();
+    }
+}
+
 int
 main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grow),     cmocka_unit_test(test_shrink),
+        cmocka_unit_test(test_return),   cmocka_unit_test(test_grow),     cmocka_unit_test(test_shrink),
         cmocka_unit_test(test_fold),     cmocka_unit_test(test_atomic),
         cmocka_unit_test(test_move),     cmocka_unit_test(test_capacity),
         cmocka_unit_test(test_dimm_add), cmocka_unit_test(test_dimm_remove),
