@@ -122,6 +122,14 @@ begin_world(const char *sim_host, unsigned n_nodes)
     until(all_read, NULL);
 }
 
+static void
+remove_dir(const char *dir)
+{
+    g_autofree char *command = g_strdup_printf("rm -r %s", dir);
+
+    g_spawn_command_line_sync(command, NULL, NULL, NULL, NULL);
+}
+
 void
 end_world(void)
 {
@@ -145,6 +153,7 @@ end_world(void)
     g_free(world.settings.uri);
     g_free(world.settings.state_dir);
     g_free(world.settings.socket);
+    remove_dir(world.dir);
     g_free(world.dir);
     world = (World){0};
 }
