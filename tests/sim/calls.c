@@ -1,11 +1,13 @@
 /* The calls to the hypervisor, as lpard makes them in its workers. */
 #include "hotplug/sim-call.h"
+#include "tests/sim/clock.h"
 #include "tests/sim/everything.h"
 #include "tests/sim/fibers.h"
 
 /* Beyond the deadline of every call (LP_CALL_DEADLINE_MSEC), by little and by much. */
 #define HANG_LEAST_USEC (21LL * G_USEC_PER_SEC)
 #define HANG_MOST_USEC (90LL * G_USEC_PER_SEC)
+#define GIVEN_UP_USEC (19LL * G_USEC_PER_SEC)
 #define SLOW_MOST_USEC (3LL * G_USEC_PER_SEC)
 
 const LpDriver *__wrap_lp_driver_for(const char *uri);
@@ -20,6 +22,7 @@ __wrap_lp_driver_for(const char *uri)
 typedef struct {
     const char *name, *uuid;
     bool effect, cut_after;
+    int64_t begun_usec;
     Ceiling before;
 } Call;
 
@@ -42,7 +45,7 @@ latency(const Call *call)
 static bool
 call_begin(Call *call, const char *name, const char *uuid, bool effect, GError **error)
 {
-    *call = (Call){.name = name, .uuid = uuid, .effect = effect};
+    *call = (Call){.name = name, .uuid = uuid, .effect = effect, .begun_usec = clock_now_usec()};
     if (fibers_dying())
         return lp_sim_fail(error, LP_DRIVER_ERROR_UNREACHABLE, name, "lpard is dead");
     if (effect)
@@ -71,6 +74,9 @@ static bool
 call_end(const Call *call, bool ok, GError **error)
 {
     if (call->effect) {
+        /* One that was given up takes effect when nobody waits for it any more. */
+        if (clock_now_usec() - call->begun_usec > GIVEN_UP_USEC)
+            judge_disturbed(call->uuid, true);
         judge_effect(call->name, call->uuid, &call->before);
         say("call %s of %s: %s", call->name, call->uuid,
             ok ? "ok" : error && *error ? (*error)->message : "failed");
