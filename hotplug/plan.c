@@ -187,15 +187,21 @@ check_capacity(LpPlan *plan, const LpView *view, const LpBounds *bounds, const L
     uint32_t vcpus = view->run == LP_RUN_OFF && !target->has_cpu ? bounds->cpu_desired
                                                                  : plan->cpu_after;
     bool changes = vcpus != plan->cpu_before || target->has_capacity;
+    uint32_t most = vcpus, least = vcpus;
 
     if (!changes)
         return;
-    if (entitled < vcpus * LP_PLAN_CENTI_PER_VCPU_MIN)
+    /* The profile says it beside what is desired, which need not be what is granted. */
+    if (target->has_capacity && !target->has_cpu && bounds->cpu_desired) {
+        most = bounds->cpu_desired > vcpus ? bounds->cpu_desired : vcpus;
+        least = bounds->cpu_desired < vcpus ? bounds->cpu_desired : vcpus;
+    }
+    if (entitled < most * LP_PLAN_CENTI_PER_VCPU_MIN)
         lp_plan_add_shortfall(plan, LP_SHORT_ENTITLED_LOW, LP_RESOURCE_CAPACITY, true, entitled,
-                              vcpus * LP_PLAN_CENTI_PER_VCPU_MIN, -1);
-    if (entitled > vcpus * 100)
+                              most * LP_PLAN_CENTI_PER_VCPU_MIN, -1);
+    if (entitled > least * 100)
         lp_plan_add_shortfall(plan, LP_SHORT_ENTITLED_HIGH, LP_RESOURCE_CAPACITY, true, entitled,
-                              vcpus * 100, -1);
+                              least * 100, -1);
     if (target->has_capacity && view->run != LP_RUN_OFF
         && entitled > bounds->entitled_centi && entitled > room->room_centi)
         lp_plan_add_shortfall(plan, LP_SHORT_HOST_CPU, LP_RESOURCE_CAPACITY, true, entitled,

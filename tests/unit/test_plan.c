@@ -358,6 +358,14 @@ test_capacity(void **state)
     refuse(LP_SHORT_ENTITLED_LOW, 20);
     target.entitled_centi = 401;
     refuse(LP_SHORT_ENTITLED_HIGH, 400);
+    /* What is desired counts too, or the profile could not be read back. */
+    bounds.cpu_desired = 6;
+    target.entitled_centi = 25;
+    refuse(LP_SHORT_ENTITLED_LOW, 30);
+    bounds.cpu_desired = 2;
+    target.entitled_centi = 350;
+    refuse(LP_SHORT_ENTITLED_HIGH, 200);
+    bounds.cpu_desired = 4;
     target.entitled_centi = 200;
     room.room_centi = 199;
     lp_plan_free(plan);
