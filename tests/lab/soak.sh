@@ -123,11 +123,11 @@ soak_program() {
         cd "$1" && exec "./$2" "${@:3}"' - "$@"
 }
 
-# soak_script NAME BUDGET FILE: one that works on what is built, as automake runs it.
+# soak_script NAME BUDGET FILE TARGET...: one that works on what is built, as automake runs it.
 soak_script() {
     # shellcheck disable=SC2016
-    soak_part "$1" "$2" bash -c 'make -s -C "$1" lpard/lpard lparctl >&2 || exit
-        cd "$1" && srcdir=$2 top_srcdir=$2 exec sh "$2/$3"' - "$build_dir" "$source_dir" "$3"
+    soak_part "$1" "$2" bash -c 'make -s -C "$1" lpard/lpard lparctl "${@:4}" >&2 || exit
+        cd "$1" && srcdir=$2 top_srcdir=$2 exec sh "$2/$3"' - "$build_dir" "$source_dir" "${@:3}"
 }
 
 # The parts that draw from a seed, with fresh ones each time.
@@ -143,7 +143,8 @@ soak_random() {
 
 soak_simulated() {
     local asan=$lab_dir/build-asan fuzz=60 matrix=(--all) squared=(--all --squared)
-    [[ $soak_quick ]] && fuzz=3 matrix=() squared=(--squared)
+    local disk=(--all --json)
+    [[ $soak_quick ]] && fuzz=3 matrix=() squared=(--squared) disk=()
     export CMOCKA_MESSAGE_OUTPUT=TAP
     soak_program 'kill -9 at each point' 3600 "$asan" tests/crash/matrix "${matrix[@]}" \
         --json --jobs "$(nproc)"
@@ -151,14 +152,15 @@ soak_simulated() {
         tests/crash/matrix "${squared[@]}" --json --jobs "$(nproc)"
     soak_random
     soak_program 'journal cut or bent at each byte' 3600 "$build_dir" tests/disk/test_disk_damage \
-        --all --json
-    soak_program 'power cut at each write' 1200 "$build_dir" tests/disk/test_disk_power
+        "${disk[@]}"
+    soak_program 'power cut at each write' 3600 "$build_dir" tests/disk/test_disk_power "${disk[@]}"
     soak_program 'full or failing disk' 1200 "$build_dir" tests/disk/test_disk_engine
     soak_script 'file system that fills' 600 tests/disk/test-disk-full.sh
     soak_program 'hypervisor fails at each call' 1200 "$build_dir" tests/faults/test_faults_libvirt
     soak_program 'guests that misbehave' 1200 "$build_dir" tests/faults/test_faults_guest
     soak_program 'agents that misbehave' 1200 "$build_dir" tests/faults/test_faults_agent
-    soak_script 'clock jumps, real program' 600 tests/time/test-clock-jump.sh
+    soak_script 'clock jumps, real program' 600 tests/time/test-clock-jump.sh \
+        tests/time/clock-jump.so
     soak_part 'hostile input (fuzzing)' $((600 + 40 * fuzz)) env \
         LPARD_FUZZ_DIR="$lab_dir/fuzz" "$top/tests/fuzz/run" --all "$fuzz" --json
     # Alone, for it measures.
