@@ -86,7 +86,7 @@ try_way(LiarWay way, uint32_t seed)
     }
     print_message("# %s: %u sent, heard: %s%s%s\n", text, liar_n_sent(), heard.hello ? "greeting " : "",
                   heard.state ? "states " : "", heard.reply ? "replies" : "");
-    if (!heard.hello || (way == LIAR_LIES && !heard.reply))
+    if (way <= LIAR_REPLAYS && !(heard.hello && heard.reply))
         case_fail(text, NULL, "nobody heard it");
     liar_end();
     faulty_channel = NULL;

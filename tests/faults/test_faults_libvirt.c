@@ -121,7 +121,7 @@ try_all(const char *name)
         for (guint f = 0; f < G_N_ELEMENTS(faults); f++) {
             const FaultySite *site = &g_array_index(sites, FaultySite, s);
 
-            if (!is_worth(site) || !case_is_tried(n++, PERCENT))
+            if (!is_worth(site) || !case_is_tried(n++, fault_case->dimm ? 3 * PERCENT : PERCENT))
                 continue;
             try_one(fault_case, site, &faults[f]);
             tried++;

@@ -18,8 +18,7 @@ within() {
     say "$text: $took ms"
 }
 listed() {
-    lparctl list --all -o json | jq -e --arg name "$1" '[.partitions[] | select(.name == $name)] | length == 1' \
-        >/dev/null
+    lparctl list --all -o json | jq -e --arg name "$1" 'any(.domains[]; .name == $name)' >/dev/null
 }
 not_listed() {
     ! listed "$1"
