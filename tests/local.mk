@@ -2,6 +2,10 @@
 # so that none is left alone at the end.
 TESTS += tests/unit/test_autoscale_daemon tests/unit/test_engine_consent \
 	tests/unit/test_agent_phase tests/unit/test_engine tests/e2e-sim.sh tests/e2e-replay.sh
+# Those that work the longest come next.
+include tests/oracle/local.mk
+include tests/crash/local.mk
+include tests/sim/local.mk
 # Each room's tests in a part of their own.
 include tests/unit/engine.mk
 include tests/unit/autoscale-daemon.mk
@@ -32,11 +36,8 @@ include tests/unit/pools.mk
 include tests/unit/nodes.mk
 include tests/unit/ctl.mk
 include tests/unit/lpar-sim.mk
-include tests/oracle/local.mk
 include tests/disk/local.mk
 include tests/time/local.mk
-include tests/crash/local.mk
-include tests/sim/local.mk
 include tests/faults/local.mk
 include tests/bench/local.mk
 include tests/fuzz/local.mk
@@ -47,3 +48,21 @@ AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; 
 	ASAN_OPTIONS=detect_leaks=1; export ASAN_OPTIONS;
 TEST_EXTENSIONS = .sh
 SH_LOG_DRIVER = $(LOG_DRIVER)
+
+# In a build that is made to fail on purpose there is all of it.
+if !FAULT_INJECTION
+TESTS += tests/no-trace.sh
+endif
+dist_check_SCRIPTS += tests/no-trace.sh
+tests/no-trace.log: lpard/lpard$(EXEEXT) lparctl$(EXEEXT) lpar-agent$(EXEEXT) lpar-sim$(EXEEXT)
+
+# What `./lab check` runs in its release build, after everything has run under sanitizers: the
+# programs themselves, what sanitizers do not allow or make too slow, and the long random tests.
+LP_RELEASE_TESTS = tests/e2e-sim.sh tests/e2e-replay.sh tests/sim/test-everything.sh \
+	tests/sim/test-planted.sh tests/crash/kills tests/door.sh tests/power.sh tests/no-trace.sh \
+	tests/disk/test-disk-full.sh tests/time/test-clock-jump.sh tests/time/test-clock-uses.sh \
+	tests/unit/test_sandbox tests/unit/test-agent-hooks.sh tests/unit/test-agent-init.sh \
+	tests/unit/test_plan_random tests/unit/test_share_random tests/unit/test_policy_random \
+	tests/unit/test_layout_random tests/unit/test-policy-planted.sh \
+	tests/unit/test-share-planted.sh tests/check-layers.sh tests/check-invariants.sh \
+	tests/sim-short.sh tests/fuzz/test-replay.sh

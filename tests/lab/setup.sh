@@ -68,9 +68,11 @@ build_tree() {
     shift 2
     mkdir -p "$dir"
     : >"$log"
-    if [[ ! -f $dir/Makefile ]]; then
+    # One that was configured otherwise, by an earlier version of this, is made anew.
+    if [[ ! -f $dir/Makefile || $(cat "$dir/lab-options" 2>/dev/null) != "$*" ]]; then
         (cd "$dir" && "$source_dir/configure" -q "$@") >>"$log" 2>&1 </dev/null ||
             die_with_log "configure failed" "$log"
+        echo "$*" >"$dir/lab-options"
     fi
     make -s -C "$dir" -j"$(nproc)" >>"$log" 2>&1 </dev/null || die_with_log "make failed" "$log"
 }

@@ -4,8 +4,9 @@ LP_PURE_TESTS = tests/unit/test_cpumask tests/unit/test_place tests/unit/test_un
 	tests/unit/test_topology_real
 LP_TEXT_TESTS = tests/unit/test_profile_xml tests/unit/test_words tests/unit/test_settings
 check_PROGRAMS += $(LP_PURE_TESTS) $(LP_TEXT_TESTS)
-TESTS += $(LP_PURE_TESTS) $(LP_TEXT_TESTS) tests/check-layers.sh
-dist_check_SCRIPTS += tests/check-layers.sh
+TESTS += $(LP_PURE_TESTS) $(LP_TEXT_TESTS) tests/check-layers.sh tests/check-invariants.sh
+dist_check_SCRIPTS += tests/check-layers.sh tests/check-invariants.sh
+EXTRA_DIST += tests/INVARIANTS.md
 # The script looks into these archives.
 tests/check-layers.log: liblp-policy.a liblp-place.a liblp-plan.a liblp-wire.a
 
