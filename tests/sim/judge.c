@@ -237,18 +237,17 @@ calls_are_well(void)
            && !world.calls.cut_after && !world.calls.refused && world.calls.usec <= 5000;
 }
 
-/* What a stopped operation leaves on its way is taken back, by one call: where that one fails too, or
- * libvirt is not there to be asked, the guest goes on, as far as it was told to. */
+/* What a stopped operation leaves on its way is taken back, by one call: where that one fails too, libvirt
+ * is not there to be asked, or the guest is paused when it is taken up again, the guest goes on later, as
+ * far as it was told to.  That it was not done is what was said. */
 static void
 excuse_unsettled(const LpOperation *operation)
 {
     for (guint i = 0; i < operation->legs->len; i++) {
         const LpLeg *leg = g_ptr_array_index(operation->legs, i);
         const LpSimDomain *domain = g_hash_table_lookup(world.sim->by_uuid, leg->uuid);
-        bool well = calls_are_well() && !world.gone && domain && domain->run == LP_RUN_RUNNING
-                    && !domain->manners.hang_call_msec;
 
-        for (uint32_t c = 0; !well && domain && c < domain->n_cells; c++)
+        for (uint32_t c = 0; domain && c < domain->n_cells; c++)
             if (domain->cells[c].requested_bytes != domain->cells[c].plugged_bytes)
                 lp_oracle_disturbed(world.oracle, leg->uuid);
     }
