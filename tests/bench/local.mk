@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	tests/bench/idle \
 	tests/bench/lib.sh \
 	tests/bench/load \
+	tests/bench/neighbours \
 	tests/bench/policy \
 	tests/bench/resize \
 	tests/bench/resize-sides.sh \
@@ -30,3 +31,12 @@ EXTRA_PROGRAMS += tests/bench/load-run
 tests_bench_load_run_SOURCES = tests/bench/load-run.c tests/bench/load-http.c tests/bench/load-http.h \
 	tests/bench/load-times.c tests/bench/load-times.h
 CLEANFILES += tests/bench/load-run
+
+# tests/bench/neighbours builds and runs it.
+EXTRA_PROGRAMS += tests/bench/neighbours-run
+tests_bench_neighbours_run_SOURCES = tests/bench/neighbours-run.c tests/faults/liar.c tests/faults/liar.h \
+	tests/faults/faulty_driver.c tests/faults/faulty_driver.h $(LP_ENGINE_FIXTURE)
+tests_bench_neighbours_run_CFLAGS = $(LP_FAULTS_CFLAGS)
+tests_bench_neighbours_run_LDFLAGS = $(LP_FAULTS_LDFLAGS)
+tests_bench_neighbours_run_LDADD = $(LP_FAULTS_LDADD)
+CLEANFILES += tests/bench/neighbours-run

@@ -3,7 +3,7 @@
 #include "hotplug/domxml.h"
 #include "lpard/profile-xml.h"
 
-#define P0_BACK SET_P0 CPU("set", 2) "," MEM("set", 2147483648) "}"
+#define P0_BACK SET_P0 CPU("set", 2) "," MEM("set", 2147483648) ",\"timeout_sec\":3600}"
 #define QGA "\"agent\": false, \"qga\": true"
 
 const FaultCase fault_cases[] = {

@@ -1,6 +1,7 @@
 #include "tests/faults/liar.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,7 +10,7 @@
 #define TURN_MSEC 2
 #define KEPT 64
 #define FRAMES_A_TURN 4
-#define FLOOD_A_TURN 200
+#define FLOOD_POLL_MSEC 10
 
 static struct {
     char uuid[40];
@@ -23,6 +24,10 @@ static struct {
     char *dripping;
     size_t dripped;
     uint64_t wanted, phase;       /* the last numbers that it was told */
+    /* A flood comes from another processor, as a guest's does. */
+    GThread *flood;
+    GString *flood_bytes;
+    gint flood_ends, n_flooded;
 } liar = {.fd = -1};
 
 /* ---- lies ---- */
@@ -218,9 +223,35 @@ liar_message(GRand *random, const LpView *view, uint64_t wanted, uint64_t phase,
 
 /* ---- the link ---- */
 
+static void *
+flood(void *data)
+{
+    const GString *bytes = data;
+    size_t at = 0;
+
+    while (!g_atomic_int_get(&liar.flood_ends)) {
+        struct pollfd waits = {.fd = liar.fd, .events = POLLOUT};
+        ssize_t n;
+
+        if (poll(&waits, 1, FLOOD_POLL_MSEC) <= 0)
+            continue;
+        n = send(liar.fd, bytes->str + at, bytes->len - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno != EAGAIN)
+            return NULL;
+        at = n > 0 ? (at + (size_t) n) % bytes->len : at;
+        g_atomic_int_inc(&liar.n_flooded);
+    }
+    return NULL;
+}
+
 static void
 hang_up(void)
 {
+    if (liar.flood) {
+        g_atomic_int_set(&liar.flood_ends, 1);
+        g_thread_join(g_steal_pointer(&liar.flood));
+        g_string_free(g_steal_pointer(&liar.flood_bytes), TRUE);
+    }
     if (liar.fd >= 0)
         close(liar.fd);
     liar.fd = -1;
@@ -291,12 +322,28 @@ drip(void)
     put(&liar.dripping[liar.dripped++], 1);
 }
 
+static void
+begin_flood(void)
+{
+    if (liar.flood)
+        return;
+    liar.flood_bytes = g_string_new(NULL);
+    for (unsigned i = 0; i < KEPT; i++) {
+        g_autofree char *frame = frame_now();
+
+        g_string_append(liar.flood_bytes, frame);
+        liar.n_sent++;
+        liar.n_here++;
+    }
+    liar.flood_ends = 0;
+    liar.flood = g_thread_new("flood", flood, liar.flood_bytes);
+}
+
 static gboolean
 on_turn(void *data)
 {
     char bytes[4096];
     ssize_t n;
-    int frames = liar.way == LIAR_FLOODS ? FLOOD_A_TURN : FRAMES_A_TURN;
 
     (void) data;
     if (liar.fd < 0)
@@ -309,11 +356,15 @@ on_turn(void *data)
         hang_up();
         return G_SOURCE_CONTINUE;
     }
+    if (liar.way == LIAR_FLOODS) {
+        begin_flood();
+        return G_SOURCE_CONTINUE;
+    }
     if (liar.way == LIAR_DRIPS) {
         drip();
         return G_SOURCE_CONTINUE;
     }
-    for (int i = 0; i < frames && liar.fd >= 0; i++) {
+    for (int i = 0; i < FRAMES_A_TURN && liar.fd >= 0; i++) {
         g_autofree char *frame = frame_now();
 
         put(frame, strlen(frame));
@@ -344,7 +395,7 @@ liar_open(const char *uri, const LpView *view, GError **error)
 unsigned
 liar_n_sent(void)
 {
-    return liar.n_sent;
+    return liar.n_sent + (unsigned) g_atomic_int_get(&liar.n_flooded);
 }
 
 void
@@ -354,6 +405,7 @@ liar_begin(const char *uuid, LiarWay way, GRand *random)
     liar.way = way;
     liar.random = random;
     liar.n_sent = 0;
+    liar.n_flooded = 0;
     liar.turn = g_timeout_add(TURN_MSEC, on_turn, NULL);
 }
 
