@@ -21,7 +21,7 @@ lp_call_changes(const LpCall *call)
 static bool
 is_one_of_many(LpCaller *caller, unsigned status)
 {
-    LpPeerUse *use = caller->use;
+    LpPeerUse *use = lp_caller_use(caller);
 
     if (!use || status < 400 || lp_bucket_take(&use->refusals, g_get_monotonic_time()))
         return false;
@@ -34,7 +34,7 @@ put(LpApi *api, LpCaller *caller, LpJournalAudit *entry, const char *what)
 {
     g_autofree char *role = lp_access_role_text(api->access, caller->grant);
     g_autofree char *detail = NULL;
-    LpPeerUse *use = caller->use;
+    LpPeerUse *use = lp_caller_use(caller);
 
     if (use && use->unrecorded) {
         detail = g_strdup_printf("%s%s(%" G_GUINT64_FORMAT " refused before this are not listed)",

@@ -146,6 +146,13 @@ lp_door_say(GIOStream *stream, unsigned status, const char *code, const char *de
     json_decref(problem);
 }
 
+/* Who has not read what it was told before has no room for more, and the loop waits for nobody. */
+static bool
+can_be_told(const LpCaller *caller)
+{
+    return g_socket_condition_check(caller->socket, G_IO_OUT) & G_IO_OUT;
+}
+
 static unsigned
 count_leaving(const LpDoor *door)
 {
@@ -162,7 +169,7 @@ count_leaving(const LpDoor *door)
 void
 lp_caller_turn_away(LpCaller *caller, unsigned status, const char *code, const char *detail)
 {
-    if (!caller->door || count_leaving(caller->door) >= LEAVING_MAX) {
+    if (!caller->door || count_leaving(caller->door) >= LEAVING_MAX || !can_be_told(caller)) {
         lp_caller_close(caller);
         return;
     }
@@ -194,7 +201,8 @@ lp_caller_cut(LpCaller *caller)
         lp_caller_close(caller);
         return;
     }
-    if (caller->state == LP_CALLER_HEAD || caller->state == LP_CALLER_BODY)
+    if ((caller->state == LP_CALLER_HEAD || caller->state == LP_CALLER_BODY) &&
+        can_be_told(caller))
         lp_door_say(caller->stream, SOUP_STATUS_REQUEST_TIMEOUT, "usage", slow);
     /* libsoup has it, and mostly sees its end. */
     g_socket_shutdown(caller->socket, TRUE, TRUE, NULL);
@@ -213,6 +221,12 @@ lp_caller_hand_over(LpCaller *caller)
     g_object_set_data_full(G_OBJECT(there), CALLER, lp_caller_ref(caller), lp_caller_unref_it);
     lp_caller_now(caller, LP_CALLER_HEAD);
     soup_server_accept_iostream(caller->door->server, caller->stream, here, there, NULL);
+}
+
+LpPeerUse *
+lp_caller_use(LpCaller *caller)
+{
+    return caller->use ? caller->use : caller->door ? &caller->door->strangers : NULL;
 }
 
 LpCaller *

@@ -27,6 +27,7 @@ struct LpDoor {
     GSocket *dummy, *dummy_end;
     GPtrArray *callers;           /* of LpCaller* */
     GHashTable *uses;             /* of LpPeerUse*, by key */
+    LpPeerUse strangers;          /* of all who are turned away before it is known who they are */
     unsigned n_shaking;
     guint sweep;
 };

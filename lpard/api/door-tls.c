@@ -176,6 +176,8 @@ on_hands_shaken(GObject *source, GAsyncResult *result, void *data)
     bool good = g_tls_connection_handshake_finish(G_TLS_CONNECTION(source), result, &error);
 
     if (door) {
+        /* However it ends, drop() is not to count it again. */
+        caller->state = LP_CALLER_HEAD;
         door->n_shaking--;
         lp_entrance_open(&door->tcp);
     }

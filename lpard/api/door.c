@@ -345,6 +345,8 @@ lp_door_new(const LpSettings *settings, const LpAccess *access, SoupServer *serv
         .uses = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_use),
         .local = {.door = door}, .tcp = {.door = door},
     };
+    lp_bucket_init(&door->strangers.refusals, REFUSALS_PER_SEC, REFUSALS_BURST,
+                   g_get_monotonic_time());
     door->local.socket = lp_api_socket_listen(settings->socket, settings->socket_group, error);
     if (door->local.socket)
         door->bound_path = g_strdup(settings->socket);

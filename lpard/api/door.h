@@ -86,6 +86,8 @@ unsigned lp_door_tls_port(const LpDoor *door);
 /* Whose connection a request came on; NULL once it is closed. */
 LpCaller *lp_door_caller(SoupServerMessage *message);
 LpCaller *lp_caller_ref(LpCaller *caller);
+/* Its use, or that of all who are nobody yet; NULL: it is closed. */
+LpPeerUse *lp_caller_use(LpCaller *caller);
 void lp_caller_unref(LpCaller *caller);
 /* A new state, with its deadline. */
 void lp_caller_now(LpCaller *caller, LpCallerState state);
@@ -94,8 +96,8 @@ void lp_caller_now(LpCaller *caller, LpCallerState state);
  * connection, or not have had it. */
 void lp_caller_turn_away(LpCaller *caller, unsigned status, const char *code, const char *detail);
 
-/* A whole answer on a bare connection: a few hundred bytes into an empty buffer, which does not
- * block. */
+/* A whole answer on a bare connection: a few hundred bytes, which do not block where it can be
+ * written to. */
 void lp_door_say(GIOStream *stream, unsigned status, const char *code, const char *detail);
 
 #endif

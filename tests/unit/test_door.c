@@ -283,6 +283,29 @@ test_slow_readers(void **state)
     end();
 }
 
+/* Who took nothing of what it was told before is cut off without a word: the loop waits for
+ * nobody. */
+static void
+test_no_room_for_a_word(void **state)
+{
+    static const char junk[4096] = {0};
+    Line *line;
+
+    (void)state;
+    begin();
+    line = dial("POST /v1/operations HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n");
+    until(one_reads_a_body, NULL);
+    while (g_socket_send_with_blocking(caller_at(0)->socket, junk, sizeof junk, FALSE, NULL,
+                                       NULL) > 0)
+        continue;
+    alarm(60);
+    caller_at(0)->deadline_usec = 0;
+    until(nobody, NULL);
+    alarm(0);
+    hang_up(line);
+    end();
+}
+
 static void
 test_long_heads(void **state)
 {
@@ -638,6 +661,25 @@ tls_address(void)
                                                  lp_door_tls_port(world.api->door));
 }
 
+/* Strangers do not push out of the audit trail what was done. */
+static void
+test_many_strangers(void **state)
+{
+    LpPeerUse *strangers;
+
+    (void)state;
+    begin_tls("cert:ops");
+    strangers = &world.api->door->strangers;
+    assert_true(lp_bucket_full(&strangers->refusals, g_get_monotonic_time()));
+    strangers->refusals.micro = 0;
+    strangers->refusals.per_sec = 1;
+    strangers->refusals.at_usec = INT64_MAX;
+    for (unsigned i = 0; i < 3; i++)
+        expect_tls(NULL, 401, "--cert");
+    assert_int_equal(strangers->unrecorded, 6);
+    end_tls();
+}
+
 /* Who speaks no TLS, or says nothing: the socket does not suffer from it, and when their time
  * is over, neither do others. */
 static void
@@ -654,6 +696,7 @@ test_bad_handshakes(void **state)
     assert_false(g_str_has_prefix(plain->text->str, "HTTP"));
     hang_up(plain);
     until(nobody, NULL);
+    assert_int_equal(world.api->door->n_shaking, 0);
     for (size_t i = 0; i < G_N_ELEMENTS(silent); i++)
         silent[i] = dial_address(address, "");
     while (world.api->door->tcp.source)
@@ -663,6 +706,8 @@ test_bad_handshakes(void **state)
     for (size_t i = 0; i < G_N_ELEMENTS(silent); i++)
         hang_up(silent[i]);
     expect_tls("ops", 200, "operator");
+    until(nobody, NULL);
+    assert_int_equal(world.api->door->n_shaking, 0);
     end_tls();
 }
 
@@ -805,6 +850,7 @@ main(void)
         cmocka_unit_test(test_slow_heads_and_bodies),
         cmocka_unit_test(test_idle_connections),
         cmocka_unit_test(test_slow_readers),
+        cmocka_unit_test(test_no_room_for_a_word),
         cmocka_unit_test(test_long_heads),
         cmocka_unit_test(test_connections),
         cmocka_unit_test(test_rate),
@@ -812,6 +858,7 @@ main(void)
         cmocka_unit_test(test_what_waits_is_somebodys),
         cmocka_unit_test(test_certificates),
         cmocka_unit_test(test_bad_handshakes),
+        cmocka_unit_test(test_many_strangers),
         cmocka_unit_test(test_old_versions),
         cmocka_unit_test(test_common_names),
         cmocka_unit_test(test_bad_settings),
