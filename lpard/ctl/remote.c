@@ -30,6 +30,15 @@ read_url(const char *text, GError **error)
 }
 
 static bool
+has_key(GTlsCertificate *certificate)
+{
+    g_autofree char *key = NULL;
+
+    g_object_get(certificate, "private-key-pem", &key, NULL);
+    return key != NULL;
+}
+
+static bool
 load(LpCtlRemote *remote, const char *certificate, const char *key, const char *authority,
      GError **error)
 {
@@ -45,8 +54,16 @@ load(LpCtlRemote *remote, const char *certificate, const char *key, const char *
             return false;
         }
     }
+    if (remote->certificate && !has_key(remote->certificate)) {
+        lp_ctl_error(error, LP_CTL_EXIT_USAGE, "there is no key in %s: name its file with "
+                     "--cert-key", certificate);
+        return false;
+    }
     if (authority) {
-        remote->authority = g_tls_file_database_new(authority, &cause);
+        /* GLib takes no relative path here. */
+        g_autofree char *path = g_canonicalize_filename(authority, NULL);
+
+        remote->authority = g_tls_file_database_new(path, &cause);
         if (!remote->authority) {
             lp_ctl_error(error, LP_CTL_EXIT_USAGE, "the authority %s cannot be used: %s",
                          authority, cause->message);
