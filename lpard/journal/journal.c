@@ -90,6 +90,11 @@ probe(gpointer data)
 void
 lp_journal_note_health(LpJournal *journal, const GError *error)
 {
+    if (error != NULL && journal->unhealthy == NULL) {
+        g_warning("%s; until then nothing new is begun", error->message);
+    } else if (error == NULL && journal->unhealthy != NULL) {
+        g_warning("the journal can be written again: new work is taken");
+    }
     g_free(journal->unhealthy);
     journal->unhealthy = error != NULL ? g_strdup(error->message) : NULL;
     if (error != NULL && journal->probe_source == 0) {
