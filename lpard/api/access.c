@@ -113,7 +113,7 @@ add_certificate(Members *members, const char *text, GError **error)
             return true;
         }
         g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
-                    "[access] cert:sha256:%.80s is no fingerprint: it has 64 hexadecimal digits; "
+                    "lpard.conf: cert:%.80s is no fingerprint: it has 64 hexadecimal digits; "
                     "`openssl x509 -in FILE -noout -fingerprint -sha256` prints it", text);
         return false;
     }
@@ -122,7 +122,7 @@ add_certificate(Members *members, const char *text, GError **error)
         return true;
     }
     g_set_error(error, LP_ERROR, LP_ERROR_USAGE,
-                "[access] \"cert:\" lacks the common name of a certificate behind it");
+                "lpard.conf: \"cert:\" lacks the common name of a certificate behind it");
     return false;
 }
 

@@ -313,7 +313,7 @@ lp_api_new(LpSettings *settings, LpRegistry *registry, LpEngine *engine, LpJourn
         return NULL;
     }
     for (guint i = 0; i < unknown->len; i++)
-        g_warning("[access] names the group \"%s\", which does not exist: nobody is in it",
+        g_warning("lpard.conf names the group \"%s\", which does not exist: nobody is in it",
                   (char *)g_ptr_array_index(unknown, i));
     api->listener = lp_events_listen(events, on_event, api);
     lp_engine_listen(engine, on_operation, api);

@@ -91,11 +91,14 @@ refuse(const LpCall *call, const char *name, GError **error)
     const LpRoute *route = call->route;
     g_autofree char *role = lp_access_role_text(call->api->access, call->caller->grant);
 
-    if (route->role == LP_ROLE_OPERATOR && call->caller->grant.owners)
+    if (route->role == LP_ROLE_OPERATOR && call->caller->grant.owners && name)
         g_set_error(error, LP_ERROR, LP_ERROR_FORBIDDEN,
-                    "%s (%s) does not operate %s%s%s; that takes an operator, or an owner of it "
-                    "(see [access] and [owner NAME] in lpard.conf)", call->caller->who, role,
-                    name ? "\"" : "the host as a whole", name ? name : "", name ? "\"" : "");
+                    "%s (%s) does not operate \"%s\"; that takes an operator, or an owner of it "
+                    "(see [access] and [owner NAME] in lpard.conf)", call->caller->who, role, name);
+    else if (route->scope == LP_OF_QUERY && call->caller->grant.owners)
+        g_set_error(error, LP_ERROR, LP_ERROR_FORBIDDEN,
+                    "%s (%s) may not see this of all partitions, which takes an operator; name "
+                    "one of its own", call->caller->who, role);
     else
         g_set_error(error, LP_ERROR, LP_ERROR_FORBIDDEN,
                     "%s (%s) may not do this: it needs the role %s (see [access] in lpard.conf)",
