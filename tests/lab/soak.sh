@@ -18,16 +18,23 @@ soak_failed=0
 soak_pid=
 soak_finished=
 
+soak_usage() {
+    printf 'lab: error: %s\n' "$*" >&2
+    exit 2
+}
+
 soak_options() {
     while (($#)); do
         case $1 in
         --quick) soak_quick=1 ;;
         --seeds|--hours)
-            [[ ${2-} =~ ^[1-9][0-9]{0,6}$ ]] || { usage >&2; exit 2; }
+            [[ ${2-} =~ ^[1-9][0-9]{0,6}$ ]] ||
+                soak_usage "$1 needs a whole number from 1 to 9999999"
             printf -v "soak_${1#--}" %s "$2"
             shift
             ;;
-        *) usage >&2; exit 2 ;;
+        -h|--help) usage; exit 0 ;;
+        *) soak_usage "soak has no \"$1\": write ./lab soak [--quick] [--seeds N] [--hours N]" ;;
         esac
         shift
     done
