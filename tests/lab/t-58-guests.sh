@@ -8,7 +8,7 @@ at_start "$alpha" "$beta"
 
 still=$prefix-still
 agent_off='sed -i /lab-agent/d /etc/inittab; kill -HUP 1; killall lpar-agent'
-agent_on='killall sh head 2>/dev/null; echo "::respawn:/bin/lab-agent" >>/etc/inittab; kill -HUP 1'
+agent_on='kill $(cat /tmp/drip.pid); echo "::respawn:/bin/lab-agent" >>/etc/inittab; kill -HUP 1'
 port='/dev/$(cd /sys/class/virtio-ports && grep -l org.lpard.agent.0 */name | cut -d / -f 1)'
 
 last_op() {
@@ -20,16 +20,15 @@ ended() {
     is "$(last_op "$still" '.state == "done" or (.message | length > 0)')" true "... with its reason"
     say "$1: $(last_op "$still" '"\(.state): \(.message)"')"
 }
-# A guest of firmware only has no driver that moves memory: each resize waits for it, and can be
-# met in the middle.
+# A guest without a driver that moves memory: each resize waits for it, and can be met in the middle.
+guest_words=initcall_blacklist=virtio_mem_driver_init
 partition_define still none 1:1:2 512M:512M:1G --cells 1 >"$log_dir/define-still.log" 2>&1 ||
     die_with_log "define failed" "$log_dir/define-still.log"
-kill -STOP "$(qemu_pid "$still")"
-kill -CONT "$(qemu_pid "$still")"
+guest_words=
 
 # --- an agent that drips, all the while ---
-guest "$beta" "$agent_off; (while :; do printf '{'; usleep 50000; done >$port) >/dev/null 2>&1 &" \
-    >/dev/null
+guest "$beta" "$agent_off; (while :; do printf '{'; usleep 50000; done >$port) >/dev/null 2>&1 &
+    echo \$! >/tmp/drip.pid" >/dev/null
 
 # --- reset, paused, saved, shut down ---
 ends 9 "a resize on its way" set "$still" cpu=2 mem=768M --no-wait --timeout 8
