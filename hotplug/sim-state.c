@@ -220,6 +220,21 @@ read_devices(LpSimDomain *domain, json_t *devices, int64_t now_usec, GError **er
     return true;
 }
 
+/* What has come since it was started can go again, as in libvirt. */
+static bool
+read_plugged(LpSimDomain *domain, const json_t *state, GError **error)
+{
+    LpCpuMask started = domain->plugged;
+
+    if (!lp_sim_json_mask(state, "plugged", &domain->plugged, error))
+        return false;
+    for (int c = lp_cpumask_next(&domain->plugged, 0); c >= 0;
+         c = lp_cpumask_next(&domain->plugged, (unsigned) c + 1))
+        if (!lp_cpumask_has(&started, (unsigned) c))
+            lp_cpumask_add(&domain->hotpluggable, (unsigned) c);
+    return true;
+}
+
 static bool
 read_live(LpSimDomain *domain, const json_t *state, int64_t now_usec, GError **error)
 {
@@ -253,7 +268,7 @@ read_live(LpSimDomain *domain, const json_t *state, int64_t now_usec, GError **e
     domain->booted_usec = MIN((int64_t) booted, now_usec + domain->host->delays.boot_usec);
     return read_devices(domain, devices, now_usec, error)
         && lp_sim_numa_read(domain, json_object_get(state, "numa"), error)
-        && lp_sim_json_mask(state, "plugged", &domain->plugged, error)
+        && read_plugged(domain, state, error)
         && lp_sim_json_mask(state, "leaving", &domain->leaving, error)
         && lp_sim_json_mask(guest, "online", &domain->online, error)
         && lp_sim_json_mask(guest, "wanted", &domain->wanted, error);

@@ -11,7 +11,7 @@ liblp_daemon_a_SOURCES = \
 	lpard/journal/journal-writer.c lpard/journal/journal.c lpard/journal/journal.h lpard/engine/operation.c \
 	lpard/engine/operation.h lpard/profile-xml.c lpard/profile-xml.h lpard/registry/registry-priv.h \
 	lpard/registry/registry.c lpard/registry/registry.h lpard/engine/request.c lpard/engine/run.c \
-	lpard/engine/consent.c lpard/engine/consent.h lpard/engine/requests.c lpard/engine/settle.c lpard/engine/lanes.c lpard/engine/foreign.c \
+	lpard/engine/consent.c lpard/engine/consent.h lpard/engine/requests.c lpard/engine/settle.c lpard/engine/tidy.c lpard/engine/lanes.c lpard/engine/foreign.c \
 	lpard/sandbox.c lpard/sandbox.h lpard/sandbox-filter.c lpard/sandbox-filter.h \
 	lpard/instance.c lpard/instance.h lpard/state-dir.c lpard/state-dir.h \
 	lpard/settings.c \

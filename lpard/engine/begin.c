@@ -419,6 +419,9 @@ decide_target(const LpRun *run, LpLeg *leg)
                            - MIN(giver->mem_now_bytes, giver->mem_before_bytes));
         }
     }
+    /* An older lpard's journal does not say what there was. */
+    if (!leg->capacity_before.entitled_centi)
+        leg->capacity_before = run->partition->profile.capacity;
     if (leg->target.has_capacity) {
         /* A leg from the journal knows the entitlement, not this host's weight for it. */
         LpCapacity capacity = {leg->target.entitled_centi, leg->target.weight,
@@ -517,7 +520,7 @@ lp_run_begin_leg(LpRun *run)
     run->partition = lp_registry_by_uuid(run->engine->registry, leg->uuid);
     lp_run_qga_reset(run);
     run->stage = run->next = 0;
-    run->settling = false;
+    run->settling = run->settle_recorded = false;
     /* Both partitions of a move are looked at before either is touched; later what the leg before
      * has freed must be seen to be free. */
     run->looks_other = wants_both(run)

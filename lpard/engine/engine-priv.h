@@ -42,6 +42,8 @@ struct LpEngine {
     GPtrArray *askers;               /* of Asker* in guest-agent.c: questions under way */
     GArray *listeners;
     bool recovered;
+    GHashTable *unreadable;          /* uuid -> id (int64_t): an open operation that nobody can take up */
+    guint tidy_source;               /* looks again for vCPUs that left late */
     LpConsentCounts counts;
     GPtrArray *asks;                 /* of Ask* in requests.c: open, or lately closed */
     bool refuse_asks;
@@ -88,6 +90,7 @@ struct LpRun {
     char *pressure;                  /* why the guest said STOP, or NULL */
     uint64_t back_bytes, given_back_bytes;
     uint32_t settled;                /* the next step to settle */
+    bool settle_recorded;            /* what is taken back is on disk */
     LpRunQga qga;                    /* where qemu-guest-agent stands in for the agent */
     int64_t progress_usec;           /* when anything last moved */
     uint64_t progress_mark;
@@ -147,7 +150,7 @@ void lp_run_effect(LpRun *run, const LpStep *step);
 
 /* settle.c */
 void lp_run_settle(LpRun *run);
-/* Goes on when an effect that settles has returned. */
+/* Goes on when an effect that settles has returned, or its intent is on disk. */
 void lp_run_settle_next(LpRun *run);
 
 /* confirm.c */
@@ -179,7 +182,8 @@ void lp_requests_ended(LpEngine *engine, const LpOperation *operation);
 /* recover.c */
 /* Answers every definition that is under way: lpard is ending. */
 void lp_engine_end_definitions(LpEngine *engine);
-/* vCPUs that left later than waited for, taken off the record. */
+
+/* tidy.c: vCPUs that left later than waited for, taken off the record. */
 void lp_engine_tidy(LpEngine *engine, LpPartition *partition);
 
 static inline LpLeg *

@@ -120,6 +120,7 @@ static LpPartition *
 find_ready(LpEngine *engine, const char *name, GError **error)
 {
     LpPartition *partition = lp_registry_find_enabled(engine->registry, name, error);
+    const int64_t *unreadable;
 
     if (!partition)
         return NULL;
@@ -128,6 +129,15 @@ find_ready(LpEngine *engine, const char *name, GError **error)
                     "\"%s\" hangs: a call on it never came back (is its QEMU stopped?); lpard "
                     "looks again every few seconds",
                     partition->view->name);
+        return NULL;
+    }
+    unreadable = g_hash_table_lookup(engine->unreadable, partition->uuid);
+    if (unreadable) {
+        g_set_error(error, LP_ERROR, LP_ERROR_JOURNAL,
+                    "\"%s\" is held: operation %" G_GINT64_FORMAT " on it is open in the journal "
+                    "and cannot be read; see `lparctl show %s` for what became of it, then stop "
+                    "lpard, delete that row of the journal with sqlite3, and start it again",
+                    partition->view->name, *unreadable, partition->view->name);
         return NULL;
     }
     if (lp_engine_lane_depth(engine, partition->uuid) >= LP_LANE_QUEUE_MAX) {
@@ -412,6 +422,24 @@ run_of(LpEngine *engine, const LpOperation *operation)
     return NULL;
 }
 
+/* No restart forgets it. */
+static void
+record_cancel(LpRun *run)
+{
+    LpOperation *operation = run->operation;
+    const LpLeg *leg = lp_run_leg_now(run);
+
+    lp_run_decide(run, LP_OP_CANCELLED, "cancelled", "cancelled; what was done is kept");
+    /* One that is not on record was not accepted either. */
+    if (!operation->on_record && !(leg && leg->begun))
+        return;
+    LP_FAULT(CANCEL_WRITE_BEFORE);
+    lp_journal_put_operation(run->engine->journal, operation->id, leg->uuid,
+                             operation->request->key, true, lp_operation_to_json(operation), NULL,
+                             NULL);
+    LP_FAULT(CANCEL_WRITE_AFTER);
+}
+
 bool
 lp_engine_cancel(LpEngine *engine, int64_t id, GError **error)
 {
@@ -435,6 +463,8 @@ lp_engine_cancel(LpEngine *engine, int64_t id, GError **error)
     }
     operation->cancel_asked = true;
     lp_operation_changed(engine, operation);
+    if (operation->started_usec)
+        record_cancel(run);
     if (operation->started_usec)
         lp_run_stop(run, LP_OP_CANCELLED, "cancelled", "cancelled; what was done is kept");
     else
@@ -532,6 +562,7 @@ lp_engine_new(LpRegistry *registry, LpWorkers *workers, LpJournal *journal, LpEv
     engine->events = events;
     engine->timeout_sec = timeout_sec;
     engine->lanes = lp_lanes_new();
+    engine->unreadable = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     engine->operations = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
                                                operation_free);
     g_queue_init(&engine->finished);
@@ -576,6 +607,8 @@ lp_engine_free(LpEngine *engine)
     g_ptr_array_unref(engine->runs);
     g_hash_table_unref(engine->operations);
     g_hash_table_unref(engine->lanes);
+    g_hash_table_unref(engine->unreadable);
+    g_clear_handle_id(&engine->tidy_source, g_source_remove);
     g_queue_clear(&engine->finished);
     g_array_unref(engine->listeners);
     g_free(engine);

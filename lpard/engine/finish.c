@@ -28,6 +28,13 @@ drop_promises(LpRun *run)
     }
 }
 
+static bool
+same_capacity(const LpCapacity *one, const LpCapacity *two)
+{
+    return one->entitled_centi == two->entitled_centi && one->weight == two->weight
+           && one->capped == two->capped;
+}
+
 static void
 note_now(LpLeg *leg, const LpPartition *partition)
 {
@@ -44,6 +51,9 @@ note_now(LpLeg *leg, const LpPartition *partition)
             leg->mem_now_bytes = leg->target.mem_bytes;
         return;
     }
+    leg->capacity_changed = leg->target.has_capacity && lp_partition_has_profile(partition)
+                            && !same_capacity(&partition->profile.capacity,
+                                              &leg->capacity_before);
     leg->cpu_now = lp_partition_granted_cpus(partition);
     leg->mem_now_bytes = lp_partition_granted_bytes(partition);
     leg->usable_cpu = lp_partition_usable_cpus(partition);
@@ -83,7 +93,8 @@ reached(const LpLeg *leg)
 static bool
 moved(const LpLeg *leg)
 {
-    bool any = leg->cpu_now != leg->cpu_before || leg->mem_now_bytes != leg->mem_before_bytes;
+    bool any = leg->cpu_now != leg->cpu_before || leg->mem_now_bytes != leg->mem_before_bytes
+               || leg->capacity_changed;
 
     for (uint32_t i = 0; leg->plan && leg->begun && i < leg->plan->n_steps; i++)
         any |= leg->progress[i].state == LP_STEPSTATE_CONFIRMED
@@ -98,6 +109,9 @@ moved(const LpLeg *leg)
 static bool
 touched(const LpLeg *leg)
 {
+    /* What an lpard that was killed has done of it is in no plan; an undo of nothing does nothing. */
+    if (leg->taken_up)
+        return true;
     for (uint32_t i = 0; leg->plan && leg->begun && i < leg->plan->n_steps; i++)
         if (leg->progress[i].state == LP_STEPSTATE_CONFIRMED
             && (leg->plan->steps[i].kind == LP_STEP_PROFILE

@@ -197,6 +197,9 @@ lp_engine_cancel_foreign(LpEngine *engine, LpOperation *operation, GError **erro
     }
     operation->cancel_asked = true;
     lp_operation_changed(engine, operation);
+    LP_FAULT(CANCEL_WRITE_BEFORE);
+    put(engine, operation, true, NULL, NULL);
+    LP_FAULT(CANCEL_WRITE_AFTER);
     foreign->cancel(operation, foreign->data);
     return true;
 }

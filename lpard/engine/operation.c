@@ -105,6 +105,7 @@ lp_operation_free(LpOperation *operation)
     g_ptr_array_unref(operation->remarks);
     g_free(operation->code);
     g_free(operation->message);
+    g_free(operation->ending_message);
     g_free(operation->waits_for);
     json_decref(operation->optimize);
     g_free(operation);
@@ -214,6 +215,22 @@ target_json(const LpTarget *target)
     return json;
 }
 
+/* Also what an undo after a restart has to bring back. */
+static json_t *
+before_json(const LpLeg *leg)
+{
+    json_t *json = json_pack("{s:I,s:I}", "cpu", (json_int_t) leg->cpu_before, "mem_bytes",
+                             (json_int_t) leg->mem_before_bytes);
+
+    if (leg->target.has_capacity && leg->capacity_before.entitled_centi) {
+        json_object_set_new(json, "entitled_centi",
+                            uint_json(leg->capacity_before.entitled_centi));
+        json_object_set_new(json, "weight", uint_json(leg->capacity_before.weight));
+        json_object_set_new(json, "capped", json_boolean(leg->capacity_before.capped));
+    }
+    return json;
+}
+
 static json_t *
 leg_json(const LpLeg *leg)
 {
@@ -223,10 +240,9 @@ leg_json(const LpLeg *leg)
                            : 0;
 
     return json_pack(
-        "{s:s,s:s,s:b,s:b,s:o,s:{s:I,s:I},s:{s:I,s:I},s:{s:I,s:I},s:{s:I,s:I},s:o}", "partition",
+        "{s:s,s:s,s:b,s:b,s:o,s:o,s:{s:I,s:I},s:{s:I,s:I},s:{s:I,s:I},s:o}", "partition",
         leg->name, "uuid", leg->uuid, "undo", leg->undo, "begun", leg->begun, "target", target_json(&leg->target),
-        "before", "cpu", (json_int_t) leg->cpu_before, "mem_bytes",
-        (json_int_t) leg->mem_before_bytes, "now", "cpu", (json_int_t) leg->cpu_now, "mem_bytes",
+        "before", before_json(leg), "now", "cpu", (json_int_t) leg->cpu_now, "mem_bytes",
         (json_int_t) leg->mem_now_bytes, "usable", "cpu", (json_int_t) leg->usable_cpu,
         "mem_bytes", (json_int_t) leg->usable_bytes, "remaining", "cpu", (json_int_t) cpu_left,
         "mem_bytes", (json_int_t) mem_left, "plan",
@@ -256,6 +272,16 @@ timing_json(const LpOperation *operation)
         (json_int_t) (operation->created_usec ? (end - operation->created_usec) / 1000 : 0));
 }
 
+static json_t *
+ending_json(const LpOperation *operation)
+{
+    if (!LP_OP_IS_FINAL(operation->ending) || LP_OP_IS_FINAL(operation->state))
+        return json_null();
+    return json_pack("{s:s,s:s?,s:s?,s:I}", "state", lp_op_state_name(operation->ending), "code",
+                     operation->ending_code, "message", operation->ending_message, "leg",
+                     (json_int_t) operation->ending_leg);
+}
+
 json_t *
 lp_operation_to_json(const LpOperation *operation)
 {
@@ -280,6 +306,8 @@ lp_operation_to_json(const LpOperation *operation)
     json_object_set_new(json, "remarks", remarks);
     json_object_set_new(json, "waits_for", text_or_null(operation->waits_for));
     json_object_set_new(json, "recovered", json_boolean(operation->recovered));
+    json_object_set_new(json, "cancel_asked", json_boolean(operation->cancel_asked));
+    json_object_set_new(json, "ending", ending_json(operation));
     json_object_set_new(json, "requester", text_or_null(request->requester));
     json_object_set_new(json, "version", uint_json(operation->version));
     json_object_set_new(json, "created_at", time_or_null(operation->created_sec));
@@ -316,6 +344,18 @@ read_time(const json_t *json)
     return text ? g_date_time_new_from_iso8601(text, NULL) : NULL;
 }
 
+static void
+read_capacity(const json_t *json, LpCapacity *ret_capacity)
+{
+    uint64_t number;
+
+    ret_capacity->capped = json_is_true(json_object_get(json, "capped"));
+    if (read_u64(json, "entitled_centi", LP_MAX_CPUS * 100, &number))
+        ret_capacity->entitled_centi = (uint32_t) number;
+    if (read_u64(json, "weight", LP_WEIGHT_MAX, &number))
+        ret_capacity->weight = (uint32_t) number;
+}
+
 static LpLeg *
 leg_from_json(const json_t *json)
 {
@@ -341,12 +381,10 @@ leg_from_json(const json_t *json)
         leg->target.one_cell = true;
         leg->target.cell = (uint32_t) number;
     }
-    if (read_u64(target, "entitled_centi", LP_MAX_CPUS * 100, &number)) {
-        LpCapacity capacity = {.entitled_centi = (uint32_t) number,
-                               .capped = json_is_true(json_object_get(target, "capped"))};
+    if (json_is_integer(json_object_get(target, "entitled_centi"))) {
+        LpCapacity capacity = {0};
 
-        if (read_u64(target, "weight", LP_WEIGHT_MAX, &number))
-            capacity.weight = (uint32_t) number;
+        read_capacity(target, &capacity);
         leg->target.has_capacity = true;
         leg->target.entitled_centi = capacity.entitled_centi;
         leg->target.weight = capacity.weight;
@@ -357,6 +395,7 @@ leg_from_json(const json_t *json)
         leg->cpu_before = leg->cpu_now = (uint32_t) number;
     if (read_u64(before, "mem_bytes", LP_MEM_MAX_BYTES, &number))
         leg->mem_before_bytes = leg->mem_now_bytes = number;
+    read_capacity(before, &leg->capacity_before);
     if (read_u64(now, "cpu", LP_MAX_CPUS, &number))
         leg->cpu_now = (uint32_t) number;
     if (read_u64(now, "mem_bytes", LP_MEM_MAX_BYTES, &number))
@@ -393,6 +432,25 @@ read_end(LpOperation *operation, const json_t *json)
         g_ptr_array_add(operation->remarks, g_strdup(json_string_value(remark)));
 }
 
+/* What was decided of one that had not ended. */
+static void
+read_ending(LpOperation *operation, const json_t *json)
+{
+    const char *state = json_string_value(json_object_get(json, "state"));
+    const char *code = json_string_value(json_object_get(json, "code"));
+    uint64_t leg = 0;
+
+    for (unsigned i = LP_OP_PARTIAL; state && i < LP_OP_STATES; i++)
+        if (g_str_equal(state, state_names[i]))
+            operation->ending = (LpOpState) i;
+    if (!LP_OP_IS_FINAL(operation->ending))
+        return;
+    operation->ending_code = code ? g_intern_string(code) : NULL;
+    operation->ending_message = g_strdup(json_string_value(json_object_get(json, "message")));
+    (void) read_u64(json, "leg", G_MAXINT, &leg);
+    operation->ending_leg = (guint) leg;
+}
+
 static bool
 is_whole(const LpOperation *operation)
 {
@@ -422,6 +480,8 @@ lp_operation_from_json(json_t *json, GError **error)
     if (read_u64(json, "id", INT64_MAX, &id))
         operation->id = (int64_t) id;
     read_end(operation, json);
+    read_ending(operation, json_object_get(json, "ending"));
+    operation->cancel_asked = json_is_true(json_object_get(json, "cancel_asked"));
     json_array_foreach(legs, index, item) {
         LpLeg *leg = leg_from_json(item);
 

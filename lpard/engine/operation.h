@@ -102,10 +102,12 @@ typedef struct {
     char *uuid, *name;
     bool undo;
     bool begun;
+    bool taken_up;                         /* begun before a restart: what was done of it is not known */
+    bool capacity_changed;                 /* when it ended, the profile's was another than before */
     LpTarget target;
     uint32_t cpu_before, cpu_now;          /* granted vCPUs */
     uint64_t mem_before_bytes, mem_now_bytes;   /* granted memory */
-    LpCapacity capacity_before;            /* by the profile */
+    LpCapacity capacity_before;            /* by the profile; nothing entitled: not known */
     uint32_t usable_cpu;                   /* by the agent's word; 0: unknown */
     uint64_t usable_bytes;
     LpPlan *plan;                          /* NULL until planned */
@@ -123,6 +125,12 @@ typedef struct {
     GPtrArray *legs;              /* of LpLeg* */
     guint leg;                    /* the one at work */
     bool cancel_asked;
+    /* Decided, but not the end yet: leg `ending_leg` was stopped for it, and what that leaves has yet to
+     * be taken back.  QUEUED: nothing.  A restart goes on with it. */
+    LpOpState ending;
+    guint ending_leg;
+    const char *ending_code;      /* static or interned */
+    char *ending_message;
     bool recovered;               /* taken up again after a restart */
     bool on_record;               /* the journal knows it as open, begun or not */
     char *waits_for;              /* queued: "operation 12 on web1", or NULL */

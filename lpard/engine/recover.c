@@ -1,19 +1,50 @@
-/* After a restart, and after the fact: operations that were open are taken up again by what the
- * hypervisor says now, and vCPUs that left late are taken off the record. Also the definitions'
- * turn in the lanes. */
+/* After a restart: operations that were open are taken up again by what the hypervisor says now.  Also
+ * the definitions' turn in the lanes. */
 #include <string.h>
 
 #include "hotplug/fault.h"
 #include "lpard/engine/engine-priv.h"
 #include "lpard/error.h"
 #include "lpard/journal/journal.h"
-#include "lpard/planted.h"
-#include "lpard/profile-xml.h"
 
 static void
 recovered_run(LpTicket *ticket)
 {
     lp_run_begin(ticket->data);
+}
+
+/* Nobody knows what was to be done with it: it is held until somebody has looked, and all others go
+ * on. */
+static void
+hold(LpEngine *engine, const json_t *row, const char *why)
+{
+    const char *uuid = json_string_value(json_object_get(row, "uuid"));
+    int64_t *id = g_new(int64_t, 1);
+
+    *id = json_integer_value(json_object_get(row, "id"));
+    g_warning("operation %" G_GINT64_FORMAT " is open in the journal and is left alone: %s%s%s", *id,
+              why, uuid ? "; held until it is dealt with: the partition " : "", uuid ? uuid : "");
+    if (uuid)
+        g_hash_table_replace(engine->unreadable, g_strdup(uuid), id);
+    else
+        g_free(id);
+}
+
+/* A decision made before the restart stands. */
+static void
+take_ending(LpRun *run)
+{
+    const LpOperation *operation = run->operation;
+
+    if (LP_OP_IS_FINAL(operation->ending)) {
+        run->end_state = (int) operation->ending;
+        run->end_code = operation->ending_code;
+        run->end_message = g_strdup(operation->ending_message);
+        run->stop = operation->ending_leg == operation->leg && run->resumed;
+    } else if (run->undoing) {
+        lp_run_decide(run, LP_OP_FAILED, "failed", "not all was reached");
+        run->stop = false;
+    }
 }
 
 static void
@@ -25,15 +56,13 @@ recover_one(LpEngine *engine, json_t *row)
     LpRun *run;
 
     if (!operation) {
-        g_warning("an open operation in the journal cannot be read and is left alone: %s",
-                  error->message);
+        hold(engine, row, error->message);
         return;
     }
     /* What a row says of its own number is what it is known by from here on. */
     if (operation->id != json_integer_value(json_object_get(row, "id")) ||
         g_hash_table_contains(engine->operations, &operation->id)) {
-        g_warning("an open operation in the journal is left alone: it says that it is number %"
-                  G_GINT64_FORMAT ", which is another's", operation->id);
+        hold(engine, row, "the number that it says it has is another's");
         lp_operation_free(operation);
         return;
     }
@@ -56,18 +85,16 @@ recover_one(LpEngine *engine, json_t *row)
     g_ptr_array_add(engine->runs, run);
     first = g_ptr_array_index(operation->legs, 0);
     for (guint i = 0; i < operation->legs->len; i++) {
-        const LpLeg *leg = g_ptr_array_index(operation->legs, i);
+        LpLeg *leg = g_ptr_array_index(operation->legs, i);
 
+        leg->taken_up = leg->begun;
         run->undoing |= leg->undo && leg->begun;
         /* A leg was begun only when those before it had ended. */
         if (leg->begun)
             operation->leg = i;
     }
     run->resumed = lp_run_leg_now(run)->begun;
-    if (run->undoing) {
-        lp_run_decide(run, LP_OP_FAILED, "failed", "not all was reached");
-        run->stop = false;
-    }
+    take_ending(run);
     run->ticket = lp_ticket_new(
         engine, first->uuid,
         operation->request->kind == LP_OP_MOVE
@@ -98,6 +125,10 @@ lp_engine_recover(LpEngine *engine)
         recover_one(engine, row);
         LP_FAULT(RECOVER_ROW_AFTER);
     }
+    json_decref(rows);
+    rows = lp_journal_unreadable_operations(engine->journal, NULL);
+    json_array_foreach(rows, index, row)
+        hold(engine, row, "its row is damaged");
     json_decref(rows);
     LP_FAULT(RECOVER_AFTER);
 }
@@ -251,83 +282,4 @@ lp_engine_definition(LpEngine *engine, const char *uuid, const char *what, LpDef
         return false;
     enter_definition(engine, uuid, what, func, done, data, free_data);
     return true;
-}
-
-/* ---- late removals ---- */
-
-/* One that fails is followed by a look, which would try it again at once. */
-#define TIDY_PAUSE_USEC (5 * G_USEC_PER_SEC)
-
-typedef struct {
-    char *uuid, *metadata;
-    LpCapacityLimits limits;
-    bool set_limits;
-} Tidy;
-
-static bool
-tidy_job(const LpDriver *driver, LpConn *conn, void *data, GError **error)
-{
-    Tidy *tidy = data;
-
-    return driver->set_metadata(conn, tidy->uuid, tidy->metadata, error)
-           && (!tidy->set_limits || driver->set_capacity(conn, tidy->uuid, &tidy->limits, error));
-}
-
-static void
-tidy_done(bool ok, const GError *error, void *data)
-{
-    (void) data;
-    if (!ok)
-        g_warning("a vCPU that left late could not be taken off the record: %s", error->message);
-}
-
-static void
-tidy_free(void *data)
-{
-    Tidy *tidy = data;
-
-    g_free(tidy->uuid);
-    g_free(tidy->metadata);
-    g_free(tidy);
-}
-
-void
-lp_engine_tidy(LpEngine *engine, LpPartition *partition)
-{
-    const LpView *view = partition->view;
-    LpProfile profile;
-    Tidy *tidy;
-
-    if (LP_PLANTED(LOST_LATE_EVENT))
-        return;
-    if (!lp_partition_has_profile(partition) || view->run != LP_RUN_RUNNING
-        || lp_cpumask_covers(&view->plugged, &partition->profile.folded)
-        || lp_engine_lane_depth(engine, partition->uuid) > 0
-        || (partition->tidy_usec
-            && g_get_monotonic_time() - partition->tidy_usec < TIDY_PAUSE_USEC)
-        || !may_define(engine, partition->uuid, NULL))
-        return;
-    /* What is folded concerns what runs only: no new generation. */
-    profile = partition->profile;
-    for (int c = lp_cpumask_next(&partition->profile.folded, 0); c >= 0;
-         c = lp_cpumask_next(&partition->profile.folded, c + 1u))
-        if (!lp_cpumask_has(&view->plugged, (unsigned) c))
-            lp_cpumask_remove(&profile.folded, (unsigned) c);
-    partition->tidy_usec = g_get_monotonic_time();
-    tidy = g_new0(Tidy, 1);
-    tidy->uuid = g_strdup(partition->uuid);
-    tidy->metadata = lp_profile_to_xml(&profile);
-    tidy->set_limits = view->cgroup != LP_CGROUP_NONE && view->global_period_usec;
-    tidy->limits = (LpCapacityLimits){
-        .shares = view->cpu_shares,
-        .global_quota_usec = lp_plan_quota(lp_partition_granted_cpus(partition),
-                                           lp_cpumask_count(&profile.folded) > 0,
-                                           profile.capacity.entitled_centi,
-                                           profile.capacity.capped, view->global_period_usec),
-        .global_period_usec = view->global_period_usec,
-    };
-    tidy->limits.global_quota_usec = lp_plan_quota_in_pool(
-        tidy->limits.global_quota_usec, view->pool_centi, view->global_period_usec);
-    enter_definition(engine, partition->uuid, "a late vCPU removal", tidy_job, tidy_done, tidy,
-                     tidy_free);
 }

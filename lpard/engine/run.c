@@ -361,6 +361,13 @@ lp_run_decide(LpRun *run, LpOpState state, const char *code, const char *message
     run->end_state = (int) state;
     run->end_code = code;
     run->end_message = g_strdup(message);
+    if (run->dry)
+        return;
+    run->operation->ending = state;
+    run->operation->ending_leg = run->operation->leg;
+    run->operation->ending_code = code;
+    g_free(run->operation->ending_message);
+    run->operation->ending_message = g_strdup(message);
 }
 
 void

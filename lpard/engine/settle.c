@@ -1,6 +1,8 @@
 /* What a leg that was stopped leaves: nothing that moves on by itself later, and nothing that
  * contradicts the record. */
+#include "hotplug/fault.h"
 #include "lpard/engine/engine-priv.h"
+#include "lpard/journal/journal.h"
 
 __extension__ typedef unsigned __int128 Wide;
 
@@ -16,7 +18,7 @@ is_virtio_mem(const LpRun *run, uint32_t index)
 static bool
 is_under_way(const LpStep *step)
 {
-    return step->release && step->from_bytes == step->to_bytes;
+    return step->from_bytes == step->to_bytes;
 }
 
 /* A guest under pressure gets back also what it had given up in full. */
@@ -74,6 +76,28 @@ not_left_yet(const LpRun *run)
     return left < all ? all - left : 0;
 }
 
+/* By how much this leg has asked for more, at most: what was there before is never taken back, whatever
+ * a guest that reboots shows. */
+static uint64_t
+growth(const LpRun *run)
+{
+    const LpLeg *leg = lp_run_leg_now(run);
+    uint64_t now = lp_view_requested_bytes(run->partition->view);
+
+    return leg->target.has_mem && now > leg->mem_before_bytes ? now - leg->mem_before_bytes : 0;
+}
+
+/* Where a step began that was asked for already when it was planned. */
+static uint64_t
+began_at(const LpStep *step, uint64_t current, uint64_t *growth_left)
+{
+    uint64_t missing = step->to_bytes - MIN(current, step->to_bytes);
+
+    missing = MIN(missing, *growth_left);
+    *growth_left -= missing;
+    return MAX(step->to_bytes - missing, current);
+}
+
 /* Where each device is to be left.  Worked out for all before any is asked, for a share depends
  * on what has left everywhere. */
 static void
@@ -81,16 +105,19 @@ note_goals(LpRun *run)
 {
     LpLeg *leg = lp_run_leg_now(run);
     uint64_t here = not_left_yet(run), back = run->pressure ? run->back_bytes : 0;
+    uint64_t growth_left = growth(run);
 
     for (uint32_t i = 0; i < leg->plan->n_steps; i++) {
         const LpStep *step = &leg->plan->steps[i];
         const LpViewCell *cell = &run->partition->view->cells[step->cell];
-        uint64_t from = is_under_way(step) ? MAX(step->to_bytes, cell->current_bytes)
-                                           : step->from_bytes;
-        uint64_t low = MIN(from, step->to_bytes), high = MAX(from, step->to_bytes), now, goal;
+        uint64_t from = step->from_bytes, low, high, now, goal;
 
         if (!to_settle(run, i))
             continue;
+        if (is_under_way(step))
+            from = began_at(step, cell->current_bytes, &growth_left);
+        low = MIN(from, step->to_bytes);
+        high = MAX(from, step->to_bytes);
         /* Between the two ends of the step, since a guest that reboots shows 0 for a while. */
         now = MIN(CLAMP(cell->current_bytes, low, high) + share(run, i, here), high);
         goal = MIN(now + share(run, i, back), high);
@@ -104,32 +131,30 @@ note_goals(LpRun *run)
 /* What a device was asked for and did not reach: the request is taken back to where it is, so
  * that hypervisor, lpard and guest agree, and nothing moves later by itself. */
 static bool
-settle_step(LpRun *run, uint32_t index)
+settle_step(const LpRun *run, uint32_t index, LpStep *ret_back)
 {
     const LpLeg *leg = lp_run_leg_now(run);
     const LpStep *step = &leg->plan->steps[index];
-    LpStep back = *step;
 
+    *ret_back = *step;
     if (!is_virtio_mem(run, index) || leg->progress[index].state != LP_STEPSTATE_PARTIAL)
         return false;
-    back.to_bytes = leg->progress[index].reached_bytes;
-    if (back.to_bytes == run->partition->view->cells[step->cell].requested_bytes)
-        return false;
-    lp_run_effect(run, &back);
-    return true;
+    ret_back->to_bytes = leg->progress[index].reached_bytes;
+    return ret_back->to_bytes != run->partition->view->cells[step->cell].requested_bytes;
 }
 
 /* ---- capacity ---- */
 
-/* Stopped between quota and record, the guest would be held to what is on record nowhere. */
+/* Stopped between quota and record, the guest would be held to what is on record nowhere.  What an
+ * earlier lpard had asked for is not known. */
 static bool
-settle_capacity(LpRun *run)
+settle_capacity(const LpRun *run, LpStep *ret_step)
 {
     const LpLeg *leg = lp_run_leg_now(run);
     const LpView *view = run->partition->view;
     const LpProfile *profile = &run->partition->profile;
     LpStep step = {.kind = LP_STEP_CAPACITY};
-    bool asked = false;
+    bool asked = run->resumed;
 
     for (uint32_t i = 0; i < leg->plan->n_steps; i++)
         asked |= leg->plan->steps[i].kind == LP_STEP_CAPACITY
@@ -145,10 +170,8 @@ settle_capacity(LpRun *run)
                                            profile->capacity.capped, step.global_period_usec);
     step.global_quota_usec = lp_plan_quota_in_pool(step.global_quota_usec, view->pool_centi,
                                                    step.global_period_usec);
-    if (step.global_quota_usec == view->global_quota_usec && step.shares == view->cpu_shares)
-        return false;
-    lp_run_effect(run, &step);
-    return true;
+    *ret_step = step;
+    return step.global_quota_usec != view->global_quota_usec || step.shares != view->cpu_shares;
 }
 
 /* ---- one after the other ---- */
@@ -162,18 +185,64 @@ can_settle(const LpRun *run)
            && !run->partition->stuck && lp_registry_connected(run->engine->registry);
 }
 
+static void
+settle_durable(const GError *error, void *data)
+{
+    LpRun *run = data;
+
+    /* Without a journal what moves is taken back all the same: the leg's own intent is still open, and
+     * goes as far as these devices. */
+    (void) error;
+    run->waiting = false;
+    lp_run_settle_next(run);
+}
+
+/* Where each device will be left, and why: before any is told (S6). */
+static void
+record_goals(LpRun *run)
+{
+    const LpOperation *operation = run->operation;
+
+    run->settle_recorded = run->waiting = true;
+    LP_FAULT(SETTLE_WRITE_BEFORE);
+    lp_journal_put_operation(run->engine->journal, operation->id, lp_run_leg_now(run)->uuid,
+                             operation->request->key, true, lp_operation_to_json(operation),
+                             settle_durable, run);
+    LP_FAULT(SETTLE_WRITE_AFTER);
+}
+
+/* False: nothing (more) is to be taken back. */
+static bool
+settle_one(LpRun *run)
+{
+    const LpLeg *leg = lp_run_leg_now(run);
+
+    /* Each is tried once: what fails is for `reconcile`. */
+    for (; can_settle(run) && leg->plan && run->settled <= leg->plan->n_steps; run->settled++) {
+        LpStep step;
+
+        if (run->settled < leg->plan->n_steps ? !settle_step(run, run->settled, &step)
+                                              : !settle_capacity(run, &step))
+            continue;
+        if (!run->settle_recorded) {
+            record_goals(run);
+            return true;
+        }
+        run->settled++;
+        lp_run_effect(run, &step);
+        return true;
+    }
+    return false;
+}
+
 void
 lp_run_settle_next(LpRun *run)
 {
     LpLeg *leg = lp_run_leg_now(run);
 
-    /* Each is tried once: what fails is for `reconcile`. */
-    while (can_settle(run) && leg->plan && run->settled <= leg->plan->n_steps) {
-        uint32_t index = run->settled++;
-
-        if (index < leg->plan->n_steps ? settle_step(run, index) : settle_capacity(run))
-            return;
-    }
+    if (settle_one(run))
+        return;
+    LP_FAULT(SETTLE_AFTER);
     for (uint32_t i = 0; leg->plan && i < leg->plan->n_steps; i++) {
         if (leg->progress[i].state == LP_STEPSTATE_PENDING)
             leg->progress[i].state = LP_STEPSTATE_SKIPPED;
@@ -187,6 +256,7 @@ static void
 begin(LpRun *run)
 {
     run->settled = 0;
+    LP_FAULT(SETTLE_BEFORE);
     if (can_settle(run))
         note_goals(run);
     lp_run_settle_next(run);

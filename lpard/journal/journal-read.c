@@ -110,6 +110,34 @@ rows(LpJournal *journal, sqlite3_stmt *statement, GError **error)
 
 /* By the rows themselves: an index that has lost one would leave its operation open for ever. */
 json_t *
+lp_journal_unreadable_operations(LpJournal *journal, GError **error)
+{
+    sqlite3_stmt *statement = lp_journal_query_begin(journal, "SELECT " ROW
+                                                     " FROM operation NOT INDEXED WHERE open"
+                                                     " ORDER BY id", error);
+    json_t *list = json_array();
+    GError *failed = NULL;
+
+    while (statement != NULL && lp_journal_query_next(journal, statement, &failed)) {
+        json_t *body = row_body(journal, statement, NULL);
+
+        if (body == NULL) {
+            json_array_append_new(list, json_pack("{s:I, s:s?}",
+                "id", (json_int_t)sqlite3_column_int64(statement, 0),
+                "uuid", column_text(statement, 1)));
+        }
+        json_decref(body);
+    }
+    if (statement != NULL) {
+        lp_journal_query_end(journal, statement);
+    }
+    if (failed != NULL) {
+        g_propagate_error(error, failed);
+    }
+    return list;
+}
+
+json_t *
 lp_journal_open_operations(LpJournal *journal, GError **error)
 {
     sqlite3_stmt *statement = lp_journal_query_begin(journal, "SELECT " ROW

@@ -37,6 +37,9 @@ void lp_journal_put_operation(LpJournal *journal, int64_t id, const char *uuid, 
 
 /* Rows at start, before the loop runs; blocking. Each: {"id", "uuid", "key", "open", "body"}. */
 json_t *lp_journal_open_operations(LpJournal *journal, GError **error);
+/* Those of them that were left out since they cannot be read: {"id", "uuid"}, as far as even that is
+ * right. */
+json_t *lp_journal_unreadable_operations(LpJournal *journal, GError **error);
 /* Finished ones, newest first, as the same rows; blocking but bounded by `limit`; uuid NULL: of
  * all; before_id 0: from the newest. */
 json_t *lp_journal_history(LpJournal *journal, const char *uuid, int64_t before_id,

@@ -11,10 +11,11 @@
 #include "tests/unit/numa_host.h"
 
 /* Only a hang takes this long, sanitizers and a busy machine included. */
-#define LIFE_SEC 90
+#define LIFE_SEC 30
 #define WORLD_BYTES (64 * GIB)
 
 Shared *shared;
+bool crash_loud;
 static char *home, *template_dir, *world_dir;
 static LpOracle *oracle;
 
@@ -319,6 +320,8 @@ judge(const Scenario *scenario)
     tell_broken();
 }
 
+static char rest_text[] = "all is at rest";
+
 static void G_GNUC_NORETURN
 live(const Scenario *scenario, bool first, Strike strike)
 {
@@ -331,6 +334,8 @@ live(const Scenario *scenario, bool first, Strike strike)
     views = views_now();
     lp_oracle_look(oracle, views);
     lp_sim_forget(world.uri);
+    if (crash_loud)
+        __real_g_timeout_add((LIFE_SEC - 5) * 1000, out_of_patience, rest_text);
     lp_fault_count(shared->counts);
     lp_fault_arm(strike.point, strike.nth, LP_FAULT_KILL, 0);
     boot();
@@ -389,7 +394,7 @@ fork_life(void)
     pid = fork();
     if (pid < 0)
         g_error("fork");
-    if (pid == 0)
+    if (pid == 0 && !crash_loud)
         hush();
     return pid;
 }

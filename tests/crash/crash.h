@@ -32,6 +32,8 @@ typedef struct {
 void crash_begin(const char *dir);
 void crash_end(void);
 extern Shared *shared;
+/* Lives say what they have to say; else nobody hears it. */
+extern bool crash_loud;
 
 /* Makes the scenario's world afresh, with what it prepares, as the first life of many. */
 bool crash_make(const Scenario *scenario);

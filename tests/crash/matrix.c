@@ -7,6 +7,7 @@
  * --all      each occurrence of each point (else: the first, the last and one between)
  * --squared  each kill in recovery too (else: a sample by the seed)
  *
+ * --strike   this kill alone, and what lpard says
  * --json     last a line of JSON for the soak table
  *
  * TAP. */
@@ -319,6 +320,7 @@ read_options(int argc, char **argv, Options *options)
         case 'j': options->jobs = (unsigned) g_ascii_strtoull(optarg, NULL, 10); break;
         case 'o': options->only = optarg; break;
         case 'k':
+            crash_loud = true;
             if (read_strike(optarg, &options->strike))
                 break;
             /* fall through */

@@ -2,6 +2,8 @@
  * host: what an operation comes to, whatever guest, hypervisor and disk do meanwhile. */
 #include "engine_fixture.h"
 
+#include <sqlite3.h>
+
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -772,10 +774,117 @@ test_restart_in_undo(void **state)
               || lp_view_requested_bytes(part("p1")->view) == 2 * GIB));
     halt();
     boot();
-    EXPECT(finish(id), LP_OP_FAILED);
+    /* As without a restart: it is undone for the same reason. */
+    EXPECT(finish(id), LP_OP_TIMED_OUT);
     assert_string_equal(lp_engine_find(world.engine, id)->code, "undone");
     check_now("p0", 2, 2 * GIB);
     check_now("p1", 2, 2 * GIB);
+}
+
+/* Told to stop, and killed before it had: it stops all the same, and what was on its way is taken
+ * back. */
+static void
+cancel_and_restart(const char *request, bool grows)
+{
+    int64_t id;
+
+    start_world(1, 64 * GIB, "\"cgroup\": \"v2\", \"delays\": {\"plug_bytes_per_sec\": 134217728, "
+                "\"unplug_bytes_per_sec\": 134217728, \"size_event_usec\": 1000}", "");
+    UNTIL(all_connected());
+    id = submit(request);
+    UNTIL(part("p0")->view->cells[0].current_bytes != GIB);
+    /* The call in which its device would be told to stay is the one that lpard does not survive. */
+    tell("p0", "{\"hang_call_msec\": 100}");
+    assert_true(lp_engine_cancel(world.engine, id, NULL));
+    halt();
+    tell("p0", "{\"hang_call_msec\": 0}");
+    boot();
+    EXPECT(finish(id), LP_OP_CANCELLED);
+    UNTIL(agree("p0"));
+    /* A guest that grows may be a block or two further than it was told to stay, for a moment. */
+    assert_in_range(leg_of(lp_engine_find(world.engine, id), 0)->mem_now_bytes,
+                    lp_view_requested_bytes(part("p0")->view),
+                    lp_view_requested_bytes(part("p0")->view) + 256 * MIB);
+    if (grows)
+        assert_in_range(lp_view_requested_bytes(part("p0")->view), 2 * GIB, 4 * GIB - 1);
+    else
+        assert_in_range(lp_view_requested_bytes(part("p0")->view), GIB + 1, 2 * GIB);
+}
+
+static void
+test_cancel_over_restart(void **state)
+{
+    (void) state;
+    cancel_and_restart(SET_P0 MEM("set", 1073741824) "}", false);
+}
+
+static void
+test_cancel_growth_over_restart(void **state)
+{
+    (void) state;
+    cancel_and_restart(SET_P0 MEM("set", 4294967296) "}", true);
+}
+
+/* What an undo brings back is what there was before the operation, and not what a crashed lpard had
+ * written of it. */
+static void
+test_undo_capacity_after_restart(void **state)
+{
+    int64_t id;
+
+    (void) state;
+    start_world(1, 64 * GIB, "\"cgroup\": \"v2\", \"delays\": {\"call_usec\": 50000}", "");
+    UNTIL(all_connected());
+    id = submit("{\"kind\":\"capacity\",\"partition\":\"p0\",\"entitled_centi\":120,\"weight\":200,"
+                "\"atomic\":true}");
+    UNTIL(part("p0")->profile.capacity.entitled_centi == 120 || is_over(id));
+    assert_false(is_over(id));
+    /* Also the call that was on its way. */
+    tell("p0", "{\"fail_next\": {\"call\": \"set_config\", \"error\": \"failed\"}}");
+    halt();
+    tell("p0", "{\"fail_next\": {\"call\": \"set_config\", \"error\": \"failed\"}}");
+    boot();
+    EXPECT(finish(id), LP_OP_FAILED);
+    assert_string_equal(lp_engine_find(world.engine, id)->code, "undone");
+    assert_int_equal(part("p0")->profile.capacity.entitled_centi, 40);
+    assert_int_equal(part("p0")->profile.capacity.weight, 128);
+}
+
+static void
+by_hand(const char *text)
+{
+    g_autofree char *path = g_build_filename(world.dir, "journal.db", NULL);
+    sqlite3 *sql;
+
+    assert_int_equal(sqlite3_open(path, &sql), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(sql, text, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(sql);
+}
+
+/* One open operation that nobody can read holds its own partition, and no other. */
+static void
+test_unreadable_row(void **state)
+{
+    Asked asked;
+    int64_t one, two;
+    g_autofree char *code = NULL;
+
+    (void) state;
+    start_world(2, 64 * GIB, "\"cgroup\": \"v2\", \"delays\": {\"unplug_bytes_per_sec\": 268435456}",
+                "");
+    UNTIL(all_connected());
+    one = submit(SET_P0 MEM("set", 1073741824) "}");
+    two = submit("{\"kind\":\"resize\",\"partition\":\"p1\"," MEM("set", 1073741824) "}");
+    UNTIL(part("p0")->view->cells[0].current_bytes < GIB
+          && part("p1")->view->cells[0].current_bytes < GIB);
+    halt();
+    by_hand("UPDATE operation SET body = '{' WHERE id = (SELECT min(id) FROM operation WHERE open)");
+    boot();
+    EXPECT(finish(two), LP_OP_DONE);
+    assert_null(lp_engine_find(world.engine, one));
+    code = try_submit(SET_P0 MEM("set", 2147483648) "}", &asked);
+    assert_string_equal(code, lp_error_name(LP_ERROR_JOURNAL));
+    EXPECT(run("{\"kind\":\"resize\",\"partition\":\"p1\"," MEM("set", 2147483648) "}"), LP_OP_DONE);
 }
 
 typedef struct {
@@ -993,7 +1102,9 @@ main(void)
         TEST(test_stopped), TEST(test_paused), TEST(test_removed), TEST(test_disconnect),
         TEST(test_each_fault), TEST(test_hung_domains), TEST(test_full_disk),
         TEST(test_bad_profiles), TEST(test_storm), TEST(test_restarts),
-        TEST(test_restart_in_undo), TEST(test_abandoned_definition),
+        TEST(test_restart_in_undo), TEST(test_cancel_over_restart),
+        TEST(test_cancel_growth_over_restart), TEST(test_undo_capacity_after_restart),
+        TEST(test_unreadable_row), TEST(test_abandoned_definition),
         TEST(test_guest_agent), TEST(test_guest_agent_fails),
         TEST(test_guest_agent_lies), TEST(test_guest_agent_dawdles),
         TEST(test_guest_agent_no_quota),
