@@ -95,6 +95,20 @@ lp_calls_free(struct LpCalls *calls)
     fail_waiting(calls, "the domain is gone");
     if (!calls->running)
         free_now(calls);
+    else
+        g_ptr_array_add(calls->registry->orphans, calls);
+}
+
+void
+lp_calls_free_orphans(LpRegistry *registry)
+{
+    for (guint i = 0; i < registry->orphans->len; i++) {
+        struct LpCalls *calls = g_ptr_array_index(registry->orphans, i);
+
+        g_free(calls->running);
+        free_now(calls);
+    }
+    g_ptr_array_unref(registry->orphans);
 }
 
 static gboolean
@@ -148,6 +162,7 @@ call_done(bool ok, bool abandoned, void *data, const GError *error, void *user)
     calls->last_usec = g_get_monotonic_time();
     g_free(call);
     if (calls->orphan) {
+        g_ptr_array_remove_fast(calls->registry->orphans, calls);
         free_now(calls);
         return;
     }

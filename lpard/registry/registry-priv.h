@@ -38,6 +38,7 @@ struct LpRegistry {
     GHashTable *partitions;        /* uuid -> LpPartition */
     GHashTable *by_name;           /* the same; name -> LpPartition */
     unsigned n_stuck;
+    GPtrArray *orphans;            /* of struct LpCalls, of domains that are gone: a call is still under way */
     GArray *listeners;             /* of LpListener */
     LpGuestFunc heard;             /* or NULL */
     void *heard_data;
@@ -65,6 +66,8 @@ void lp_registry_reread_stuck(LpRegistry *registry);
 struct LpCalls *lp_calls_new(LpRegistry *registry, const char *uuid);
 /* Whoever waits is answered with an error; a call under way still gets its own answer. */
 void lp_calls_free(struct LpCalls *calls);
+/* Those whose last call nobody will hear of any more: the registry ends. */
+void lp_calls_free_orphans(LpRegistry *registry);
 
 /* Whether a call is under way, or one came back since then. */
 bool lp_calls_busy(const struct LpCalls *calls, int64_t since_usec);

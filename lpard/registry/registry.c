@@ -478,6 +478,7 @@ lp_registry_new(LpWorkers *workers, LpJournal *journal, LpEvents *events, const 
     registry->reserve_centi = reserve_centi;
     registry->overhead_bytes = overhead_bytes;
     registry->partitions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, partition_free);
+    registry->orphans = g_ptr_array_new();
     registry->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     registry->listeners = g_array_new(FALSE, FALSE, sizeof(LpListener));
     return registry;
@@ -503,6 +504,7 @@ lp_registry_free(LpRegistry *registry)
         lp_workers_driver(registry->workers)->unwatch(registry->watch);
     g_hash_table_unref(registry->by_name);
     g_hash_table_unref(registry->partitions);
+    lp_calls_free_orphans(registry);
     g_array_unref(registry->listeners);
     g_free(registry);
 }
