@@ -41,7 +41,8 @@ struct LpEngine {
     GPtrArray *answers;              /* of Answer* in foreign.c: what the journal owes, not freed by it */
     GPtrArray *askers;               /* of Asker* in guest-agent.c: questions under way */
     GArray *listeners;
-    bool recovered;
+    bool recovered, recover_told;
+    guint recover_source;            /* reads again what is open */
     GHashTable *unreadable;          /* uuid -> id (int64_t): an open operation that nobody can take up */
     guint tidy_source;               /* looks again for vCPUs that left late */
     LpConsentCounts counts;

@@ -103,6 +103,12 @@ lp_engine_ready(LpEngine *engine, GError **error)
                     lp_registry_uri(engine->registry));
         return false;
     }
+    if (!engine->recovered) {
+        g_set_error(error, LP_ERROR, LP_ERROR_JOURNAL,
+                    "nothing can be begun: what was open when lpard last ended cannot be read from "
+                    "the journal; lpard goes on trying by itself, and its log says why");
+        return false;
+    }
     /* A look may answer while an effect still hangs, so calls that never came back count too. */
     if (MAX(lp_registry_n_stuck(engine->registry), lp_workers_abandoned(engine->workers))
         >= LP_STUCK_LANES_MAX) {
@@ -609,6 +615,7 @@ lp_engine_free(LpEngine *engine)
     g_hash_table_unref(engine->lanes);
     g_hash_table_unref(engine->unreadable);
     g_clear_handle_id(&engine->tidy_source, g_source_remove);
+    g_clear_handle_id(&engine->recover_source, g_source_remove);
     g_queue_clear(&engine->finished);
     g_array_unref(engine->listeners);
     g_free(engine);

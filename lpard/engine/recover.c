@@ -104,31 +104,59 @@ recover_one(LpEngine *engine, json_t *row)
     lp_ticket_enter(run->ticket);
 }
 
+/* Others may have the file for a moment; nobody waits for longer than this. */
+#define RECOVER_AGAIN_SEC 1
+
+static gboolean
+on_recover_again(void *data)
+{
+    LpEngine *engine = data;
+
+    engine->recover_source = 0;
+    lp_engine_recover(engine);
+    return G_SOURCE_REMOVE;
+}
+
+/* Nothing new is begun before it is known what is open: lp_engine_ready(). */
+static void
+recover_again(LpEngine *engine, const GError *why)
+{
+    if (!engine->recover_told)
+        g_warning("the journal's open operations cannot be read: %s; nothing is begun before they "
+                  "are, and lpard tries again every second", why->message);
+    engine->recover_told = true;
+    if (!engine->recover_source)
+        engine->recover_source = g_timeout_add_seconds(RECOVER_AGAIN_SEC, on_recover_again, engine);
+}
+
 void
 lp_engine_recover(LpEngine *engine)
 {
     g_autoptr(GError) error = NULL;
-    json_t *rows, *row;
+    json_t *rows, *unreadable = NULL, *row;
     size_t index;
 
     if (engine->recovered)
         return;
-    engine->recovered = true;
     LP_FAULT(RECOVER_BEFORE);
     rows = lp_journal_open_operations(engine->journal, &error);
-    if (!rows) {
-        g_warning("the journal's open operations cannot be read: %s", error->message);
+    if (rows)
+        unreadable = lp_journal_unreadable_operations(engine->journal, &error);
+    if (error) {
+        recover_again(engine, error);
+        json_decref(unreadable);
+        json_decref(rows);
         return;
     }
+    engine->recovered = true;
     json_array_foreach(rows, index, row) {
         LP_FAULT(RECOVER_ROW_BEFORE);
         recover_one(engine, row);
         LP_FAULT(RECOVER_ROW_AFTER);
     }
-    json_decref(rows);
-    rows = lp_journal_unreadable_operations(engine->journal, NULL);
-    json_array_foreach(rows, index, row)
+    json_array_foreach(unreadable, index, row)
         hold(engine, row, "its row is damaged");
+    json_decref(unreadable);
     json_decref(rows);
     LP_FAULT(RECOVER_AFTER);
 }

@@ -756,6 +756,46 @@ test_restarts(void **state)
 }
 
 /* ... and in the middle of an undo. */
+static unsigned unreadable_times;
+
+json_t *__real_lp_journal_open_operations(LpJournal *journal, GError **error);
+json_t *__wrap_lp_journal_open_operations(LpJournal *journal, GError **error);
+
+json_t *
+__wrap_lp_journal_open_operations(LpJournal *journal, GError **error)
+{
+    if (unreadable_times == 0)
+        return __real_lp_journal_open_operations(journal, error);
+    unreadable_times--;
+    g_set_error(error, LP_ERROR, LP_ERROR_JOURNAL, "database is locked");
+    return NULL;
+}
+
+/* What is open is read again until it can be, and nothing is begun before. */
+static void
+test_journal_unreadable_at_first(void **state)
+{
+    g_autofree char *code = NULL;
+    int64_t id;
+    Asked asked;
+
+    (void) state;
+    start_world(1, 64 * GIB, "\"delays\": {\"plug_bytes_per_sec\": 1073741824}", "");
+    UNTIL(all_connected());
+    id = submit(SET_P0 MEM("set", 4294967296) "}");
+    UNTIL(lp_engine_find(world.engine, id)->state == LP_OP_RUNNING ||
+          lp_engine_find(world.engine, id)->state == LP_OP_CONFIRMING);
+    halt();
+    unreadable_times = 2;
+    boot();
+    assert_null(lp_engine_find(world.engine, id));
+    code = try_submit(SET_P0 MEM("set", 2147483648) "}", &asked);
+    assert_string_equal(code, "journal");
+    UNTIL(lp_engine_find(world.engine, id) != NULL);
+    EXPECT(finish(id), LP_OP_DONE);
+    check_now("p0", 2, 4 * GIB);
+}
+
 static void
 test_restart_in_undo(void **state)
 {
@@ -1102,7 +1142,7 @@ main(void)
         TEST(test_stopped), TEST(test_paused), TEST(test_removed), TEST(test_disconnect),
         TEST(test_each_fault), TEST(test_hung_domains), TEST(test_full_disk),
         TEST(test_bad_profiles), TEST(test_storm), TEST(test_restarts),
-        TEST(test_restart_in_undo), TEST(test_cancel_over_restart),
+        TEST(test_journal_unreadable_at_first), TEST(test_restart_in_undo), TEST(test_cancel_over_restart),
         TEST(test_cancel_growth_over_restart), TEST(test_undo_capacity_after_restart),
         TEST(test_unreadable_row), TEST(test_abandoned_definition),
         TEST(test_guest_agent), TEST(test_guest_agent_fails),

@@ -965,9 +965,10 @@ test_scale(void **state)
     print_message("5000 domains: opened in %d ms, listed in %d ms, looked at one in %d us\n",
                   (int) (opened_usec - start_usec) / 1000,
                   (int) (listed_usec - opened_usec) / 1000, (int) looked_usec);
-    /* The goals are 100 ms and 1 ms; sanitizers and a loaded machine are given ten times that. */
-    assert_true(listed_usec - opened_usec < 1000000);
-    assert_true(looked_usec < 10000);
+    /* The goals are 100 ms and 1 ms.  What grows with the square of the domains would take minutes:
+     * nothing less is told from a machine that is busy. */
+    assert_true(listed_usec - opened_usec < 20000000);
+    assert_true(looked_usec < 200000);
     sim->close(conn);
 }
 
