@@ -3,7 +3,10 @@
 if FAULT_INJECTION
 check_PROGRAMS += tests/crash/matrix
 TESTS += tests/crash/matrix
+else
+TESTS += tests/crash/test-release.sh
 endif
+dist_check_SCRIPTS += tests/crash/test-release.sh
 tests_crash_matrix_SOURCES = tests/crash/matrix.c tests/crash/crash.c tests/crash/crash.h \
 	tests/crash/scenario.c tests/crash/scenario.h $(LP_OPTIMIZE_FIXTURE) $(LP_ENGINE_FIXTURE)
 tests_crash_matrix_CFLAGS = $(liblp_daemon_a_CFLAGS) $(CMOCKA_CFLAGS)
