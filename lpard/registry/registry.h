@@ -84,6 +84,7 @@ typedef struct {
     int64_t memory_asked_usec;
     int64_t told_usec;            /* of the last size event */
     int64_t seen_usec;            /* when the view was made */
+    int64_t reread_usec;          /* and when it was asked for because that was long ago */
     char migrated_run_id[24];     /* of the run that went on on another host; empty: none did */
     int64_t tidy_usec;            /* when late removals were last taken off the record */
     bool overrun;                 /* resident above grant and overhead */

@@ -42,8 +42,7 @@ lp_registry_reread(LpRegistry *registry, unsigned tick_sec)
         return;
     g_hash_table_iter_init(&iter, registry->partitions);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &partition)) {
-        bool old = partition->seen_usec < old_usec && left > 0;
-
+        bool old = MAX(partition->seen_usec, partition->reread_usec) < old_usec && left > 0;
         bool off = partition->view->run == LP_RUN_OFF;
 
         /* One that hangs is tried at a pace of its own. */
@@ -52,6 +51,9 @@ lp_registry_reread(LpRegistry *registry, unsigned tick_sec)
         if (!old && (off || (!awaits_removal(partition)
                              && partition->view->run != LP_RUN_MIGRATING)))
             continue;
+        /* Also one whose look fails has had its turn. */
+        if (old)
+            partition->reread_usec = g_get_monotonic_time();
         left -= old;
         lp_registry_look(registry, partition->uuid);
     }
