@@ -49,17 +49,10 @@ AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; 
 TEST_EXTENSIONS = .sh
 SH_LOG_DRIVER = $(LOG_DRIVER)
 
-# In a build that is made to fail on purpose there is all of it.
-if !FAULT_INJECTION
-TESTS += tests/no-trace.sh
-endif
-dist_check_SCRIPTS += tests/no-trace.sh
-tests/no-trace.log: lpard/lpard$(EXEEXT) lparctl$(EXEEXT) lpar-agent$(EXEEXT) lpar-sim$(EXEEXT)
-
 # What `./lab check` runs in its release build, after everything has run under sanitizers: the
 # programs themselves, what sanitizers do not allow or make too slow, and the long random tests.
 LP_RELEASE_TESTS = tests/e2e-sim.sh tests/e2e-replay.sh tests/sim/test-everything.sh \
-	tests/sim/test-planted.sh tests/crash/kills tests/door.sh tests/power.sh tests/no-trace.sh \
+	tests/sim/test-planted.sh tests/crash/kills tests/door.sh tests/power.sh tests/crash/test-release.sh \
 	tests/disk/test-disk-full.sh tests/time/test-clock-jump.sh tests/time/test-clock-uses.sh \
 	tests/unit/test_sandbox tests/unit/test-agent-hooks.sh tests/unit/test-agent-init.sh \
 	tests/unit/test_plan_random tests/unit/test_share_random tests/unit/test_policy_random \

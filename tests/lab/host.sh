@@ -275,7 +275,7 @@ lpard_start() {
 timeout = 90
 CONF
     fi
-    spawn "$build_dir/lpard/lpard" --config "$run_dir/lpard.conf" --connect "$uri" \
+    spawn "${lpard_program:-$build_dir/lpard/lpard}" --config "$run_dir/lpard.conf" --connect "$uri" \
         --socket "$LPARD_SOCKET" --state "$run_dir/state" </dev/null >>"$log" 2>&1
     echo $! >"$run_dir/lpard.pid"
     # It answers before it has reached libvirt, which may have started a moment ago.
