@@ -15,7 +15,7 @@ liblp_daemon_a_SOURCES = \
 	lpard/sandbox.c lpard/sandbox.h lpard/sandbox-filter.c lpard/sandbox-filter.h \
 	lpard/instance.c lpard/instance.h lpard/state-dir.c lpard/state-dir.h \
 	lpard/settings.c \
-	lpard/settings.h lpard/settings-owner.c lpard/settings-owner.h lpard/words.c lpard/words.h lpard/registry/workers.c lpard/registry/workers.h \
+	lpard/settings.h lpard/settings-owner.c lpard/settings-owner.h lpard/planted.h lpard/words.c lpard/words.h lpard/registry/workers.c lpard/registry/workers.h \
 	lpard/error.c lpard/error.h lpard/events.c lpard/events.h \
 	lpard/api/access.c lpard/api/access.h lpard/body.c lpard/body.h \
 	lpard/api/permit.c lpard/api/api-audit.c lpard/api/rate.c lpard/api/rate.h lpard/api/certificate.c \
