@@ -50,12 +50,10 @@ TEST_EXTENSIONS = .sh
 SH_LOG_DRIVER = $(LOG_DRIVER)
 
 # What `./lab check` runs in its release build, after everything has run under sanitizers: the
-# programs themselves, what sanitizers do not allow or make too slow, and the long random tests.
-LP_RELEASE_TESTS = tests/e2e-sim.sh tests/e2e-replay.sh tests/sim/test-everything.sh \
-	tests/sim/test-planted.sh tests/crash/kills tests/door.sh tests/power.sh tests/crash/test-release.sh \
-	tests/disk/test-disk-full.sh tests/time/test-clock-jump.sh tests/time/test-clock-uses.sh \
-	tests/unit/test_sandbox tests/unit/test-agent-hooks.sh tests/unit/test-agent-init.sh \
-	tests/unit/test_plan_random tests/unit/test_share_random tests/unit/test_policy_random \
-	tests/unit/test_layout_random tests/unit/test-policy-planted.sh \
-	tests/unit/test-share-planted.sh tests/check-layers.sh tests/check-invariants.sh \
-	tests/sim-short.sh tests/fuzz/test-replay.sh
+# programs themselves, and what sanitizers do not allow or make too slow.
+LP_RELEASE_TESTS = tests/sim/test-everything.sh tests/e2e-sim.sh tests/e2e-replay.sh \
+	tests/sim/test-planted.sh tests/crash/kills tests/door.sh tests/power.sh \
+	tests/crash/test-release.sh tests/disk/test-disk-full.sh tests/time/test-clock-jump.sh \
+	tests/time/test-clock-uses.sh tests/unit/test_sandbox tests/unit/test-agent-hooks.sh \
+	tests/unit/test-agent-init.sh tests/check-layers.sh tests/check-invariants.sh tests/sim-short.sh
+LP_RELEASE_BINARIES = tests/unit/hoard tests/sim/everything $(LP_SIM_PLANTS) tests/crash/kills tests/unit/test_sandbox

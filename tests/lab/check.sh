@@ -168,7 +168,8 @@ check_run() {
         check_suite=distcheck
         # The units have run; what is left for a build without sanitizers has a list of its own.
         # shellcheck disable=SC2016
-        check_make distcheck "$budget_dist" "$build_dir" distcheck 'TESTS=$(LP_RELEASE_TESTS)'
+        check_make distcheck "$budget_dist" "$build_dir" distcheck 'TESTS=$(LP_RELEASE_TESTS)' \
+            'check_PROGRAMS=$(LP_RELEASE_BINARIES)'
         check_suite=manuals
         check_manuals
         check_suite=analyze

@@ -43,7 +43,6 @@ EXTRA_DIST += \
 	tests/lab/t-58-guests.sh \
 	tests/lab/t-60-restart.sh \
 	tests/lab/t-62-crash.sh \
-	tests/lab/t-63-kills.sh \
 	tests/lab/t-65-reboot.sh \
 	tests/lab/t-66-room.sh \
 	tests/lab/t-70-api.sh \

@@ -200,6 +200,7 @@ soak_real() {
     [[ $soak_quick ]] && kills=4 LPARD_LAB_LONG=
     soak_lab 'libvirtd, real guests' 1800 "$lab"/t-56-*.sh
     soak_lab 'guests and agents, real guests' 1800 "$lab"/t-58-*.sh
+    [[ $soak_quick ]] || soak_lab 'autoscaling, real guests' 900 "$lab"/t-85-*.sh
     soak_lab 'kill -9 at points, real guests' 3600 "$lab"/t-62-*.sh
     soak_lab 'kill -9 at random, real guests' 1800 "$lab/kills.sh"
     memory_tool=valgrind soak_lab 'memory: valgrind' 1200 "$lab/memory.sh"

@@ -13,13 +13,13 @@ fi
 
 # Operation and point; the rest is LPARD_LAB_LONG's.
 cases=(
-    'mem=768M intent-write-before' 'mem=512M call-set-requested-after' 'mem=768M confirm-before'
-    'cpu=2 agent-phase-send-after' 'cpu=1 confirm-after' 'mem=512M close-write-before'
+    'mem intent-write-before' 'mem call-set-requested-after' 'mem confirm-before'
+    'cpu agent-phase-send-after' 'cpu confirm-after' 'mem close-write-before'
 )
 if [[ ${LPARD_LAB_LONG-} ]]; then
     cases=()
     while read -r point; do
-        cases+=("mem=768M $point" "mem=512M $point" "cpu=2 $point" "cpu=1 $point")
+        cases+=("mem $point" "mem $point" "cpu $point" "cpu $point")
     done < <(sed -n 's/^ *X([A-Z_]*, "\(.*\)").*/\1-before\n\1-after/p' "$top/hotplug/fault.h")
 fi
 
@@ -35,6 +35,13 @@ agree() {
     [[ $(figures "$alpha") == "$bytes $bytes $bytes" &&
         $(field "$alpha" '"\(.cpu.granted) \(.cpu.usable)"') == "$cpus $cpus" ]]
 }
+# up_or_down mem|cpu: the other of two sizes, whatever a killed operation has left.
+up_or_down() {
+    case $1 in
+    mem) if (($(field "$alpha" .mem.granted_bytes) > 512 * MiB)); then echo mem=512M; else echo mem=768M; fi ;;
+    cpu) if (($(field "$alpha" .cpu.granted) > 1)); then echo cpu=1; else echo cpu=2; fi ;;
+    esac
+}
 last_state() {
     lparctl op list --all --partition "$alpha" -o json | jq -r '.operations[0].state'
 }
@@ -43,6 +50,7 @@ at_start "$alpha"
 kills=0
 for case in "${cases[@]}"; do
     read -r what point <<<"$case"
+    what=$(up_or_down "$what")
     lpard_stop TERM
     # Some points are passed at its start already.
     if (LPARD_FAULT=$point lpard_program=$faulty lpard_start) >/dev/null 2>&1; then
