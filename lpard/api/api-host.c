@@ -79,6 +79,9 @@ lp_api_get_root(LpCall *call)
     g_autoptr(GPtrArray) owned = lp_access_owned(api->access, call->caller->grant);
     json_t *owns = json_array();
 
+    /* It could not be asked when lpard started: the next time it is known. */
+    if (!api->hypervisor)
+        lp_api_ask_hypervisor(api);
     for (guint i = 0; i < owned->len; i++)
         json_array_append_new(owns, json_string(g_ptr_array_index(owned, i)));
     lp_call_answer(call, SOUP_STATUS_OK, json_pack(

@@ -215,6 +215,15 @@ read_body(LpCall *call, GError **error)
     return true;
 }
 
+/* A change leaves its line in the audit trail, and mostly a file: where nothing can be written none
+ * is taken on.  A cancellation is: what it ends is on record already. */
+static bool
+can_be_recorded(const LpCall *call, GError **error)
+{
+    return !lp_call_changes(call) || call->route->handle == lp_api_delete_operation ||
+           lp_journal_ready(call->api->journal, error);
+}
+
 static void
 no_route(LpCall *call, const char *path, const char *allowed)
 {
@@ -258,7 +267,8 @@ on_call(SoupServer *server, SoupServerMessage *message, const char *path, GHashT
     if (!call->route)
         no_route(call, path, allowed);
     else if (!lp_call_has_role(call, &error) || !check_query(call, &error) ||
-             !read_body(call, &error) || !lp_call_permit(call, &error))
+             !read_body(call, &error) || !lp_call_permit(call, &error) ||
+             !can_be_recorded(call, &error))
         lp_call_fail(call, error);
     else
         call->route->handle(call);

@@ -259,12 +259,8 @@ definition_run(LpTicket *ticket)
 static bool
 may_define(LpEngine *engine, const char *uuid, GError **error)
 {
-    const char *message;
-
-    if (!lp_journal_healthy(engine->journal, &message)) {
-        g_set_error(error, LP_ERROR, LP_ERROR_JOURNAL, "nothing can be begun: %s", message);
+    if (!lp_journal_ready(engine->journal, error))
         return false;
-    }
     if (!lp_registry_synced(engine->registry)) {
         g_set_error(error, LP_ERROR, LP_ERROR_UNREACHABLE,
                     "the hypervisor at %s cannot be reached; is libvirtd running?",

@@ -293,3 +293,15 @@ lp_journal_healthy(const LpJournal *journal, const char **ret_message)
     }
     return journal->unhealthy == NULL;
 }
+
+bool
+lp_journal_ready(const LpJournal *journal, GError **error)
+{
+    const char *message;
+
+    if (lp_journal_healthy(journal, &message)) {
+        return true;
+    }
+    g_set_error(error, LP_ERROR, LP_ERROR_JOURNAL, "nothing can be begun: %s", message);
+    return false;
+}

@@ -92,5 +92,7 @@ void lp_journal_forget_saved_xml(LpJournal *journal, const char *uuid);
 /* Whether the last write succeeded; *ret_message (may be NULL) is the sentence if not.  While
  * it is false new work is refused, and each new write is tried again. */
 bool lp_journal_healthy(const LpJournal *journal, const char **ret_message);
+/* The same as an error (LP_ERROR_JOURNAL), for who would begin something. */
+bool lp_journal_ready(const LpJournal *journal, GError **error);
 
 #endif

@@ -11,92 +11,24 @@ if [ -z "${LP_DISK_FULL:-}" ]; then
     LP_DISK_FULL=1 exec unshare -m "$0"
 fi
 
-build=${LP_BUILD:-.}
-lpard=$build/lpard/lpard
-lparctl=$build/lparctl
-dir=$(mktemp -d /tmp/lpard-full-XXXXXX)
-host=$dir/host.json
-sock=$dir/lpard.sock
+test_name=full
+. "${0%/*}/../lpard-tap.sh"
 state=$dir/state
-n=0
-failed=0
-pid=
-# Only a hang reaches these.
-patience=60
 
-clean_up() {
-    [ -n "$pid" ] && kill -9 "$pid" 2>/dev/null
+clean_more() {
     umount -l "$state" 2>/dev/null
-    rm -rf "$dir"
-}
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
-
-result() {
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        failed=1
-        [ -s "$dir/out" ] && sed 's/^/# /' "$dir/out" | head -20
-        tail -5 "$dir/log" | sed 's/^/# lpard: /'
-    fi
 }
 
-expect() {
-    want=$1
-    what=$2
-    shift 2
-    "$@" >"$dir/out" 2>&1
-    got=$?
-    [ "$got" = "$want" ] || echo "exit status $got, not $want: $*" >>"$dir/out"
-    [ "$got" = "$want" ]
-    result $? "$what"
-}
-
+# Its sentences are longer than a line.
 says() {
     tr '\n' ' ' <"$dir/out" | tr -s ' ' | grep -q -e "$1"
     result $? "$2"
 }
 
-ctl() {
-    timeout "$patience" "$lparctl" --socket "$sock" "$@"
-}
-
-until_is() {
-    what=$1
-    shift
-    tries=0
-    until "$@" >"$dir/out" 2>&1; do
-        tries=$((tries + 1))
-        if [ "$tries" -gt 1000 ]; then
-            result 1 "$what"
-            return 1
-        fi
-        sleep 0.02
-    done
-    result 0 "$what"
-}
-
 start_lpard() {
-    "$lpard" --connect "sim:$host" --socket "$sock" --state "$state" \
-        --topology "numa:1(memory=17179869184) core:8 pu:1" >>"$dir/log" 2>&1 &
-    pid=$!
-    tries=0
-    until ctl list --all 2>/dev/null | grep -q "^p0"; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 500 ] && kill -0 "$pid" 2>/dev/null || {
-            echo "Bail out! lpard does not answer: $(tail -3 "$dir/log" | tr '\n' ' ')"
-            exit 1
-        }
-        sleep 0.02
-    done
-}
-
-kill_lpard() {
-    kill -9 "$pid"
-    wait "$pid" 2>/dev/null
+    "$lpard" --connect "sim:$host" --socket "$sock" --state "$state" --topology "$topology" \
+        >>"$dir/log" 2>&1 &
+    lpard_answers knows_p0
 }
 
 # To the last page.
@@ -111,6 +43,10 @@ is_open() {
 
 none_open() {
     [ -z "$(ctl op list | grep "p[01]")" ]
+}
+
+knows_hypervisor() {
+    ctl version -o json | grep -q '"hypervisor": *"'
 }
 
 takes_work() {
@@ -149,6 +85,9 @@ expect 1 "new work is refused" ctl set p1 cpu=3
 says "nothing can be begun.*journal.*full" "which says so"
 says "free" "and what to do"
 expect 1 "the second time as well" ctl set p1 cpu=3
+expect 1 "nor is the policy's mode changed" ctl policy set --mode off
+says "nothing can be begun" "which says so, too"
+expect 1 "nor a pool made" ctl pool define night max=2
 expect 0 "what is can be seen" ctl list
 expect 0 "and what was" ctl op list --all
 says "p0" "p0's operation is there"
@@ -161,6 +100,7 @@ says "done" "and knows what was done"
 until_is "nothing is open" none_open
 expect 1 "new work is refused" ctl set p1 cpu=3
 rm "$state/fill" "$state/fill2"
+until_is "with room the hypervisor is known" knows_hypervisor
 until_is "with room it takes work by itself" takes_work 3
 [ -s "$state/journal.reserve" ]
 result $? "and sets room aside again"

@@ -12,6 +12,7 @@
 #include "hotplug/fault.h"
 #include "tests/disk/fault-vfs.h"
 #include "tests/oracle/oracle.h"
+#include "tests/remove-tree.h"
 #include "tests/unit/engine_fixture.h"
 
 #define CALLS_MAX 2000
@@ -213,20 +214,6 @@ live_again(const char *name)
 
 /* ---- all of them ---- */
 
-static void
-remove_all(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *child = g_build_filename(path, name, NULL);
-
-        remove_all(child);
-    }
-    g_remove(path);
-}
-
 static int
 wait_for(pid_t pid)
 {
@@ -261,7 +248,7 @@ one(guint at, FaultKind kind, uint64_t nth)
             say("its second life did not come to its end (status %d)", status);
     }
     if (*report->dir)
-        remove_all(report->dir);
+        remove_tree(report->dir);
     n_cases++;
     n_struck += report->struck > 0;
     n_refused += report->refused;

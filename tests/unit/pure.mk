@@ -6,7 +6,7 @@ LP_TEXT_TESTS = tests/unit/test_profile_xml tests/unit/test_words tests/unit/tes
 check_PROGRAMS += $(LP_PURE_TESTS) $(LP_TEXT_TESTS)
 TESTS += $(LP_PURE_TESTS) $(LP_TEXT_TESTS) tests/check-layers.sh tests/check-invariants.sh
 dist_check_SCRIPTS += tests/check-layers.sh tests/check-invariants.sh
-EXTRA_DIST += tests/INVARIANTS.md
+EXTRA_DIST += tests/INVARIANTS.md tests/lpard-tap.sh tests/remove-tree.h
 # The script looks into these archives.
 tests/check-layers.log: liblp-policy.a liblp-place.a liblp-plan.a liblp-wire.a
 
