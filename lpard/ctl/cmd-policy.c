@@ -2,15 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lpard/ctl/log.h"
 #include "lpard/ctl/table.h"
 #include "lpard/ctl/text.h"
 #include "lpard/ctl/verbs.h"
-
-/* Ahead of the texts of a log's lines. */
-#define LOG_INDENT "    "
-/* As many lines as lpard keeps. */
-#define LOG_LIMIT_MAX 1000
-#define LOG_LIMIT_DEFAULT 50
 
 #define SET_OPTIONS (LP_CTL_OPT_BIT(LP_CTL_OPT_MODE) | LP_CTL_OPT_BIT(LP_CTL_OPT_LEFTOVERS))
 #define LOG_OPTIONS LP_CTL_OPT_BIT(LP_CTL_OPT_LIMIT)
@@ -282,41 +277,18 @@ print_line(const json_t *line, GString *out)
 
     g_string_append_printf(out, "%s %s %s\n", at, strcmp(name, "-") == 0 ? "(host)" : name,
                            lp_ctl_json_str(line, "what"));
-    lp_ctl_text_wrap(out, LOG_INDENT, LOG_INDENT, text);
+    lp_ctl_text_wrap(out, LP_CTL_LOG_INDENT, LP_CTL_LOG_INDENT, text);
 }
 
 static int
 policy_log(LpCtl *ctl, GError **error)
 {
-    const char *name = ctl->n_words > 1 ? ctl->words[1] : NULL;
-    const char *limit = lp_ctl_value(ctl, LP_CTL_OPT_LIMIT);
-    g_autofree char *escaped = name ? g_uri_escape_string(name, NULL, FALSE) : NULL;
-    g_autofree char *path = NULL;
-    g_autoptr(GString) out = g_string_new(NULL);
-    g_auto(LpCtlAnswer) answer = { 0 };
-    const json_t *lines;
-    guint64 number = LOG_LIMIT_DEFAULT;
-    int shown;
+    static const LpCtlLog log = {
+        .path = "/v1/policy/log", .key = "lines", .print = print_line,
+        .nothing = "The policy has decided nothing yet that was news.",
+    };
 
-    if (limit != NULL &&
-        !g_ascii_string_to_unsigned(limit, 10, 1, LOG_LIMIT_MAX, &number, NULL)) {
-        lp_ctl_error(error, LP_CTL_EXIT_USAGE, "--limit is a number from 1 to %d",
-                     LOG_LIMIT_MAX);
-        return -1;
-    }
-    path = g_strdup_printf("/v1/policy/log?limit=%" G_GUINT64_FORMAT "%s%s", number,
-                           name ? "&partition=" : "", name ? escaped : "");
-    shown = lp_ctl_show(ctl, "GET", path, NULL, &answer, error);
-    if (shown != LP_CTL_SHOW)
-        return shown;
-    lines = json_object_get(answer.json, "lines");
-    /* As it happened. */
-    for (gsize i = json_array_size(lines); i > 0; i--)
-        print_line(json_array_get(lines, i - 1), out);
-    if (out->len == 0)
-        g_string_append(out, "The policy has decided nothing yet that was news.\n");
-    fputs(out->str, stdout);
-    return LP_CTL_EXIT_DONE;
+    return lp_ctl_show_log(ctl, &log, ctl->n_words > 1 ? ctl->words[1] : NULL, error);
 }
 
 int

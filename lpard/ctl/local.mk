@@ -16,7 +16,7 @@ liblp_ctl_a_SOURCES = lpard/ctl/amounts.c lpard/ctl/amounts.h lpard/ctl/change.c
 	lpard/ctl/cmd-score.c lpard/ctl/cmd-optimize.c lpard/ctl/optimize-text.c \
 	lpard/ctl/optimize-text.h lpard/ctl/host-numa.c lpard/ctl/picture.c lpard/ctl/picture.h \
 	lpard/ctl/picture-priv.h lpard/ctl/picture-card.c lpard/ctl/picture-distances.c \
-	lpard/ctl/cmd-audit.c lpard/ctl/remote.c lpard/ctl/remote.h \
+	lpard/ctl/cmd-audit.c lpard/ctl/log.c lpard/ctl/log.h lpard/ctl/remote.c lpard/ctl/remote.h \
 	lpard/svg.c lpard/svg.h lpard/error.c lpard/error.h
 liblp_ctl_a_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(SOUP_CFLAGS) $(JANSSON_CFLAGS)
 
