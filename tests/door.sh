@@ -2,46 +2,15 @@
 # The real lpard's doors: what it does where descriptors run out, and lparctl over TLS.  TAP.
 set -u
 
-build=${LP_BUILD:-.}
-lpard=$build/lpard/lpard
-lparctl=$build/lparctl
-dir=$(mktemp -d /tmp/lpard-door-XXXXXX) || exit 1
-host=$dir/host.json
-sock=$dir/lpard.sock
-n=0
-failed=0
-pid=
+test_name=door
+. "${0%/*}/lpard-tap.sh"
 holder=
-# Only a hang reaches it.
-patience=60
 # Its own: standard streams, a database, sockets and pipes; some 30.  Then there is no more.
 descriptors=64
 hoard=100
 
-clean_up() {
-    [ -n "$pid" ] && kill -9 "$pid" 2>/dev/null
+clean_more() {
     [ -n "$holder" ] && kill -9 "$holder" 2>/dev/null
-    rm -rf "$dir"
-}
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
-
-result() {                      # STATUS DESCRIPTION
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        failed=1
-        sed 's/^/# /' "$dir/out" 2>/dev/null | head -n 20
-        sed 's/^/# log: /' "$dir/log" 2>/dev/null | tail -n 10
-    fi
-}
-
-# says TEXT WHAT: the last output, in one place.
-says() {
-    grep -q -e "$1" "$dir/out"
-    result $? "$2"
 }
 
 # LeakSanitizer cannot look at threads that GIO's TLS module has run in, and dies of it.
@@ -52,18 +21,8 @@ ctl() {
 
 start_lpard() {                 # COMMAND...: what runs it
     "$@" "$lpard" --config "$dir/lpard.conf" --connect "sim:$host" --socket "$sock" \
-        --state "$dir/state" --topology "numa:1(memory=17179869184) core:8 pu:1" \
-        >"$dir/log" 2>&1 &
-    pid=$!
-    tries=0
-    until ctl --socket "$sock" version; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 500 ] && kill -0 "$pid" 2>/dev/null || {
-            echo "Bail out! lpard does not answer: $(tail -n 3 "$dir/log" | tr '\n' ' ')"
-            exit 1
-        }
-        sleep 0.02
-    done
+        --state "$dir/state" --topology "$topology" >"$dir/log" 2>&1 &
+    lpard_answers ctl --socket "$sock" version
 }
 
 stop_lpard() {
@@ -71,19 +30,6 @@ stop_lpard() {
     wait "$pid"
     result $? "lpard ends as it should"
     pid=
-}
-
-until_log() {                   # TEXT WHAT
-    tries=0
-    until grep -q -e "$1" "$dir/log"; do
-        tries=$((tries + 1))
-        if [ "$tries" -gt 600 ]; then
-            result 1 "$2"
-            return
-        fi
-        sleep 0.05
-    done
-    result 0 "$2"
 }
 
 # Milliseconds in which lpard's loop ran or wanted to: on a busy machine a spin is mostly the
@@ -103,7 +49,7 @@ mkfifo "$dir/go"
 "$build/tests/unit/hoard" "$sock" "$hoard" <"$dir/go" >"$dir/hoard" 2>&1 &
 holder=$!
 exec 7>"$dir/go"
-until_log "no connection can be accepted" "it says that descriptors ran out, and what to do"
+until_is "it says that descriptors ran out, and what to do" grep -e "no connection can be accepted" "$dir/log"
 before=$(awake)
 # Nothing happens meanwhile that could be waited for: that is what is looked at.
 sleep 1
@@ -118,7 +64,7 @@ result $? "it lives"
 exec 7>&-
 wait "$holder"
 holder=
-until_log "accepted again" "it accepts again when some have gone"
+until_is "it accepts again when some have gone" grep -e "accepted again" "$dir/log"
 ctl --socket "$sock" list --all
 says p0 "lparctl is served again"
 stop_lpard

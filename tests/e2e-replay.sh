@@ -3,63 +3,17 @@
 # decides again from the history that it left, and comes to the same.  TAP.
 set -u
 
-build=${LP_BUILD:-.}
-dir=$(mktemp -d /tmp/lpard-replay-XXXXXX) || exit 1
-host=$dir/host.json
-sock=$dir/lpard.sock
+test_name=replay
+. "${0%/*}/lpard-tap.sh"
 history=$dir/state/policy-history
-n=0
-failed=0
-pid=
-# Only a hang reaches these.
-patience=60
-tries_most=600
-
-clean_up() {
-    [ -n "$pid" ] && kill -9 "$pid" 2>/dev/null
-    rm -rf "$dir"
-}
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
-
-result() {                      # STATUS DESCRIPTION
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        failed=1
-        sed 's/^/# /' "$dir/out" 2>/dev/null | head -n 20
-        tail -n 3 "$dir/log" | sed 's/^/# lpard: /'
-    fi
-}
-
-ctl() {
-    timeout "$patience" "$build/lparctl" --socket "$sock" "$@"
-}
-
-# until_is DESCRIPTION COMMAND...
-until_is() {
-    what=$1
-    shift
-    tries=0
-    until "$@" >"$dir/out" 2>&1; do
-        tries=$((tries + 1))
-        [ $tries -lt $tries_most ] || { result 1 "$what"; return; }
-        sleep 0.1
-    done
-    result 0 "$what"
-}
 
 start_lpard() {
-    "$build/lpard/lpard" --connect "sim:$host" --socket "$sock" --state "$dir/state" \
-        --config "$dir/lpard.conf" --topology "numa:1(memory=17179869184) core:8 pu:1" \
-        >>"$dir/log" 2>&1 &
-    pid=$!
-    until_is "lpard answers" answers
+    "$lpard" --connect "sim:$host" --socket "$sock" --state "$dir/state" \
+        --config "$dir/lpard.conf" --topology "$topology" >>"$dir/log" 2>&1 &
+    lpard_answers knows_p0
+    result 0 "lpard answers"
 }
 
-answers() { ctl list --all | grep -q '^p0'; }
 has_grown() { ctl list | awk '$1 == "p0" && $4 " " $5 != $6 " " $7 { found = 1 }
                               END { exit !found }'; }
 
@@ -78,11 +32,6 @@ replay() {                      # STATUS DESCRIPTION ARGUMENT...
     status=$?
     [ $status = "$want" ]
     result $? "$what"
-}
-
-says() {                        # TEXT DESCRIPTION
-    grep -q -- "$1" "$dir/out"
-    result $? "$2"
 }
 
 echo '[policy]

@@ -3,87 +3,17 @@
 # behind lpard's back, a state directory that cannot be used.  tests/crash/kills kills it.
 set -u
 
-build=${LP_BUILD:-.}
-lpard=$build/lpard/lpard
-lparctl=$build/lparctl
-dir=$(mktemp -d /tmp/lpard-e2e-XXXXXX)
-host=$dir/host.json
-sock=$dir/lpard.sock
-n=0
-failed=0
-pid=
-# Only a hang reaches these.
-patience=60
-
-clean_up() {
-    [ -n "$pid" ] && kill -9 "$pid" 2>/dev/null
-    rm -rf "$dir"
-}
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
-
-result() {
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        failed=1
-        sed 's/^/# /' "$dir/out" 2>/dev/null | head -20
-    fi
-}
-
-# expect STATUS WHAT COMMAND...: the exit status.
-expect() {
-    want=$1
-    what=$2
-    shift 2
-    "$@" >"$dir/out" 2>&1
-    got=$?
-    [ "$got" = "$want" ] || echo "exit status $got, not $want: $*" >>"$dir/out"
-    [ "$got" = "$want" ]
-    result $? "$what"
-}
-
-# says TEXT WHAT: the last output, in one place.
-says() {
-    grep -q -e "$1" "$dir/out"
-    result $? "$2"
-}
-
-ctl() {
-    timeout "$patience" "$lparctl" --socket "$sock" "$@"
-}
+test_name=e2e
+. "${0%/*}/lpard-tap.sh"
 
 other_lpard() {
     timeout "$patience" "$lpard" --connect "sim:$dir/other.json" --topology "numa:1 core:8 pu:1" "$@"
 }
 
 start_lpard() {
-    "$lpard" --connect "sim:$host" --socket "$sock" --state "$dir/state" \
-        --topology "numa:1(memory=17179869184) core:8 pu:1" >>"$dir/log" 2>&1 &
-    pid=$!
-    tries=0
-    # The socket appears, then the domains are read.
-    until ctl list --all 2>/dev/null | grep -q "^p0"; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 500 ] && kill -0 "$pid" 2>/dev/null || {
-            echo "Bail out! lpard does not answer: $(tail -3 "$dir/log" | tr '\n' ' ')"
-            exit 1
-        }
-        sleep 0.02
-    done
-}
-
-kill_lpard() {
-    kill -9 "$pid"
-    wait "$pid" 2>/dev/null
-}
-
-# tell NAME JSON: whole, or not at all.
-tell() {
-    mkdir -p "$host.faults"
-    printf '%s' "$2" >"$dir/mail" && mv "$dir/mail" "$host.faults/$1.json"
+    "$lpard" --connect "sim:$host" --socket "$sock" --state "$dir/state" --topology "$topology" \
+        >>"$dir/log" 2>&1 &
+    lpard_answers knows_p0
 }
 
 cat >"$host" <<END

@@ -3,75 +3,31 @@
 # and that none of the programs has a shell in it.  TAP.
 set -u
 
-build=${LP_BUILD:-.}
-lpard=$build/lpard/lpard
-dir=$(mktemp -d /tmp/lpard-power-XXXXXX) || exit 1
-host=$dir/host.json
-sock=$dir/lpard.sock
-n=0
-failed=0
-pid=
-# Only a hang reaches it.
-patience=60
-
-clean_up() {
-    [ -n "$pid" ] && kill -9 "$pid" 2>/dev/null
-    rm -rf "$dir"
-}
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
-
-result() {                      # STATUS DESCRIPTION
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        failed=1
-        sed 's/^/# /' "$dir/out" 2>/dev/null | head -n 20
-    fi
-}
+test_name=power
+. "${0%/*}/lpard-tap.sh"
 
 skip() {                        # DESCRIPTION REASON
     n=$((n + 1))
     echo "ok $n - $1 # SKIP $2"
 }
 
-ctl() {
-    timeout "$patience" "$build/lparctl" --socket "$sock" "$@"
-}
-
 run() {                         # ARGUMENTS...: an lpard that is expected to end by itself
     timeout "$patience" "$lpard" --connect "sim:$host" --socket "$sock" --state "$dir/state" \
-        --topology "numa:1(memory=17179869184) core:8 pu:1" "$@" >"$dir/out" 2>&1
+        --topology "$topology" "$@" >"$dir/out" 2>&1
 }
 
 start_lpard() {                 # LINES of [lpard]
     printf '[lpard]\n%s\n' "$1" >"$dir/lpard.conf"
     "$lpard" --connect "sim:$host" --socket "$sock" --state "$dir/state" \
-        --config "$dir/lpard.conf" --topology "numa:1(memory=17179869184) core:8 pu:1" \
+        --config "$dir/lpard.conf" --topology "$topology" \
         >"$dir/log" 2>&1 &
-    pid=$!
-    tries=0
-    until ctl version >/dev/null 2>&1; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 500 ] && kill -0 "$pid" 2>/dev/null || {
-            echo "Bail out! lpard does not answer: $(tail -n 3 "$dir/log" | tr '\n' ' ')"
-            exit 1
-        }
-        sleep 0.02
-    done
+    lpard_answers ctl version
 }
 
 end_lpard() {                   # SIGNAL
     kill "-$1" "$pid"
     wait "$pid" 2>/dev/null
     pid=
-}
-
-says() {                        # TEXT DESCRIPTION
-    grep -q -e "$1" "$dir/out"
-    result $? "$2"
 }
 
 # status KEY: of the daemon, by the kernel's word.

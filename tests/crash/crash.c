@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lpard/profile-xml.h"
+#include "tests/remove-tree.h"
 #include "tests/unit/numa_host.h"
 
 /* Only a hang takes this long, sanitizers and a busy machine included. */
@@ -36,20 +37,6 @@ crash_begin(const char *dir)
 /* ---- files ---- */
 
 static void
-remove_all(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *child = g_build_filename(path, name, NULL);
-
-        remove_all(child);
-    }
-    g_remove(path);
-}
-
-static void
 copy_all(const char *from, const char *to)
 {
     g_autoptr(GDir) dir = g_dir_open(from, 0, NULL);
@@ -76,13 +63,13 @@ copy_all(const char *from, const char *to)
 void
 crash_end(void)
 {
-    remove_all(home);
+    remove_tree(home);
 }
 
 void
 crash_restore(void)
 {
-    remove_all(world_dir);
+    remove_tree(world_dir);
     copy_all(template_dir, world_dir);
 }
 
@@ -433,8 +420,8 @@ crash_make(const Scenario *scenario)
 {
     pid_t pid;
 
-    remove_all(world_dir);
-    remove_all(template_dir);
+    remove_tree(world_dir);
+    remove_tree(template_dir);
     pid = fork_life();
     if (pid == 0)
         make(scenario);

@@ -4,6 +4,7 @@
 
 #include "lpard/optimize/optimize-priv.h"
 #include "lpard/profile-xml.h"
+#include "tests/remove-tree.h"
 #include "tests/sim/clock.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/everything.h"
@@ -308,26 +309,12 @@ world_begin(uint64_t seed)
         world.scaled ? ", autoscaled" : "", world.meddled ? ", meddled with" : "");
 }
 
-static void
-remove_all(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *child = g_build_filename(path, name, NULL);
-
-        remove_all(child);
-    }
-    g_remove(path);
-}
-
 void
 world_remove(pid_t pid)
 {
     g_autofree char *dir = dir_of(pid);
 
-    remove_all(dir);
+    remove_tree(dir);
 }
 
 void
@@ -335,7 +322,7 @@ world_end(void)
 {
     judge_end();
     g_clear_pointer(&world.sim, lp_sim_host_unref);
-    remove_all(world.dir);
+    remove_tree(world.dir);
     g_array_unref(world.accepted);
     g_free(world.topology);
     g_free(world.machine);

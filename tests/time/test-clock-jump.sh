@@ -3,46 +3,17 @@
 # waiting clients, events, agents and the history are as if nothing had happened.
 set -u
 
-build=${LP_BUILD:-.}
-lpard=$build/lpard/lpard
-lparctl=$build/lparctl
-dir=$(mktemp -d /tmp/lpard-clock-XXXXXX)
-host=$dir/host.json
-sock=$dir/lpard.sock
+test_name=clock
+. "${0%/*}/../lpard-tap.sh"
 jump=$dir/jump
-n=0
-failed=0
-pid=
 follower=
-# Only a hang reaches these.
-patience=60
 years=315576000
 # The sanitizer's library comes after the clock's, which it does not mind.
 ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0
 export ASAN_OPTIONS
 
-clean_up() {
+clean_more() {
     [ -n "$follower" ] && kill "$follower" 2>/dev/null
-    [ -n "$pid" ] && kill -9 "$pid" 2>/dev/null
-    rm -rf "$dir"
-}
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
-
-result() {
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        failed=1
-        [ -s "$dir/out" ] && sed 's/^/# /' "$dir/out" | head -20
-        tail -5 "$dir/log" | sed 's/^/# lpard: /'
-    fi
-}
-
-ctl() {
-    timeout "$patience" "$lparctl" --socket "$sock" "$@"
 }
 
 # One number of 64 bits, its least byte first.
@@ -61,32 +32,9 @@ clocks() {
 
 start_lpard() {
     CLOCK_JUMP_FILE=$jump LD_PRELOAD=$build/tests/time/clock-jump.so "$lpard" \
-        --connect "sim:$host" --socket "$sock" --state "$dir/state" \
-        --topology "numa:1(memory=17179869184) core:8 pu:1" >>"$dir/log" 2>&1 &
-    pid=$!
-    tries=0
-    until ctl list --all 2>/dev/null | grep -q "^p0"; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 500 ] && kill -0 "$pid" 2>/dev/null || {
-            echo "Bail out! lpard does not answer: $(tail -3 "$dir/log" | tr '\n' ' ')"
-            exit 1
-        }
-        sleep 0.02
-    done
-}
-
-until_is() {
-    tries=0
-    until "$@" >"$dir/out" 2>&1; do
-        tries=$((tries + 1))
-        [ "$tries" -le 500 ] || return 1
-        sleep 0.02
-    done
-}
-
-tell() {
-    mkdir -p "$host.faults"
-    printf '%s' "$2" >"$dir/mail" && mv "$dir/mail" "$host.faults/$1.json"
+        --connect "sim:$host" --socket "$sock" --state "$dir/state" --topology "$topology" \
+        >>"$dir/log" 2>&1 &
+    lpard_answers knows_p0
 }
 
 both_open() {
@@ -104,7 +52,7 @@ jumps() {
     first=$!
     ctl set p1 mem=1G --timeout 1 >"$dir/p1" 2>&1 &
     second=$!
-    until_is both_open
+    wait_until both_open
     clocks "$2" "$3"
     wait "$first"
     got=$?
@@ -116,7 +64,7 @@ jumps() {
     cp "$dir/p1" "$dir/out"
     [ "$got" = 3 ]
     result $? "$1: a deadline passes, and no later"
-    until_is has_agent p0
+    wait_until has_agent p0
     result $? "$1: the agent is heard"
     tell p1 '{"unmovable_bytes": 0}'
     ctl set p1 mem=2G >"$dir/out" 2>&1
@@ -137,7 +85,7 @@ start_lpard
 for p in p0 p1; do
     ctl enable $p --cpu 1:2:4 --mem 1G:2G:4G --cells 1 >/dev/null
 done
-until_is has_agent p0
+wait_until has_agent p0
 tell p1 '{"unmovable_bytes": 805306368}'
 ctl events -f >"$dir/events" 2>&1 &
 follower=$!

@@ -4,6 +4,7 @@
 
 #include "hotplug/domxml.h"
 #include "lpard/profile-xml.h"
+#include "tests/remove-tree.h"
 
 /* ---- the clock of everything but GLib itself ---- */
 
@@ -247,26 +248,12 @@ start_host(const char *json, const LpTopology *topology)
     boot();
 }
 
-static void
-remove_all(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *child = g_build_filename(path, name, NULL);
-
-        remove_all(child);
-    }
-    g_remove(path);
-}
-
 int
 tear_down(void **state)
 {
     (void) state;
     halt();
-    remove_all(world.dir);
+    remove_tree(world.dir);
     g_free(world.dir);
     g_free(world.uri);
     g_free(world.host);

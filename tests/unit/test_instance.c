@@ -16,23 +16,9 @@
 
 #include "lpard/error.h"
 #include "lpard/instance.h"
+#include "tests/remove-tree.h"
 
 static char *dir;
-
-static void
-remove_all(const char *path)
-{
-    g_autoptr(GDir) open = g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (open && (name = g_dir_read_name(open))) {
-        g_autofree char *inner = g_build_filename(path, name, NULL);
-
-        if (g_unlink(inner) != 0)
-            remove_all(inner);
-    }
-    g_rmdir(path);
-}
 
 static int
 set_up(void **state)
@@ -46,7 +32,7 @@ static int
 tear_down(void **state)
 {
     (void) state;
-    remove_all(dir);
+    remove_tree(dir);
     g_clear_pointer(&dir, g_free);
     return 0;
 }

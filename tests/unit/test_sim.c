@@ -13,6 +13,7 @@
 #include "agent/wire/wire.h"
 #include "hotplug/driver.h"
 #include "hotplug/sim.h"
+#include "tests/remove-tree.h"
 
 #define MIB (1ULL << 20)
 #define GIB (1ULL << 30)
@@ -63,20 +64,6 @@ set_up(void **state)
 }
 
 static void
-remove_all(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *child = g_build_filename(path, name, NULL);
-
-        remove_all(child);
-    }
-    g_remove(path);
-}
-
-static void
 spin(void)
 {
     while (g_main_context_iteration(NULL, FALSE))
@@ -101,7 +88,7 @@ tear_down(void **state)
     Fixture *f = *state;
 
     forget(f);
-    remove_all(f->dir);
+    remove_tree(f->dir);
     g_array_unref(f->kinds);
     g_array_unref(f->sizes);
     g_array_unref(f->times);
@@ -350,7 +337,7 @@ test_fuzzed_files(void **state)
         opened++;
         g_ptr_array_unref(sim->list(conn, NULL));
         sim->close(conn);
-        remove_all(dir);
+        remove_tree(dir);
     }
     assert_in_range(opened, 50, 390);
 }

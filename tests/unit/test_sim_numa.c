@@ -10,6 +10,7 @@
 
 #include "hotplug/driver.h"
 #include "hotplug/sim.h"
+#include "tests/remove-tree.h"
 
 #define MIB (1ULL << 20)
 #define GIB (1ULL << 30)
@@ -52,20 +53,6 @@ set_up(void **state)
     return 0;
 }
 
-static void
-remove_all(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *child = g_build_filename(path, name, NULL);
-
-        remove_all(child);
-    }
-    g_remove(path);
-}
-
 static int
 tear_down(void **state)
 {
@@ -73,7 +60,7 @@ tear_down(void **state)
 
     if (f->conn)
         sim->close(f->conn);
-    remove_all(f->dir);
+    remove_tree(f->dir);
     g_free(f->dir);
     g_free(f->file);
     g_free(f->uri);
